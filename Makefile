@@ -1,0 +1,28 @@
+# make bench    compare networks of different symmetry on real digits; writes out/
+# make test     the tests, with coverage
+# make lint     style, types, and the floors of the house
+#
+# Each target sets up .venv first. ARGS adds arguments, as in
+#   make bench ARGS="--budget 60"       make test ARGS="tests/groups -x"
+# PYTHON names the interpreter, GEOMDL_TORCH another build of PyTorch (tools/setup.sh).
+
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: bench test lint env
+
+bench: env
+	$(BIN)/geomdl bench $(ARGS)
+
+# Two processes of one thread each. A part of the tests cannot reach the coverage of all of them.
+test: env
+	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 -m "not gpu and not peers" $(if $(ARGS),$(ARGS),--cov)
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache  # its cache does not see a module that appears where an import pointed
+
+env:
+	@sh tools/setup.sh

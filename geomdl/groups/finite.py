@@ -1,0 +1,297 @@
+"""Finite groups: elements by position, groups given by a table, subgroups given by elements."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geomdl.groups import elements as el
+from geomdl.groups.group import Group, Parts
+
+
+class FiniteGroup(Group):
+    """A group with finitely many elements, in a fixed order with the identity first."""
+
+    @property
+    @abstractmethod
+    def elements(self) -> Any:
+        """All elements as one batch, the identity first."""
+
+    @abstractmethod
+    def index(self, g: Any) -> Tensor:
+        """Position of ``g`` in :attr:`elements`."""
+
+    @property
+    def size(self) -> int:
+        """Order as an integer."""
+        assert self.order is not None
+        return self.order
+
+    def sample(
+        self,
+        n: int,
+        rng: torch.Generator | None = None,
+        component: int | None = None,
+        rapidity: float = 1.0,
+    ) -> Any:
+        """Uniform elements, or n times the one of the component."""
+        if component is not None:
+            return el.take(self.elements, torch.full((n,), component))
+        return el.take(self.elements, torch.randint(self.size, (n,), generator=el.generator(rng)))
+
+    def translated(self, g: Any) -> Tensor:
+        """Positions (..., |G|) of g·h for every element h."""
+        shape = el.batch_shape(self, g)
+        flat = el.flatten(self, g)
+        rows = [
+            self.index(self.compose(el.take(flat, slice(i, i + 1)), self.elements))
+            for i in range(el.count(self, flat))
+        ]
+        out = torch.stack(rows) if rows else torch.zeros(0, self.size, dtype=torch.int64)
+        return out.reshape(*shape, self.size)
+
+    # irreps of a finite group whose family gives no formula: found once, numerically
+    @cached_property
+    def _irreps(self) -> dict[Any, Tensor]:
+        from geomdl.groups.irreps import finite_irreps
+
+        return finite_irreps(self)
+
+    def irrep_labels(self, max_frequency: int | None = None) -> Sequence[Any]:
+        """All labels; the families here number or name them in order of dimension."""
+        return list(self._irreps)
+
+    def irrep_matrix(self, label: Any, g: Any) -> Tensor:
+        """Matrices of an irrep, from its table."""
+        return self._irreps[label][self.index(g)]
+
+
+class IndexedGroup(FiniteGroup):
+    """A finite group whose elements are positions 0 … |G|−1, int64 scalars."""
+
+    element_shape = ()
+
+    @property
+    @abstractmethod
+    def table(self) -> Tensor:
+        """Multiplication table (|G|, |G|) int64."""
+
+    @property
+    def order(self) -> int:
+        """Number of elements."""
+        return len(self.table)
+
+    @property
+    def identity(self) -> Tensor:
+        """Position 0."""
+        return torch.tensor(0)
+
+    @property
+    def elements(self) -> Tensor:
+        """0 … |G|−1."""
+        return torch.arange(self.order)
+
+    def index(self, g: Tensor) -> Tensor:
+        """Position of ``g``: itself."""
+        return g
+
+    def compose(self, a: Tensor, b: Tensor) -> Tensor:
+        """Product by the table."""
+        return self.table.to(a.device)[a, b]
+
+    @cached_property
+    def _inverses(self) -> Tensor:
+        return (self.table == 0).int().argmax(1)
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Inverse by the table."""
+        return self._inverses.to(a.device)[a]
+
+    @cached_property
+    def generators(self) -> Tensor:
+        """Few positions that generate the group, found greedily."""
+        return torch.tensor(_generating(self.table), dtype=torch.int64)
+
+
+def _generating(table: Tensor) -> list[int]:
+    """Add the first element outside the subgroup so far until it is everything."""
+    chosen: list[int] = []
+    span = {0}
+    while len(span) < len(table):
+        chosen.append(next(i for i in range(len(table)) if i not in span))
+        span = set(closure(table, chosen))
+    return chosen
+
+
+def closure(table: Tensor, generators: Sequence[int]) -> list[int]:
+    """Sorted positions of the subgroup that the generators generate."""
+    rows = table.tolist()
+    seen, frontier = {0}, [0]
+    while frontier:
+        frontier = [j for j in {rows[s][i] for i in frontier for s in generators} if j not in seen]
+        seen.update(frontier)
+    return sorted(seen)
+
+
+def match(matrices: Tensor, queries: Tensor, what: str, tol: float = 1e-6) -> Tensor:
+    """Positions of ``queries`` (..., n, n) in a list of ``matrices`` (m, n, n).
+
+    Raises:
+        ValueError: a query differs from all of them by more than ``tol``.
+    """
+    flat = queries.reshape(-1, matrices[0].numel()).to(torch.float64)
+    found = []
+    for part in flat.split(4096):
+        distance = torch.cdist(part, matrices.reshape(len(matrices), -1).to(part.device))
+        best = distance.min(1)
+        if len(part) and not bool((best.values <= tol).all()):
+            raise ValueError(f"matrix: is no element of {what}")
+        found.append(best.indices)
+    return torch.cat(found).reshape(queries.shape[:-2])
+
+
+def enumerate_closure(generators: Tensor, limit: int) -> Tensor | None:
+    """All products of matrices (k, n, n), the identity first; None if more than ``limit``.
+
+    Closed under products, hence under inverses if finite. Elements equal to 1e-6 count as one;
+    each one is a product of few generators, so rounding stays near 1e-15.
+    """
+    n = generators.shape[-1]
+    found = torch.eye(n, dtype=torch.float64).unsqueeze(0)
+    frontier = found
+    seen = {_key(found[0])}
+    while len(frontier):
+        fresh = []
+        for candidate in (generators.unsqueeze(1) @ frontier).reshape(-1, n, n):
+            key = _key(candidate)
+            if key not in seen:
+                seen.add(key)
+                fresh.append(candidate)
+        if len(found) + len(fresh) > limit:
+            return None
+        frontier = torch.stack(fresh) if fresh else found[:0]
+        found = torch.cat([found, frontier])
+    return found
+
+
+def _key(matrix: Tensor) -> tuple[int, ...]:
+    return tuple((matrix.flatten() * 1e5 + 0.5e-3).round().to(torch.int64).tolist())
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixTable(IndexedGroup):
+    """A named finite group enumerated from faithful matrices; elements are positions."""
+
+    label: str
+
+    @property
+    def name(self) -> str:
+        """Name."""
+        return self.label
+
+    @cached_property
+    def matrices(self) -> Tensor:
+        """Standard matrices of all elements, (|G|, n, n)."""
+        found = enumerate_closure(self._matrix_generators(), limit=1000)
+        assert found is not None
+        return found
+
+    @abstractmethod
+    def _matrix_generators(self) -> Tensor: ...
+
+    @cached_property
+    def table(self) -> Tensor:
+        """Multiplication table."""
+        m = self.matrices
+        return match(m, m.unsqueeze(1) @ m.unsqueeze(0), self.name)
+
+    @cached_property
+    def generators(self) -> Tensor:
+        """The positions of the defining generators."""
+        return match(self.matrices, self._matrix_generators(), self.name)
+
+    @property
+    def standard_dim(self) -> int:
+        """Dimension of the matrices."""
+        return int(self.matrices.shape[-1])
+
+    def standard_matrix(self, g: Tensor) -> Tensor:
+        """Matrices by position."""
+        return self.matrices.to(g.device)[g]
+
+    def from_matrix(self, matrix: Tensor) -> Tensor:
+        """Position of a matrix."""
+        return match(self.matrices, matrix, self.name)
+
+
+@dataclass(frozen=True, repr=False)
+class ElementGroup(IndexedGroup):
+    """The subgroup of a finite group given by positions of its elements; it acts as they do."""
+
+    parent: FiniteGroup
+    ids: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The parent's name and the order."""
+        return f"subgroup of order {len(self.ids)} of {self.parent.name}"
+
+    @property
+    def members(self) -> Any:
+        """Elements of the parent, in order."""
+        return el.take(self.parent.elements, torch.tensor(self.ids))
+
+    def member(self, g: Tensor) -> Any:
+        """Elements of the parent at the positions ``g``."""
+        return el.take(self.members, g)
+
+    @cached_property
+    def table(self) -> Tensor:
+        """Multiplication table."""
+        ids = torch.tensor(self.ids)
+        rows = self.parent.translated(self.members)[:, ids]
+        return torch.searchsorted(ids, rows.contiguous())
+
+    @property
+    def standard_dim(self) -> int:
+        """The parent's."""
+        return self.parent.standard_dim
+
+    @property
+    def standard_permutes(self) -> bool:
+        """The parent's."""
+        return self.parent.standard_permutes
+
+    def standard_matrix(self, g: Tensor) -> Tensor:
+        """The parent's, restricted."""
+        return self.parent.standard_matrix(self.member(g))
+
+    def from_matrix(self, matrix: Tensor) -> Tensor:
+        """Position among the members."""
+        return self.position(self.parent.from_matrix(matrix))
+
+    def position(self, g: Any) -> Tensor:
+        """Positions of elements ``g`` of the parent; a ValueError if one is not a member."""
+        at, ids = self.parent.index(g), torch.tensor(self.ids)
+        found = torch.searchsorted(ids, at.contiguous()).clamp(max=len(ids) - 1)
+        if not bool((ids[found] == at).all()):
+            raise ValueError(f"element: is not in the {self.name}")
+        return found
+
+    def parts(self, g: Tensor) -> Parts:
+        """As the member acts."""
+        return self.parent.parts(self.member(g))
+
+    def describe(self, g: Tensor) -> str:
+        """As the parent names the member."""
+        return self.parent.describe(self.member(g))
+
+    def to_config(self) -> dict[str, Any]:
+        """Parent and positions."""
+        return {"group": "subgroup", "parent": self.parent.to_config(), "ids": list(self.ids)}

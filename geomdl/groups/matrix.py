@@ -1,0 +1,213 @@
+"""Any group from matrix generators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geomdl.groups import elements as el
+from geomdl.groups.finite import FiniteGroup, enumerate_closure, match
+from geomdl.groups.group import Group
+from geomdl.groups.orthogonal import MatrixElements
+
+Nested = tuple[tuple[tuple[float, ...], ...], ...]
+_LIMIT = 5000  # elements; a group with more than this is treated as infinite
+_WORD = 12  # letters in a random word
+
+
+class _Generated(MatrixElements):
+    label: str
+    discrete: Nested
+    algebra: Nested
+    n: int
+
+    @property
+    def name(self) -> str:
+        """The label."""
+        return self.label
+
+    @property
+    def standard_dim(self) -> int:
+        """Return n."""
+        return self.n
+
+    @cached_property
+    def generators(self) -> Tensor:
+        """The discrete generators as given."""
+        return torch.tensor(self.discrete, dtype=torch.float64).reshape(-1, self.n, self.n)
+
+    @cached_property
+    def lie_algebra(self) -> Tensor:
+        """The infinitesimal generators as given; their exponentials generate, brackets included."""
+        return torch.tensor(self.algebra, dtype=torch.float64).reshape(-1, self.n, self.n)
+
+    @cached_property
+    def orthogonal(self) -> bool:
+        """Whether all generators are orthogonal and all infinitesimal ones skew."""
+        error = self.generators.mT @ self.generators - self.identity
+        skew = self.lie_algebra + self.lie_algebra.mT
+        return bool((torch.cat([error, skew]).abs() <= 1e-12).all())
+
+    def inverse(self, a: Tensor) -> Tensor:
+        """Matrix inverse."""
+        return a.mT if self.orthogonal else torch.linalg.inv(a)
+
+    def to_config(self) -> dict[str, Any]:
+        """The generators."""
+        return {
+            "group": "matrices",
+            "name": self.label,
+            "generators": self.generators.tolist(),
+            "lie_algebra": self.lie_algebra.tolist(),
+            "n": self.n,
+        }
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixGroup(_Generated):
+    """The (infinite) group that matrices and exponentials of infinitesimal matrices generate.
+
+    It is called compact if its generators are orthogonal; membership of a matrix is not decided.
+    """
+
+    label: str
+    discrete: Nested
+    algebra: Nested
+    n: int
+
+    @property
+    def compact(self) -> bool:
+        """Whether the generators are orthogonal."""
+        return self.orthogonal
+
+    @property
+    def components(self) -> Tensor:
+        """The identity and the generators: every component is reached by their products."""
+        return torch.cat([self.identity.unsqueeze(0), self.generators])
+
+    def contains(self, matrix: Tensor) -> Tensor:
+        """Whether the matrices are invertible (no more is decided)."""
+        if matrix.shape[-2:] != (self.n, self.n):
+            return torch.tensor(False)
+        value: Tensor = torch.linalg.det(matrix.double()).abs() > 1e-12
+        return value
+
+    def sample(
+        self,
+        n: int,
+        rng: torch.Generator | None = None,
+        component: int | None = None,
+        rapidity: float = 1.0,
+    ) -> Tensor:
+        """Random words: 12 letters, each exp(Σ cᵢ Aᵢ) and a generator, its inverse or 1.
+
+        The cᵢ are normal with standard deviation π for a compact group (the words then approach
+        Haar measure geometrically) and ``rapidity``/√12 otherwise. ``component`` c starts with the
+        c-th of :attr:`components` and draws no other generator.
+        """
+        rng = el.generator(rng)
+        out: Tensor = self.identity.expand(n, self.n, self.n)
+        scale = torch.pi if self.compact else rapidity / _WORD**0.5
+        letters = torch.cat(
+            [self.identity.unsqueeze(0), self.generators, self.inverse(self.generators)]
+        )
+        if component is not None:
+            out, letters = self.components[component].expand_as(out), letters[:1]
+        for _ in range(_WORD):
+            c = torch.randn(n, self.lie_dim, generator=rng, dtype=torch.float64)
+            pick = torch.randint(len(letters), (n,), generator=rng)
+            out = out @ letters[pick] @ self.exp(scale * c)
+        return out
+
+
+@dataclass(frozen=True, repr=False)
+class FiniteMatrixGroup(_Generated, FiniteGroup):
+    """A finite group of matrices; elements are the matrices themselves."""
+
+    label: str
+    discrete: Nested
+    algebra: Nested
+    n: int
+    compact = True
+
+    @cached_property
+    def elements(self) -> Tensor:
+        """All products of the generators, the identity first."""
+        found = enumerate_closure(self.generators, _LIMIT)
+        assert found is not None
+        return found
+
+    @property
+    def order(self) -> int:  # type: ignore[override]
+        """Number of elements."""
+        return len(self.elements)
+
+    def index(self, g: Tensor) -> Tensor:
+        """Position by comparison."""
+        return match(self.elements, g, self.name)
+
+    def contains(self, matrix: Tensor) -> Tensor:
+        """Whether the matrices are elements."""
+        if matrix.shape[-2:] != (self.n, self.n):
+            return torch.tensor(False)
+        flat = matrix.double().reshape(-1, self.n * self.n)
+        near = torch.cdist(flat, self.elements.flatten(1)).amin(1) <= 1e-6
+        return near.reshape(matrix.shape[:-2])
+
+    def from_matrix(self, matrix: Tensor) -> Tensor:
+        """The nearest element, rounding errors removed."""
+        return self.elements[self.index(matrix)]
+
+
+def _nested(t: Tensor) -> Nested:
+    return tuple(tuple(map(tuple, m)) for m in t.tolist())
+
+
+def matrix_group(
+    generators: Tensor | Sequence[Any] | None = None,
+    lie_algebra: Tensor | Sequence[Any] | None = None,
+    name: str = "matrix group",
+) -> Group:
+    """Group from matrix generators alone.
+
+    Args:
+        generators: invertible matrices (k, n, n).
+        lie_algebra: infinitesimal generators (m, n, n); their exponentials belong to the group.
+        name: what to call it.
+
+    Returns:
+        a finite group if there is no Lie algebra and at most 5,000 products of the generators
+        exist, else an infinite one. Tensor representations, intertwiners and audits need no more.
+
+    Raises:
+        ValueError: no or misshapen or singular matrices.
+
+    Example:
+        >>> squeeze = matrix_group(lie_algebra=[[[1.0, 0.0], [0.0, -1.0]]], name="squeeze")
+        >>> squeeze.compact, squeeze.lie_dim
+        (False, 1)
+    """
+    given = [
+        torch.as_tensor(x, dtype=torch.float64) for x in (generators, lie_algebra) if x is not None
+    ]
+    if not given:
+        raise ValueError("generators: give generators, lie_algebra or both")
+    n = given[0].shape[-1]
+    if any(g.ndim != 3 or g.shape[1:] != (n, n) for g in given):
+        shapes = ", ".join(str(tuple(g.shape)) for g in given)
+        raise ValueError(f"generators: should be stacked square matrices (k, n, n), got {shapes}")
+    empty = torch.zeros(0, n, n, dtype=torch.float64)
+    gens = empty if generators is None else given[0]
+    algebra = empty if lie_algebra is None else given[-1]
+    if not bool(torch.isfinite(torch.cat([gens, algebra])).all()):
+        raise ValueError("generators: should be finite numbers")
+    if len(gens) and not bool((torch.linalg.det(gens).abs() > 1e-12).all()):
+        raise ValueError("generators: should be invertible")
+    finite = not len(algebra) and enumerate_closure(gens, _LIMIT) is not None
+    kind = FiniteMatrixGroup if finite else MatrixGroup
+    return kind(name, _nested(gens), _nested(algebra), n)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import constant
 from geomdl.groups.linalg import kron
 from geomdl.groups.rep import Rep, bracket
 
@@ -55,7 +55,7 @@ class Tensored(Rep):
     def character(self, g: Any) -> Tensor:
         return self.left.character(g) * self.right.character(g)
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         one_l = torch.eye(self.left.dim, dtype=torch.float64)
         one_r = torch.eye(self.right.dim, dtype=torch.float64)
@@ -91,7 +91,7 @@ class Power(Rep):
     def is_orthogonal(self) -> bool:
         return self.base.is_orthogonal
 
-    @cached_property
+    @constant
     def embedding(self) -> Tensor:
         """S, shape (d, …, d, dim): orthonormal basis inside the tensor product."""
         d, k = self.base.dim, self.k
@@ -116,7 +116,7 @@ class Power(Rep):
             out = torch.einsum("...xy,...ayz->...axz", rho, out)
         return s.T @ out.reshape(*batch, *s.shape)
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         s, total = self.embedding, torch.zeros((), dtype=torch.float64)
         for axis in range(self.k):
@@ -156,7 +156,7 @@ class Dual(Rep):
     def matrix(self, g: Any) -> Tensor:
         return self.base.matrix(self.group.inverse(g)).mT
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         return -self.base.lie.mT
 
@@ -195,7 +195,7 @@ class Pullback(Rep):
     def permutation(self, g: Any) -> Tensor:
         return self.base.permutation(g[self.factor])
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         out = torch.zeros(self.group.lie_dim, self.dim, self.dim, dtype=torch.float64)
         start, stop = self.group.factor_lie(self.factor)  # type: ignore[attr-defined]

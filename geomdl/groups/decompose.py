@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import memoized
 from geomdl.groups.group import Group
 from geomdl.groups.intertwiners import intertwiner_operator
 from geomdl.groups.rep import Rep
@@ -45,7 +45,7 @@ def _frequency(rep: Rep) -> int | None:
     return int(torch.ceil(radius - 1e-6))
 
 
-@lru_cache(maxsize=256)
+@memoized
 def decompose(rep: Rep) -> Decomposition:
     """Multiplicities and change of basis of a semisimple representation.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.group import Group, Parts
 
 
@@ -57,7 +57,7 @@ class FiniteGroup(Group):
         return out.reshape(*shape, self.size)
 
     # irreps of a finite group whose family gives no formula: found once, numerically
-    @cached_property
+    @constant
     def _irreps(self) -> dict[Any, Tensor]:
         from geomdl.groups.irreps import finite_irreps
 
@@ -105,7 +105,7 @@ class IndexedGroup(FiniteGroup):
         """Product by the table."""
         return self.table.to(a.device)[a, b]
 
-    @cached_property
+    @constant
     def _inverses(self) -> Tensor:
         return (self.table == 0).int().argmax(1)
 
@@ -113,7 +113,7 @@ class IndexedGroup(FiniteGroup):
         """Inverse by the table."""
         return self._inverses.to(a.device)[a]
 
-    @cached_property
+    @constant
     def generators(self) -> Tensor:
         """Few positions that generate the group, found greedily."""
         return torch.tensor(_generating(self.table), dtype=torch.int64)
@@ -195,7 +195,7 @@ class MatrixTable(IndexedGroup):
         """Name."""
         return self.label
 
-    @cached_property
+    @constant
     def matrices(self) -> Tensor:
         """Standard matrices of all elements, (|G|, n, n)."""
         found = enumerate_closure(self._matrix_generators(), limit=1000)
@@ -205,13 +205,13 @@ class MatrixTable(IndexedGroup):
     @abstractmethod
     def _matrix_generators(self) -> Tensor: ...
 
-    @cached_property
+    @constant
     def table(self) -> Tensor:
         """Multiplication table."""
         m = self.matrices
         return match(m, m.unsqueeze(1) @ m.unsqueeze(0), self.name)
 
-    @cached_property
+    @constant
     def generators(self) -> Tensor:
         """The positions of the defining generators."""
         return match(self.matrices, self._matrix_generators(), self.name)
@@ -243,6 +243,18 @@ class ElementGroup(IndexedGroup):
         return f"subgroup of order {len(self.ids)} of {self.parent.name}"
 
     @property
+    def order(self) -> int:
+        """Number of members."""
+        return len(self.ids)
+
+    @property
+    def linear(self) -> Any:
+        """The parent's, restricted."""
+        from geomdl.groups.subgroup import Subgroup
+
+        return self.parent.linear.restrict(Subgroup(self, self.parent))
+
+    @property
     def members(self) -> Any:
         """Elements of the parent, in order."""
         return el.take(self.parent.elements, torch.tensor(self.ids))
@@ -251,7 +263,7 @@ class ElementGroup(IndexedGroup):
         """Elements of the parent at the positions ``g``."""
         return el.take(self.members, g)
 
-    @cached_property
+    @constant
     def table(self) -> Tensor:
         """Multiplication table."""
         ids = torch.tensor(self.ids)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.elements import Element, Shape
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Group(ABC):
         """Whether the standard matrices are permutations."""
         return False
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Basis of the Lie algebra in the standard representation, (lie_dim, n, n)."""
         return torch.zeros(0, self.standard_dim, self.standard_dim, dtype=torch.float64)

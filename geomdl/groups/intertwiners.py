@@ -8,11 +8,11 @@ for large ones.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import memoized
 from geomdl.groups.linalg import canonical_basis, kron, null_space, null_space_symmetric
 from geomdl.groups.rep import Rep
 
@@ -180,7 +180,7 @@ def _solve(r: Rep, s: Rep) -> Dense:
     return Dense(r, s, basis, found.gap)
 
 
-@lru_cache(maxsize=1024)
+@memoized
 def intertwiner_operator(r: Rep, s: Rep) -> IntertwinerOperator:
     """Orthonormal basis of Hom_G(r, s) as an operator on weights; see ``IntertwinerOperator``.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.orthogonal import MatrixElements, haar_orthogonal
 from geomdl.groups.wigner import so3_generators
 
@@ -36,7 +36,7 @@ class Lorentz(MatrixElements):
         """Return η = diag(1, −1, −1, −1)."""
         return torch.diag(torch.tensor([1.0, -1.0, -1.0, -1.0], dtype=torch.float64))
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Rotations about x, y, z, then boosts along x, y, z."""
         out = torch.zeros(6, 4, 4, dtype=torch.float64)

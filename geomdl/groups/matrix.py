@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup, enumerate_closure, match
 from geomdl.groups.group import Group
 from geomdl.groups.orthogonal import MatrixElements
@@ -36,17 +36,17 @@ class _Generated(MatrixElements):
         """Return n."""
         return self.n
 
-    @cached_property
+    @constant
     def generators(self) -> Tensor:
         """The discrete generators as given."""
         return torch.tensor(self.discrete, dtype=torch.float64).reshape(-1, self.n, self.n)
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """The infinitesimal generators as given; their exponentials generate, brackets included."""
         return torch.tensor(self.algebra, dtype=torch.float64).reshape(-1, self.n, self.n)
 
-    @cached_property
+    @constant
     def orthogonal(self) -> bool:
         """Whether all generators are orthogonal and all infinitesimal ones skew."""
         error = self.generators.mT @ self.generators - self.identity
@@ -135,7 +135,7 @@ class FiniteMatrixGroup(_Generated, FiniteGroup):
     n: int
     compact = True
 
-    @cached_property
+    @constant
     def elements(self) -> Tensor:
         """All products of the generators, the identity first."""
         found = enumerate_closure(self.generators, _LIMIT)

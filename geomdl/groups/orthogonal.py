@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.group import Group
 from geomdl.groups.planar import rotation_matrix
 from geomdl.groups.wigner import so3_generators, wigner_matrix
@@ -82,7 +82,7 @@ class Orthogonal(MatrixElements):
         """Return n."""
         return self.n
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Rotations in the coordinate planes; about x, y, z for n = 3."""
         if self.n == 3:
@@ -93,7 +93,7 @@ class Orthogonal(MatrixElements):
             out[a, j, i], out[a, i, j] = 1.0, -1.0
         return out
 
-    @cached_property
+    @constant
     def _reflection(self) -> Tensor:
         """−1 in odd dimensions (it is central), else x → −x."""
         if self.n % 2:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.group import Group
 from geomdl.groups.rep import Rep
 from geomdl.groups.subgroup import Subgroup
@@ -77,7 +77,7 @@ class Quotient(PermutationRep):
         if self.subgroup.parent != self.group:
             raise ValueError(f"subgroup: should lie in {self.group.name}, got {self.subgroup!r}")
 
-    @cached_property
+    @constant
     def cosets(self) -> tuple[Tensor, Tensor]:
         """Coset number of each element (|G|,), and the position of each coset's first element."""
         group = finite(self.group, "quotient")
@@ -139,7 +139,7 @@ class Permutation(PermutationRep):
     def name(self) -> str:
         return f"permutation({self.dim})"
 
-    @cached_property
+    @constant
     def _table(self) -> Tensor:
         return torch.tensor(self.images)
 
@@ -165,7 +165,7 @@ class Induced(Rep):
     def group(self) -> Group:  # type: ignore[override]
         return self.subgroup.parent
 
-    @cached_property
+    @constant
     def _cosets(self) -> Quotient:
         return Quotient(self.group, self.subgroup)
 

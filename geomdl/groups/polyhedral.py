@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import MatrixTable
 from geomdl.groups.linalg import canonical_basis
 from geomdl.groups.wigner import wigner_matrix
@@ -51,7 +51,7 @@ class Polyhedral(MatrixTable):
         inversion = [-torch.eye(3, dtype=torch.float64)] if self.label.endswith("h") else []
         return torch.stack([cycle, half, *extra[base], *inversion])
 
-    @cached_property
+    @constant
     def _irreps(self) -> dict[Any, Tensor]:
         base = "O" if self.label == "Td" else self.label[0]
         m = self.matrices

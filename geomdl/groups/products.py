@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.constructions import Pullback
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Group, Parts
@@ -155,7 +155,7 @@ class DirectProduct(Product):
         """Whether every factor's standard representation permutes."""
         return all(f.standard_permutes for f in self.factors)
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """The factors' Lie algebras, block by block."""
         rows = []

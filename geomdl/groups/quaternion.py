@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import MatrixTable
 from geomdl.groups.orthogonal import MatrixElements
 from geomdl.groups.wigner import spin_generators, spin_matrix
@@ -44,7 +44,7 @@ class SU2(MatrixElements):
     name = "SU2"
     standard_dim = 4
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Return i/2, j/2, k/2."""
         return left_multiplication(torch.eye(4, dtype=torch.float64)[1:]) / 2

@@ -10,12 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import constant
 from geomdl.groups.linalg import block_diagonal
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Rep(ABC):
         """Matrices (..., dim, dim) of one element or a batch of elements."""
         return self.matrix(g)
 
-    @cached_property
+    @constant
     def generators(self) -> Tensor:
         """Matrices (k, dim, dim) of the group's discrete generators."""
         return self.matrix(self.group.generators)
@@ -99,7 +99,7 @@ class Rep(ABC):
         rep = self if subgroup is None else self.restrict(subgroup)
         return intertwiners(rep.group.trivial, rep)[:, :, 0]
 
-    @cached_property
+    @constant
     def reynolds(self) -> Tensor:
         """Reynolds operator (dim, dim): the invariant projection onto the fixed vectors.
 
@@ -118,7 +118,7 @@ class Rep(ABC):
         value: Tensor = fixed @ torch.linalg.solve(pairing, functionals)
         return value
 
-    @cached_property
+    @constant
     def endomorphism_dim(self) -> int:
         """Dimension of End_G(self); 1, 2, 4 for an irrep of real, complex, quaternionic type."""
         from geomdl.groups.intertwiners import intertwiner_operator
@@ -293,7 +293,7 @@ class Irrep(Rep):
     group: Group
     label: Any
 
-    @cached_property
+    @constant
     def dim(self) -> int:
         return int(self.matrix(self.group.identity).shape[-1])
 
@@ -308,7 +308,7 @@ class Irrep(Rep):
     def matrix(self, g: Any) -> Tensor:
         return self.group.irrep_matrix(self.label, g)
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         return self.group.irrep_lie(self.label)
 
@@ -331,7 +331,7 @@ class Sum(Rep):
     def blocks(self) -> tuple[tuple[Rep, int], ...]:
         return self.parts
 
-    @cached_property
+    @constant
     def dim(self) -> int:
         return sum(n * rep.dim for rep, n in self.parts)
 
@@ -341,11 +341,11 @@ class Sum(Rep):
             rep.name if n == 1 else f"{n}·{bracket(rep.name)}" for rep, n in self.parts
         )
 
-    @cached_property
+    @constant
     def is_orthogonal(self) -> bool:
         return all(rep.is_orthogonal for rep, _ in self.parts)
 
-    @cached_property
+    @constant
     def is_permutation(self) -> bool:
         return all(rep.is_permutation for rep, _ in self.parts)
 
@@ -360,7 +360,7 @@ class Sum(Rep):
     def character(self, g: Any) -> Tensor:
         return torch.stack([n * rep.character(g) for rep, n in self.parts]).sum(0)
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         return self._assemble([rep.lie for rep, _ in self.parts])
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Group, Parts
 from geomdl.groups.products import Product
@@ -84,7 +84,7 @@ class SemidirectProduct(Product):
         """The point group's linear representation."""
         return self.pull(0, self.point.linear)
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Of the point group, then of the translations."""
         if isinstance(self.normal, PeriodicTranslations):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import ElementGroup, FiniteGroup, closure
 from geomdl.groups.group import Group
 from geomdl.groups.rep import Rep, direct_sum
@@ -54,7 +54,7 @@ class Subgroup:
             raise ValueError(f"element: is not in the subgroup {self.name}")
         return el.take(self.group.elements, found)
 
-    @cached_property
+    @constant
     def _positions(self) -> Tensor:
         assert isinstance(self.parent, FiniteGroup)
         table = torch.full((self.parent.size,), -1)
@@ -62,7 +62,7 @@ class Subgroup:
         table[ids] = torch.arange(len(ids))
         return table
 
-    @cached_property
+    @constant
     def lie_coefficients(self) -> Tensor:
         """The Lie algebra of H in the basis of the parent's, (lie_dim of H, lie_dim of G)."""
         if self.group.lie_dim == 0:
@@ -170,7 +170,7 @@ class Restricted(Rep):
     def matrix(self, g: Any) -> Tensor:
         return self.base.matrix(self.subgroup.embed(g))
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         return torch.einsum("ab,bij->aij", self.subgroup.lie_coefficients, self.base.lie)
 

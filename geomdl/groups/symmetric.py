@@ -6,13 +6,13 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant, memoized
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Parts
 from geomdl.groups.permutation import permutation_matrices
@@ -29,7 +29,7 @@ def partitions(n: int, largest: int | None = None) -> Iterator[tuple[int, ...]]:
             yield (first, *rest)
 
 
-@cache
+@memoized
 def _tableaux(partition: tuple[int, ...]) -> list[dict[int, tuple[int, int]]]:
     """Standard Young tableaux as maps entry -> (row, column)."""
     n = sum(partition)
@@ -44,7 +44,7 @@ def _tableaux(partition: tuple[int, ...]) -> list[dict[int, tuple[int, int]]]:
     return out
 
 
-@cache
+@memoized
 def young_orthogonal(partition: tuple[int, ...]) -> Tensor:
     """Matrices (n−1, d, d) of the adjacent transpositions (i, i+1) in Young's orthogonal form.
 
@@ -109,7 +109,7 @@ class Symmetric(FiniteGroup):
         found = [swap, one.roll(-1)] if self.n > 2 else [swap] * (self.n - 1)
         return torch.stack(found) if found else one.new_zeros(0, self.n)
 
-    @cached_property
+    @constant
     def elements(self) -> Tensor:
         """All permutations in lexicographic order, up to n = 9."""
         if self.n > _MAX_LISTED:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import constant
 from geomdl.groups.rep import Rep
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ class Tabulated(Rep):
                 raise ValueError(f"matrices: not a representation of {group.name}")
         return cls(group, m.numpy().tobytes())
 
-    @cached_property
+    @constant
     def dim(self) -> int:
         return math.isqrt(len(self.key) // (8 * (self.group.order or 1)))
 
-    @cached_property
+    @constant
     def is_orthogonal(self) -> bool:
         error = self.table @ self.table.mT - torch.eye(self.dim, dtype=torch.float64)
         return bool((error.abs().max() <= 1e-12).item())
@@ -52,7 +52,7 @@ class Tabulated(Rep):
     def name(self) -> str:
         return f"table({self.dim})"
 
-    @cached_property
+    @constant
     def table(self) -> Tensor:
         """All matrices, (|G|, dim, dim)."""
         flat = torch.frombuffer(bytearray(self.key), dtype=torch.float64)
@@ -78,7 +78,7 @@ class Sub(Rep):
         """Freeze orthonormal columns (base.dim, dim) that span an invariant subspace."""
         return cls(base, columns.contiguous().numpy().tobytes())
 
-    @cached_property
+    @constant
     def dim(self) -> int:
         return len(self.key) // (8 * self.base.dim)
 
@@ -86,7 +86,7 @@ class Sub(Rep):
     def group(self) -> Group:  # type: ignore[override]
         return self.base.group
 
-    @cached_property
+    @constant
     def columns(self) -> Tensor:
         """Orthonormal columns, (base.dim, dim)."""
         flat = torch.frombuffer(bytearray(self.key), dtype=torch.float64)
@@ -103,7 +103,7 @@ class Sub(Rep):
     def matrix(self, g: Any) -> Tensor:
         return self.columns.T @ self.base.matrix(g) @ self.columns
 
-    @cached_property
+    @constant
     def lie(self) -> Tensor:
         return self.columns.T @ self.base.lie @ self.columns
 

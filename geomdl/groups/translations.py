@@ -6,13 +6,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.groups import elements as el
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Group, Parts
 from geomdl.groups.planar import _angle_steps, turn
@@ -48,7 +48,7 @@ class PeriodicTranslations(FiniteGroup):
         """Two for each axis."""
         return 2 * len(self.shape)
 
-    @cached_property
+    @constant
     def sizes(self) -> Tensor:
         """Sizes as a tensor (d,)."""
         return torch.tensor(self.shape)
@@ -63,7 +63,7 @@ class PeriodicTranslations(FiniteGroup):
         """One step along each axis longer than one."""
         return torch.eye(len(self.shape), dtype=torch.int64)[self.sizes > 1]
 
-    @cached_property
+    @constant
     def elements(self) -> Tensor:
         """All shifts, the last axis fastest."""
         return torch.cartesian_prod(*map(torch.arange, self.shape)).reshape(-1, len(self.shape))
@@ -142,10 +142,18 @@ def array_matrix(linear: Tensor) -> Tensor:
 
     Coordinates (x, y, z) belong to the array axes (−1, −2, −3) with signs (+, −, −).
     """
-    d = linear.shape[-1]
-    signs = torch.tensor([1.0] + [-1.0] * (d - 1), dtype=torch.float64, device=linear.device)
-    signed = signs.unsqueeze(1) * linear.to(torch.float64) * signs
-    return signed.flip(-1, -2)
+    frame = array_frame(linear.shape[-1]).to(linear.device)
+    return frame @ linear.to(torch.float64) @ frame.T
+
+
+def array_frame(d: int) -> Tensor:
+    """Orthogonal matrix F (d, d) from coordinates (x, y, z) to those along the array's axes.
+
+    x runs along the last axis; y, z, … run against the axes before it: array axis −2 is −y.
+    """
+    signs = torch.ones(d, dtype=torch.float64)
+    signs[:-1] = -1
+    return torch.diag(signs).flip(1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -181,7 +189,7 @@ class Translations(Group):
         """None: the Lie algebra reaches everything."""
         return torch.zeros(0, self.d, dtype=torch.float64)
 
-    @cached_property
+    @constant
     def lie_algebra(self) -> Tensor:
         """Unit translations as affine matrices."""
         basis = torch.zeros(self.d, self.d + 1, self.d + 1, dtype=torch.float64)

@@ -7,14 +7,15 @@ D¹(R) = R on (x, y, z).
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import memoized
 
-@cache
+
+@memoized
 def su2_generators(twice_j: int) -> Tensor:
     """Antihermitian generators (3, 2j+1, 2j+1) complex128 with [X₀, X₁] = X₂ and cyclic."""
     j = twice_j / 2
@@ -26,7 +27,7 @@ def su2_generators(twice_j: int) -> Tensor:
     )
 
 
-@cache
+@memoized
 def _real_to_complex(l: int) -> Tensor:
     q: Any = torch.zeros(2 * l + 1, 2 * l + 1, dtype=torch.complex128)
     q[l, l] = 1
@@ -40,7 +41,7 @@ def _real_to_complex(l: int) -> Tensor:
     return out
 
 
-@cache
+@memoized
 def so3_generators(l: int) -> Tensor:
     """Generators (3, 2l+1, 2l+1) of rotations about x, y, z in the real basis; skew, exact."""
     q = _real_to_complex(l)
@@ -48,7 +49,7 @@ def so3_generators(l: int) -> Tensor:
     return (out - out.mT) / 2
 
 
-@cache
+@memoized
 def _quarter(l: int) -> Tensor:
     """D^l of the rotation about z by −90°, which carries the y axis to x, by its spectrum."""
     values, vectors = torch.linalg.eigh(1j * so3_generators(l)[2])
@@ -90,7 +91,7 @@ def _realify(m: Tensor) -> Tensor:
     return torch.cat([torch.cat([m.real, -m.imag], -1), torch.cat([m.imag, m.real], -1)], -2)
 
 
-@cache
+@memoized
 def spin_generators(twice_j: int) -> Tensor:
     """Real generators of spin j: (3, 2j+1, 2j+1) for integer j, else (3, 4j+2, 4j+2)."""
     if twice_j % 2 == 0:

@@ -1,0 +1,26 @@
+"""The certificate: measure the equivariance error of any callable, and say where it breaks."""
+
+from geomdl.auditing.analytic import Analytic, analytic_inputs
+from geomdl.auditing.audit import audit
+from geomdl.auditing.certificate import Audit, ElementRow, LayerRow, OutputRow
+from geomdl.auditing.objects import audit_object
+from geomdl.auditing.prepare import redraw
+from geomdl.auditing.roundtrip import roundtrip
+from geomdl.auditing.sheet import contact_sheet
+from geomdl.auditing.statistics import default_tol, exceedance_bound
+
+__all__ = [
+    "Analytic",
+    "Audit",
+    "ElementRow",
+    "LayerRow",
+    "OutputRow",
+    "analytic_inputs",
+    "audit",
+    "audit_object",
+    "contact_sheet",
+    "default_tol",
+    "exceedance_bound",
+    "redraw",
+    "roundtrip",
+]

@@ -1,0 +1,162 @@
+"""Audit an object by its name, with inputs made up from its types: what `geomdl audit` does."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from geomdl.auditing.audit import SAMPLES, audit
+from geomdl.auditing.certificate import Audit
+from geomdl.auditing.made_up import (
+    BATCH,
+    cannot_run,
+    check_shape,
+    random_inputs,
+    source_of_shape,
+    space_of,
+    split_batch,
+    target_of,
+    under,
+)
+from geomdl.auditing.prepare import Randomize, own_randomness
+from geomdl.auditing.trees import is_type
+from geomdl.fields import Grid, fields_of
+from geomdl.groups import Group
+from geomdl.groups import group as group_by_name
+
+
+def audit_object(
+    spec: str | Callable[..., Any],
+    group: str | Group | None = None,
+    shape: Sequence[int] | None = None,
+    *,
+    inputs: Sequence[Any] | None = None,
+    load: Callable[[str], nn.Module] | None = None,
+    per_layer: bool = False,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    randomize: Randomize = False,
+    dtype: torch.dtype = torch.float64,
+    progress: bool | None = None,
+) -> Audit:
+    """Audit what a text names, on random inputs of its types.
+
+    Types come from the object's `source` and `target`. Without them (or where they speak of another
+    group and carry only trivial channels) the group acts on space alone: the input is an image of
+    `shape`, or a vector of multiples of the standard representation; outputs that are images turn
+    with it, all others are invariant. Images that the group must resample are analytic bumps.
+
+    Args:
+        spec: "package.module:object" (found from the current folder as well), the path of a
+            checkpoint, or the callable itself. A class, or a function without required arguments,
+            is called to make the object.
+        group: group; by default that of `source` and `target`.
+        shape: of one input, (channels, *spatial) or (components,); for images the size of the
+            batch may stand before it.
+        inputs: instead of random ones, the positional arguments.
+        load: reads a checkpoint, e.g. `geomdl.load`.
+        per_layer: see `geomdl.audit`, and so are samples, seed, randomize, dtype and progress.
+        samples: see per_layer.
+        seed: see per_layer; also of the inputs, and of what makes the object.
+        randomize: see per_layer.
+        dtype: see per_layer.
+        progress: see per_layer.
+
+    Returns:
+        the certificate.
+
+    Raises:
+        FileNotFoundError: there is no such file or module.
+        ValueError: the object, its types, the group and the shape do not fit each other.
+
+    Example:
+        >>> audit_object("torch.nn.functional:relu", group="S3", shape=[3]).passed(1e-5)
+        False
+    """
+    with own_randomness(seed):
+        f = _find(spec, load) if isinstance(spec, str) else _made(spec, str(spec))
+    wanted = group_by_name(group) if isinstance(group, str) else group
+    source, target = (
+        tree if is_type(tree := getattr(f, name, None)) else None for name in ("source", "target")
+    )
+    if wanted is not None and fields_of(source, target):
+        source, target = (under(tree, wanted) for tree in (source, target))
+    rng = torch.Generator().manual_seed(seed)
+    batch = BATCH
+    if not fields_of(source):
+        if wanted is None:
+            raise ValueError("group: the object declares no source, name the group")
+        batch, shape = split_batch(shape, space_of(wanted))
+        source = source_of_shape(wanted, shape)
+    elif shape is not None:
+        grids = [f.domain.d for f in fields_of(source) if isinstance(f.domain, Grid)]
+        batch, shape = split_batch(shape, grids[0] if grids else None)
+        check_shape(source, shape or ())
+    if inputs is None:
+        inputs = random_inputs(source, shape, rng, batch)
+    if target is None:
+        target = target_of(f, source, inputs, dtype)
+    try:
+        return audit(
+            f, *inputs, group=wanted, source=source, target=target, per_layer=per_layer,
+            dtype=dtype, samples=samples, seed=seed, randomize=randomize, progress=progress,
+        )  # fmt: skip
+    except RuntimeError as error:
+        raise ValueError(cannot_run(error)) from error
+
+
+def _find(spec: str, load: Callable[[str], nn.Module] | None) -> Any:
+    module_name, colon, attribute = spec.partition(":")
+    if Path(spec).is_file() or not colon:
+        if load is None or not Path(spec).is_file():
+            raise FileNotFoundError(
+                f"spec: expected package.module:object or a checkpoint, found no file {spec}"
+            )
+        return load(spec)
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        raise FileNotFoundError(
+            f"spec: cannot import {module_name}: {type(error).__name__}: {first}"
+        ) from error
+    finally:
+        sys.path.remove(here)
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise ValueError(f"spec: {module_name} has no {attribute}")
+        found = getattr(found, name)
+    return _made(found, spec)
+
+
+def _made(found: Any, name: str) -> Any:
+    """The object, or what a class or a function without required arguments makes."""
+    if isinstance(found, nn.Module):
+        return found
+    if not callable(found):
+        raise ValueError(f"spec: {name} should be callable, got {type(found).__name__}")
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return found  # a built-in function
+    required = [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    takes_inputs = required or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if not inspect.isclass(found) and takes_inputs:
+        return found
+    if required:
+        raise ValueError(f"spec: {name} needs {', '.join(required)}; name an instance instead")
+    made = found()
+    if not callable(made):
+        raise ValueError(f"spec: {name}() should be callable, got {type(made).__name__}")
+    return made

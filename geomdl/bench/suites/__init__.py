@@ -1,0 +1,1 @@
+"""The suites that come with geomdl; each module registers one as it is imported."""

@@ -1,0 +1,44 @@
+"""How symmetries act on data: domains, fields, graphs, and types of several inputs."""
+
+from geomdl.fields.domains import Domain, Edges, Grid, Nodes, Points, Vector
+from geomdl.fields.field import Field, positions
+from geomdl.fields.graph import Graph
+from geomdl.fields.grid import coordinates, inscribed
+from geomdl.fields.resample import interpolate
+from geomdl.fields.stabilizers import stabilizer
+from geomdl.fields.types import (
+    Type,
+    act,
+    check_chain,
+    fields_of,
+    group_of,
+    leaves,
+    map_fields,
+    type_from_config,
+    type_to_config,
+)
+
+__all__ = [
+    "Domain",
+    "Edges",
+    "Field",
+    "Graph",
+    "Grid",
+    "Nodes",
+    "Points",
+    "Type",
+    "Vector",
+    "act",
+    "check_chain",
+    "coordinates",
+    "fields_of",
+    "group_of",
+    "inscribed",
+    "interpolate",
+    "leaves",
+    "map_fields",
+    "positions",
+    "stabilizer",
+    "type_from_config",
+    "type_to_config",
+]

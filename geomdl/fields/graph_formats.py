@@ -1,0 +1,78 @@
+"""Edge lists out of the graphs of PyG, networkx and scipy, as arguments of `Graph.from_edge_index`.
+
+Each library is imported when a graph of it arrives.
+"""
+
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+
+class EdgeList(TypedDict):
+    """Arguments of `Graph.from_edge_index`."""
+
+    edge_index: Tensor
+    num_nodes: int | None
+    batch: Tensor | None
+    num_graphs: int | None
+
+
+def read_pyg(data: Any) -> EdgeList:
+    """Edges of a `torch_geometric.data.Data` or `Batch`; see `Graph.from_pyg`."""
+    from torch_geometric import EdgeIndex
+    from torch_geometric.data import Batch, Data
+    from torch_geometric.utils import to_edge_index
+
+    if not isinstance(data, Data):
+        kind = type(data).__name__
+        raise TypeError(f"data: expected a torch_geometric Data or Batch, got {kind}")
+    edge_index, adj_t = data.edge_index, getattr(data, "adj_t", None)
+    if edge_index is None and adj_t is None:
+        raise ValueError(
+            "data: expected edge_index or adj_t, got neither"
+            " (no edges: edge_index=torch.empty(2, 0, dtype=torch.long))"
+        )
+    if edge_index is None:
+        edge_index = to_edge_index(adj_t)[0].flip(0)
+    if isinstance(edge_index, EdgeIndex):
+        edge_index = edge_index.as_tensor()
+    return EdgeList(
+        edge_index=edge_index,
+        num_nodes=data.num_nodes,
+        batch=getattr(data, "batch", None),
+        num_graphs=data.num_graphs if isinstance(data, Batch) else None,
+    )
+
+
+def read_networkx(graph: Any) -> EdgeList:
+    """Edges of a networkx graph, in the order of its directed form; see `Graph.from_networkx`."""
+    import networkx
+
+    if not isinstance(graph, networkx.Graph):
+        raise TypeError(f"graph: expected a networkx graph, got {type(graph).__name__}")
+    number = {node: i for i, node in enumerate(graph.nodes)}
+    multi = graph.is_multigraph()
+    edges = [
+        (number[u], number[v])
+        for u, neighbors in graph.adjacency()
+        for v, attributes in neighbors.items()
+        for _ in range(len(attributes) if multi else 1)
+    ]
+    edge_index = torch.tensor(edges, dtype=torch.int64).reshape(-1, 2).T
+    return EdgeList(edge_index=edge_index, num_nodes=len(number), batch=None, num_graphs=None)
+
+
+def read_scipy(matrix: Any) -> EdgeList:
+    """Stored entries of a scipy sparse matrix, row → column; see `Graph.from_scipy`."""
+    import numpy
+    import scipy.sparse
+
+    sparse: bool = scipy.sparse.issparse(matrix)
+    if not sparse:
+        raise TypeError(f"matrix: expected a scipy sparse matrix, got {type(matrix).__name__}")
+    if len(matrix.shape) != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix: expected shape (nodes, nodes), got {matrix.shape}")
+    coo = matrix.tocoo()
+    edge_index = torch.tensor(numpy.stack([coo.row, coo.col]))
+    return EdgeList(edge_index=edge_index, num_nodes=matrix.shape[0], batch=None, num_graphs=None)

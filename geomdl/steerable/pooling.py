@@ -1,0 +1,228 @@
+"""Pooling over windows of pixels, over the whole grid, and over the group."""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from geomdl import groups
+from geomdl.fields import Field, Grid, Vector
+from geomdl.registry import Example, register_layer
+from geomdl.steerable.checks import GridCheck, copies, fibre_axis, permutes, shifts, whole
+from geomdl.steerable.sizes import pool_window
+from geomdl.steerable.taps import grid_of
+
+
+def _field(with_standard: bool = False) -> Field:
+    G = groups.group("D4")
+    return Field(Grid(2), G.regular + (G.standard if with_standard else 2 * G.trivial))
+
+
+def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
+    return (torch.randn(2, 10, 9, 9, generator=rng, dtype=torch.float64),)
+
+
+class _WindowPool(nn.Module):
+    """What AvgPool and MaxPool share: windows chosen by parity, and checked."""
+
+    def __init__(
+        self, source: Field, stride: int = 2, kernel_size: int | None = None, padding: int = 0
+    ) -> None:
+        super().__init__()
+        whole(stride=stride, kernel_size=1 if kernel_size is None else kernel_size)
+        if padding < 0 or (padding and (kernel_size is None or 2 * padding > kernel_size)):
+            raise ValueError(
+                f"padding: should be from 0 to half of kernel_size={kernel_size}, got {padding}"
+            )
+        if stride > 1 and shifts(source):
+            raise ValueError(
+                f"stride: {source.group.name} shifts pixels, which a stride of {stride} would skip"
+            )
+        self.source = self.target = source
+        self.stride, self.kernel_size, self.padding = stride, kernel_size, padding
+        self._d = grid_of(source, "source").d
+        self._check = GridCheck.of(source)
+
+    def window(self, x: Tensor) -> list[int]:
+        """Check the input; window along each axis."""
+        if self.kernel_size is None:
+            self._check.shape(x)
+            return [pool_window(n, self.stride) for n in x.shape[2:]]
+        self._check.windows(x, self.kernel_size, self.stride, self.padding)
+        return [self.kernel_size] * self._d
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        window = "by parity" if self.kernel_size is None else self.kernel_size
+        return f"stride={self.stride}, kernel_size={window}, padding={self.padding}"
+
+
+@register_layer("steerable/AvgPool", example=Example(lambda: AvgPool(_field(True)), _inputs))
+class AvgPool(_WindowPool):
+    """Mean over windows of pixels, exact under 90° rotations and reflections.
+
+    Without ``kernel_size`` the window is ``stride + n mod stride`` pixels wide: for stride 2 it is
+    2 for even sizes and 3 for odd ones, so windows are centred at every size.
+
+    Args:
+        source: field of any representation on a grid.
+        stride: pixels from one window to the next; n pixels become n // stride.
+        kernel_size: width of the window; then sizes that break the symmetry are refused.
+        padding: zeros added at both ends, counted in the mean; needs ``kernel_size``.
+
+    Shape:
+        ``(batch, source.channels, *spatial)`` -> ``(batch, source.channels, *spatial')``.
+
+    Raises:
+        ValueError: the group does not map the grid to itself; or, at the call, a size that breaks
+            the symmetry.
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl import Field, Grid
+        >>> pool = AvgPool(Field(Grid(2), geomdl.group("D4").standard))
+        >>> pool(torch.zeros(1, 2, 28, 28)).shape[2:], pool(torch.zeros(1, 2, 29, 29)).shape[2:]
+        (torch.Size([14, 14]), torch.Size([14, 14]))
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a batch of fields."""
+        window = self.window(x)
+        pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._d - 1]
+        return pool(x, window, self.stride, self.padding)
+
+
+@register_layer("steerable/MaxPool", example=Example(lambda: MaxPool(_field()), _inputs))
+class MaxPool(_WindowPool):
+    """Maximum over windows of pixels, exact under 90° rotations and reflections.
+
+    The window is chosen as in :class:`AvgPool`.
+
+    Args:
+        source: field of a permutation representation on a grid.
+        stride: pixels from one window to the next; n pixels become n // stride.
+        kernel_size: width of the window; then sizes that break the symmetry are refused.
+        padding: pixels ignored by the maximum, added at both ends; needs ``kernel_size``.
+
+    Shape:
+        ``(batch, source.channels, *spatial)`` -> ``(batch, source.channels, *spatial')``.
+
+    Raises:
+        ValueError: the representation is no permutation, the group does not map the grid to
+            itself; or, at the call, a size that breaks the symmetry.
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl import Field, Grid
+        >>> pool = MaxPool(Field(Grid(2), geomdl.group("D4").regular))
+        >>> pool(torch.zeros(1, 8, 29, 29)).shape
+        torch.Size([1, 8, 14, 14])
+    """
+
+    def __init__(
+        self, source: Field, stride: int = 2, kernel_size: int | None = None, padding: int = 0
+    ) -> None:
+        permutes(source, "MaxPool")
+        super().__init__(source, stride, kernel_size, padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a batch of fields."""
+        window = self.window(x)
+        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self._d - 1]
+        return pool(x, window, self.stride, self.padding)
+
+
+@register_layer("steerable/GlobalPool", example=Example(lambda: GlobalPool(_field(True)), _inputs))
+class GlobalPool(nn.Module):
+    """Mean or maximum over all pixels: a vector field without places. Exact.
+
+    Args:
+        source: field on a grid; a permutation representation for the maximum.
+        mode: "mean" or "max".
+
+    Shape:
+        ``(batch, source.channels, *spatial)`` -> (batch, source.channels).
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl import Field, Grid
+        >>> pool = GlobalPool(Field(Grid(2), geomdl.group("D4").standard))
+        >>> pool(torch.zeros(1, 2, 7, 7)).shape, pool.target.domain
+        (torch.Size([1, 2]), Vector())
+    """
+
+    def __init__(self, source: Field, mode: Literal["mean", "max"] = "mean") -> None:
+        super().__init__()
+        _mode(mode)
+        if mode == "max":
+            permutes(source, "a maximum")
+        grid_of(source, "source")
+        self.source, self.target = source, Field(Vector(), source.rep)
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a batch of fields."""
+        self.source.check(x)
+        flat = x.flatten(2)
+        return flat.mean(2) if self.mode == "mean" else flat.amax(2)
+
+    def extra_repr(self) -> str:
+        """Mode."""
+        return self.mode
+
+
+@register_layer("steerable/GroupPool", example=Example(lambda: GroupPool(_field()), _inputs))
+class GroupPool(nn.Module):
+    """Maximum or mean over the channels of each copy: invariant fields. Exact.
+
+    Args:
+        source: field of a permutation representation, on a grid or a plain vector.
+        mode: "max" or "mean".
+
+    Shape:
+        ``(batch, source.channels, *spatial)`` -> ``(batch, copies, *spatial)``, one trivial field
+        for each copy (for ``8 * G.regular``: 8).
+
+    Raises:
+        ValueError: not a permutation representation.
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl import Field, Grid
+        >>> pool = GroupPool(Field(Grid(2), 8 * geomdl.group("D4").regular))
+        >>> pool.target.rep
+        <8·trivial of D4, dim 8>
+    """
+
+    def __init__(self, source: Field, mode: Literal["mean", "max"] = "max") -> None:
+        super().__init__()
+        _mode(mode)
+        permutes(source, "GroupPool")
+        self._axis = fibre_axis(source)
+        self.source = source
+        self.target = Field(source.domain, copies(source.rep) * source.group.trivial)
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool a batch of fields."""
+        self.source.check(x)
+        axis = self._axis % x.ndim
+        blocks = self.source.rep.blocks
+        pieces = []
+        for piece, (rep, n) in zip(
+            x.split([r.dim * m for r, m in blocks], axis), blocks, strict=True
+        ):
+            channels = piece.unflatten(axis, (n, rep.dim))
+            pooled = channels.amax(axis + 1) if self.mode == "max" else channels.mean(axis + 1)
+            pieces.append(pooled)
+        return torch.cat(pieces, axis) if len(pieces) > 1 else pieces[0]
+
+    def extra_repr(self) -> str:
+        """Mode."""
+        return self.mode
+
+
+def _mode(mode: str) -> None:
+    if mode not in ("mean", "max"):
+        raise ValueError(f"mode: should be 'mean' or 'max', got {mode!r}")

@@ -1,0 +1,56 @@
+import importlib.metadata
+
+import pytest
+import torch
+
+from geomdl.cli import doctor_command, main
+from geomdl.cli.doctor_command import data_folder, nurbs_distribution, problems
+
+
+def test_a_sound_installation(monkeypatch, tmp_path, capsys):
+    (tmp_path / "mnist8k.npz").write_text("")
+    monkeypatch.setenv("GEOMDL_DATA", str(tmp_path))
+    monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: False)
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert torch.__version__.split("+")[0] in shown
+    assert "mnist8k.npz" in shown
+    assert "No problem found." in shown
+
+
+def test_the_clash_of_names_is_found(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: True)
+    assert main(["doctor"]) == 1
+    assert "problem: NURBS-Python" in capsys.readouterr().out
+    monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: False)
+    assert problems({}, home=tmp_path) == []
+    (tmp_path / "NURBS.py").write_text("")
+    assert "pip uninstall geomdl" in problems({}, home=tmp_path)[0]
+
+
+def test_the_distribution_of_nurbs_python_is_known_by_its_name(monkeypatch):
+    asked = []
+    monkeypatch.setattr(importlib.metadata, "distribution", asked.append)
+    assert nurbs_distribution()
+    assert asked == ["geomdl"]
+
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
+    assert not nurbs_distribution()
+
+
+def test_a_missing_package_and_a_missing_folder(monkeypatch, tmp_path, capsys):
+    assert problems({"e3nn": "missing"})[0] == "e3nn is missing; `pip install e3nn`"
+    monkeypatch.setenv("GEOMDL_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: False)
+    assert main(["doctor"]) == 1
+    assert "nowhere (no such folder); unset it or make the folder" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "(empty)"), (1, "(f0)"), (9, "f7, …)")])
+def test_the_folder_of_data_is_shown(tmp_path, n, text):
+    for i in range(n):
+        (tmp_path / f"f{i}").write_text("")
+    assert data_folder(str(tmp_path)).endswith(text)

@@ -1,0 +1,66 @@
+"""Parts are disjoint, complete, seeded."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geomdl.data import split
+
+
+@given(
+    n=st.integers(20, 200),
+    shares=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    seed=st.integers(0, 2**31),
+    shuffle=st.booleans(),
+)
+def test_parts_are_a_partition(n, shares, seed, shuffle):
+    fractions = [share / sum(shares) for share in shares]
+    parts = split(n, fractions, seed, shuffle=shuffle)
+    together = torch.cat(parts)
+    assert torch.equal(together.sort().values, torch.arange(n))
+    assert shuffle or torch.equal(together, torch.arange(n))
+    for part, fraction in zip(parts, fractions, strict=True):
+        assert abs(len(part) - n * fraction) <= 1
+
+
+def test_dicts_and_indices_agree():
+    data = {"x": torch.arange(40).reshape(20, 2), "labels": torch.arange(20)}
+    parts = split(data, (0.5, 0.25), seed=3)
+    for part, index in zip(parts, split(20, (0.5, 0.25), seed=3), strict=True):
+        assert torch.equal(part["labels"], index)
+        assert torch.equal(part["x"], data["x"][index])
+    assert [len(part["x"]) for part in parts] == [10, 5]
+
+
+def test_seeded_and_apart_from_the_global_state():
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    first = split(100, (0.5, 0.5), seed=1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(7)
+    assert all(map(torch.equal, first, split(100, (0.5, 0.5), seed=1)))
+    assert not torch.equal(first[0], split(100, (0.5, 0.5), seed=2)[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "fractions", "message"),
+    [
+        (10, (0.8, 0.3), "fractions: should be positive with sum at most 1, got (0.8, 0.3)"),
+        (10, (1.0, 0.0), "fractions: should be positive with sum at most 1, got (1.0, 0.0)"),
+        (10, (float("nan"),), "fractions: should be positive with sum at most 1, got (nan,)"),
+        (10, (), "fractions: should be positive with sum at most 1, got ()"),
+        (10, (0.9, 0.04), "fractions: 0.04 of 10 samples is an empty part"),
+        (0, (1.0,), "fractions: 1.0 of 0 samples is an empty part"),
+        ({}, (1.0,), "data: expected tensors, got an empty dict"),
+        (
+            {"x": torch.zeros(3), "z": torch.zeros(2)},
+            (1.0,),
+            "data: tensors should be as long as each other, got {'x': 3, 'z': 2}",
+        ),
+    ],
+)
+def test_bad_input(data, fractions, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        split(data, fractions)
+    assert str(caught.value) == message

@@ -1,0 +1,28 @@
+"""Parametrise tests over names × laws, from the library's registry and from the toys'."""
+
+import pytest
+
+from geomdl.registry import LAWS, default
+from tests.laws import toys
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if not {"name", "registry"} <= set(metafunc.fixturenames):
+        return
+    names = [
+        (name, registry)
+        for registry in (toys.registry, default)
+        for name in [*registry.list_layers(), *registry.list_models()]
+    ]
+    for column, refused in (("law", False), ("refused_law", True)):
+        if column in metafunc.fixturenames:
+            rows = [
+                pytest.param(name, registry, law, id=f"{name}-{law}")
+                for name, registry in names
+                for law in LAWS
+                if (law in registry.example(name).refuses) == refused
+            ]
+            metafunc.parametrize(("name", "registry", column), rows)
+            return
+    rows = [pytest.param(name, registry, id=name) for name, registry in names]
+    metafunc.parametrize(("name", "registry"), rows)

@@ -1,0 +1,93 @@
+"""Laws of what a module computes: equivariance, dependence on the input, samples kept apart."""
+
+import math
+
+import torch
+from torch import Tensor
+
+import geomdl
+from tests.laws.cases import (
+    Case,
+    distance,
+    floats,
+    map_floats,
+    map_tensors,
+    replace_floats,
+    tensors,
+    train,
+)
+
+ROUNDING = 1e-12
+
+
+def equivariance(case: Case) -> None:
+    """The audit passes, with weights of size one and again after a few steps of training."""
+    module = case.copy()
+    for stage in ("with random weights", "after training"):
+        audit = geomdl.audit(module, *case.inputs)
+        assert audit.passed(case.example.tol), f"{stage}, tol {case.example.tol}: {audit}"
+        train(module, case.inputs)
+
+
+def dependence(case: Case) -> None:
+    """Every floating-point input changes the output, and every output is changed by some input."""
+    module, other = case.copy(), case.example.draw(seed=1)
+    reference = module(*case.inputs)
+    assert all(x.isfinite().all() for x in floats(reference)), "the output is not finite"
+    ours, theirs = floats(case.inputs), floats(other)
+    reached = [0.0] * len(floats(reference))
+    for i in range(len(ours)):
+        mixed = [theirs[i] if j == i else x for j, x in enumerate(ours)]
+        outputs = module(*replace_floats(case.inputs, mixed))
+        changes = [distance(a, b) for a, b in zip(floats(outputs), floats(reference), strict=True)]
+        assert max(changes) > 1e-6, f"input {i} changes no output: relative changes {changes}"
+        reached = [max(pair) for pair in zip(reached, changes, strict=True)]
+    assert min(reached) > 1e-6, f"some output never changes: relative changes {reached}"
+
+
+def batch_independence(case: Case) -> None:
+    """Sample i of a batch is what the module gives for sample i alone."""
+    module = case.copy()
+    whole = module(*case.inputs)
+    size = len(tensors(case.inputs)[0])
+    assert size >= 2, f"the example should draw two samples at least, got {size}"
+    for i in range(size):
+        alone = module(*map_tensors(lambda x, i=i: x[i : i + 1], case.inputs))
+        error = distance(alone, map_tensors(lambda x, i=i: x[i : i + 1], whole))
+        assert error <= ROUNDING, f"sample {i} alone differs from sample {i} of {size} by {error}"
+
+
+def empty_batch(case: Case) -> None:
+    """A batch of no samples gives no outputs, of the right shapes, and zero gradients."""
+    module = case.copy()
+    whole = module(*case.inputs)
+    empty = module(*map_tensors(lambda x: x[:0], case.inputs))
+    for y, reference in zip(tensors(empty), tensors(whole), strict=True):
+        expected = (0, *reference.shape[1:])
+        assert y.shape == expected, f"expected shape {expected}, got {tuple(y.shape)}"
+        assert y.dtype == reference.dtype, f"expected {reference.dtype}, got {y.dtype}"
+    total = sum(y.sum() for y in floats(empty))
+    if isinstance(total, Tensor) and total.requires_grad:
+        total.backward()
+        gradients = [p.grad for p in module.parameters() if p.grad is not None]
+        assert all((g == 0).all() for g in gradients), "an empty batch gives gradients"
+
+
+def nan_isolation(case: Case) -> None:
+    """NaN in sample 0 makes sample 0 NaN, and changes no other sample."""
+    module = case.copy()
+    reference = module(*case.inputs)
+    whole = module(*map_floats(lambda x: _spoilt(x, every=1), case.inputs))
+    partly = module(*map_floats(lambda x: _spoilt(x, every=2), case.inputs))
+    for y, hit, clean in zip(floats(whole), floats(partly), floats(reference), strict=True):
+        assert y[0].isnan().all(), "sample 0 is all NaN, and yet not all of its output is"
+        assert hit[0].isnan().any(), "sample 0 is half NaN, and yet none of its output is"
+        for kind, out in (("NaN", y), ("half NaN", hit)):
+            others = distance(out[1:], clean[1:])
+            assert others <= ROUNDING, f"sample 0 is {kind}, and others change by {others}"
+
+
+def _spoilt(x: Tensor, every: int) -> Tensor:
+    x = x.clone(memory_format=torch.contiguous_format)
+    x[0].view(-1)[::every] = math.nan
+    return x

@@ -114,7 +114,9 @@ def _orbit(group: Group, elements: Any, rng: torch.Generator) -> list[Probe]:
     if group.lie_dim == 1:
         steps = torch.arange(COLUMNS, dtype=torch.float64).unsqueeze(1) * (2 * math.pi / COLUMNS)
         return choose(group, 0, rng, group.exp(steps))[0]
-    return choose(group, 0, rng, [group.identity])[0] + choose(group, COLUMNS - 1, rng)[0]
+    probes = choose(group, COLUMNS, rng)[0]
+    drawn = [probe for probe in probes if probe.kind == "sample"] or probes
+    return choose(group, 0, rng, [group.identity])[0] + drawn
 
 
 def _first(leaves: list[Leaf]) -> int:

@@ -68,7 +68,7 @@ def _check_grid(field: "Field", grid: Grid, x: Tensor, name: str) -> None:
         raise ValueError(f"{name}: axis 1 should be rep.dim={dim}, got {x.shape[1]}")
     if 0 in sizes:
         raise ValueError(f"{name}: spatial axes should not be empty, got {sizes}")
-    shifted = periods(field.group)
+    shifted = tuple(grid.resolution * p for p in periods(field.group) or ())
     if shifted and any(p % n for p, n in zip(shifted, sizes, strict=True)):
         raise ValueError(
             f"{name}: spatial axes should be {shifted}, which {field.group.name} shifts, "

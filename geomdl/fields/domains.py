@@ -116,9 +116,11 @@ class Grid(Spatial):
         interpolation: "spline" (cubic) or "fourier", for elements that move pixels off the grid.
         action: how the group moves coordinates, a representation of dimension d; for instance an
             embedding of C4 in space.
+        resolution: pixels by which a unit translation moves the content. Shifts by multiples of
+            s pixels are Z_{n/s} at resolution s; after a stride of s they are it at resolution 1.
 
     Raises:
-        ValueError: unknown interpolation, or an action of another dimension.
+        ValueError: unknown interpolation, wrong dimension of the action, no positive resolution.
 
     Example:
         >>> Grid(2, periodic=True)
@@ -129,9 +131,12 @@ class Grid(Spatial):
     periodic: bool = False
     interpolation: str = "spline"
     action: Rep | None = None
+    resolution: int = 1
 
     def __post_init__(self) -> None:
         self._check()
+        if not isinstance(self.resolution, int) or self.resolution < 1:
+            raise ValueError(f"resolution: should be a positive integer, got {self.resolution!r}")
         if self.interpolation not in METHODS:
             known = " or ".join(map(repr, METHODS))
             raise ValueError(f"interpolation: should be {known}, got {self.interpolation!r}")
@@ -139,12 +144,15 @@ class Grid(Spatial):
     def to_config(self) -> dict[str, Any]:
         """JSON-able description, read back by `geomdl.fields.from_config`."""
         own = {"d": self.d, "periodic": self.periodic, "interpolation": self.interpolation}
+        own |= {} if self.resolution == 1 else {"resolution": self.resolution}
         return {**super().to_config(), **own, **self._action_config()}
 
     def __repr__(self) -> str:
         extra = ["periodic=True"] if self.periodic else []
         if self.interpolation != METHODS[0]:
             extra.append(f"interpolation={self.interpolation!r}")
+        if self.resolution != 1:
+            extra.append(f"resolution={self.resolution}")
         return self._shown(*extra)
 
 

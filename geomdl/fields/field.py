@@ -38,8 +38,8 @@ class Field:
     Fields are frozen, hashable values; equal ones are the same type.
 
     Args:
-        domain: `Grid`, `Points`, `Nodes`, `Edges` or `Vector`; or a subgroup H < G of a finite group,
-            which stands for G/H: ``rep`` is then of H, the field a `Vector` with the induced
+        domain: `Grid`, `Points`, `Nodes`, `Edges` or `Vector`; or a subgroup H < G of a finite
+            group, which stands for G/H: ``rep`` is then of H, the field a `Vector` with the induced
             representation, one value of ``rep`` a coset.
         rep: the representation ρ by which values mix.
         channels: number of independent columns; values are then (rep.dim, channels), ρ acting on

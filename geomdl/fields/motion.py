@@ -16,7 +16,8 @@ from geomdl.groups.translations import PeriodicTranslations, array_frame, array_
 def motion(grid: Grid, group: Group, g: Any) -> Motion:
     """Motion of the pixels in the frame of the array, for one element or a batch.
 
-    Translations of space are coordinates (x, y, z); periodic ones count pixels along the axes.
+    Translations of space are coordinates (x, y, z), periodic ones run along the axes; a unit is
+    ``grid.resolution`` pixels.
     """
     parts = group.parts(g)
     batch = el.batch_shape(group, g)
@@ -31,6 +32,7 @@ def motion(grid: Grid, group: Group, g: Any) -> Motion:
         shift = parts.translation.cpu() @ array_frame(grid.d).T
     else:
         shift = parts.translation.cpu().to(torch.float64)
+    shift = grid.resolution * shift
     return Motion(linear.expand(*batch, grid.d, grid.d), shift.expand(*batch, grid.d))
 
 
@@ -75,7 +77,7 @@ def check_motion(grid: Grid, group: Group) -> None:
     shift = (then.linear @ first.shift.unsqueeze(-1)).squeeze(-1) + then.shift - both.shift
     sizes = periods(group)
     if sizes:
-        n = torch.tensor(sizes, dtype=torch.float64)
+        n = grid.resolution * torch.tensor(sizes, dtype=torch.float64)
         shift = shift - n * (shift / n).round()
     if not (torch.allclose(linear, both.linear) and bool((shift.abs() <= 1e-8).all())):
         raise ValueError(

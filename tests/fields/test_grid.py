@@ -410,3 +410,18 @@ def test_on_an_accelerator(name: str) -> None:
     moved = field.act(g, x.cuda())
     assert moved.is_cuda
     assert (moved.cpu() - field.act(g, x)).abs().max() <= 1e-12
+
+
+def test_resolution_is_pixels_per_unit():
+    z = geomdl.group("Z4x3")
+    coarse = geomdl.Field(geomdl.Grid(2, periodic=True, resolution=2), z.trivial)
+    x = torch.arange(48.0).reshape(1, 1, 8, 6)
+    assert torch.equal(coarse.act(torch.tensor([1, 2]), x), x.roll((2, 4), (-2, -1)))
+    pooled = geomdl.Field(geomdl.Grid(2, periodic=True), z.trivial)
+    g = torch.tensor([3, 1])
+    assert torch.equal(pooled.act(g, x[..., ::2, ::2]), coarse.act(g, x)[..., ::2, ::2])
+    assert geomdl.Field.from_config(coarse.to_config()) == coarse
+    with pytest.raises(ValueError, match=r"x: spatial axes should be \(8, 6\)"):
+        coarse.check(x[..., :5])
+    with pytest.raises(ValueError, match="resolution: should be a positive integer, got 0"):
+        geomdl.Grid(2, resolution=0)

@@ -16,7 +16,7 @@ bench: env
 
 # Two processes of one thread each. A part of the tests cannot reach the coverage of all of them.
 test: env
-	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 -m "not gpu and not peers" $(if $(ARGS),$(ARGS),--cov)
+	OMP_NUM_THREADS=1 MPLBACKEND=agg $(BIN)/python -m pytest -n 2 -m "not gpu and not peers" $(if $(ARGS),$(ARGS),--cov=geomdl)
 
 lint: env
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Fit how a layer's channels mix under a group element, where nobody has declared it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from geomdl.auditing.statistics import rms
 from geomdl.auditing.trees import Leaf
 from geomdl.fields import Field, Grid, Nodes, Points, Vector
+from geomdl.fields.motion import periods
 from geomdl.groups import Group
 
 RCOND = 1e-12  # directions of the channels that vary by less, relatively, count as unseen
@@ -27,12 +28,14 @@ class Places:
     Attributes:
         group: group of the fields.
         grid: the grid of the inputs, if there is one.
+        sizes: its spatial sizes.
         nodes: leading shape of node features up to the node axis, if there are nodes.
         lead: number of sample axes of vectors.
     """
 
     group: Group
     grid: Grid | None = None
+    sizes: tuple[int, ...] = ()
     nodes: tuple[int, ...] | None = None
     lead: int = 1
 
@@ -40,19 +43,20 @@ class Places:
     def of(group: Group, inputs: tuple[Leaf, ...]) -> "Places":
         """Read the places off the leaves of the inputs."""
         grid: Grid | None = None
+        sizes: tuple[int, ...] = ()
         nodes: tuple[int, ...] | None = None
         lead = 1
         for leaf in inputs:
             if leaf.field is None or not isinstance(leaf.value, Tensor):
                 continue
             axes = leaf.value.ndim - len(leaf.field.fibre)
-            if isinstance(leaf.field.domain, Grid):
-                grid = grid or leaf.field.domain
+            if isinstance(leaf.field.domain, Grid) and grid is None:
+                grid, sizes = leaf.field.domain, tuple(leaf.value.shape[2:])
             elif isinstance(leaf.field.domain, Nodes | Points):
                 nodes = nodes or tuple(leaf.value.shape[:axes])
             elif isinstance(leaf.field.domain, Vector):
                 lead = max(lead, axes)
-        return Places(group, grid, nodes, lead)
+        return Places(group, grid, sizes, nodes, lead)
 
     def rows(self, g: Any, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor] | str:
         """Values at matching places: of the moved tensor before, and of the tensor after.
@@ -72,7 +76,8 @@ class Places:
             before, after = (t.flatten(1, -1 - self.grid.d) for t in (before, after))
             if not before.shape[1]:
                 return "no channels"
-            field = Field(self.grid, before.shape[1] * self.group.trivial)
+            grid = coarser(self.grid, self.group, self.sizes, tuple(before.shape[2:]))
+            field = Field(grid, before.shape[1] * self.group.trivial)
             try:
                 moved = field.act(g, before)
             except ValueError as error:
@@ -96,6 +101,19 @@ class Places:
         lead = min(lead, before.ndim)
         flat = before.shape[:lead].numel(), before.shape[lead:].numel()
         return before.reshape(flat), after.reshape(flat)
+
+
+def coarser(grid: Grid, group: Group, sizes: tuple[int, ...], new: tuple[int, ...]) -> Grid:
+    """The grid of an array that a layer made of one of other sizes: a stride makes shifts smaller.
+
+    A unit shift of s pixels is one of s · new / sizes; where that is no whole number the layer
+    breaks the symmetry, and is judged on the grid as it was.
+    """
+    if periods(group) is None or len(new) != len(sizes):
+        return grid
+    moved = {divmod(grid.resolution * m, n) for m, n in zip(new, sizes, strict=True)}
+    whole, rest = moved.pop()
+    return grid if moved or rest or not whole else replace(grid, resolution=whole)
 
 
 @dataclass(frozen=True)

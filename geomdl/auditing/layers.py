@@ -3,6 +3,10 @@
 A layer that declares `source` and `target` is measured as the whole is: what it gives for g x
 against g acting on what it gives for x. In a foreign network nobody has said how channels mix, so
 the channel map R_g is fitted on half of the data and judged on the other half (`channel_map`).
+
+So a plain convolution with as many filters as there are linearly independent ones is cleared: what
+it gives for x determines linearly what it gives for g x. The nonlinearity after it, which acts
+channel by channel, does not respect that map, and is named as the layer that breaks.
 """
 
 import math

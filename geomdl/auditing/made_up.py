@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from geomdl.auditing.analytic import analytic_inputs
+from geomdl.auditing.channel_map import coarser
 from geomdl.auditing.prepare import own_randomness, prepared
 from geomdl.auditing.problem import embedding
 from geomdl.auditing.trees import cast
@@ -44,7 +45,8 @@ def under(tree: Type, group: Group) -> Type:
         return tree
     domain = tree.domain
     if isinstance(domain, Grid):
-        return Field(replace(domain, action=None), tree.rep.dim * group.trivial)
+        plain = replace(domain, action=None, resolution=1)
+        return Field(plain, tree.rep.dim * group.trivial)
     return Field(domain, tree.rep.dim * group.trivial, shape=tree.fibre)
 
 
@@ -116,7 +118,8 @@ def _one(type_: Type, shape: Sequence[int] | None, rng: torch.Generator, batch: 
     domain, group = type_.domain, type_.group
     nodes = permuted_nodes(group) or NODES
     if isinstance(domain, Grid):
-        usual = periods(group) or (SIZES.get(domain.d, 6),) * domain.d
+        shifted = tuple(domain.resolution * p for p in periods(group) or ())
+        usual = shifted or (SIZES.get(domain.d, 6),) * domain.d
         sizes = tuple(shape[1:]) if shape else usual
         if _resamples(type_):
             return analytic_inputs(type_, sizes, rng, batch=batch)
@@ -159,7 +162,8 @@ def target_of(f: Any, source: Type, inputs: Sequence[Any], dtype: torch.dtype) -
         if not isinstance(value, Tensor) or value.ndim < 1:
             return None
         if grid is not None and value.ndim == grid.d + 2:
-            return Field(grid, value.shape[1] * field.group.trivial)
+            new = coarser(grid, field.group, tuple(tensors[0].shape[2:]), tuple(value.shape[2:]))
+            return Field(new, value.shape[1] * field.group.trivial)
         if value.ndim == 1:
             return Field(Vector(), field.group.trivial, shape=())
         return Field(Vector(), value.shape[-1] * field.group.trivial)

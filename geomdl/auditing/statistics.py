@@ -113,6 +113,8 @@ def confidence_sentence(
         ... )
         'all 8 elements of the group were tested'
     """
+    if exhaustive and tested == 1:
+        return "the group has no element but its identity: nothing was tested"
     if exhaustive:
         return f"all {tested} elements of the group were tested"
     if samples == 0:

@@ -25,8 +25,8 @@ class Column:
     Attributes:
         key: name in the rows.
         title: heading.
-        kind: how a cell is written: `text`, `percent`, `ratio`, `scientific`, `milliseconds`,
-            `seconds`, `bytes`, `count` or `percent_points`.
+        kind: how a cell is written: `text`, `percent`, `points`, `ratio`, `scientific`,
+            `milliseconds`, `seconds`, `bytes` or `count`.
         better: "higher" or "lower" where one is better; the best cell is set in bold.
         note: what the column means, in a sentence.
     """

@@ -20,7 +20,7 @@ from geomdl.bench.table import markdown
 def run(
     suites: Sequence[str] = ("digits",),
     *,
-    budget: float | None = 540.0,
+    budget: float | None = 480.0,
     seeds: int = 3,
     out: str | os.PathLike[str] | None = "out",
     data: str | None = None,

@@ -79,12 +79,25 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s"
 
 
+def _three(value: float) -> str:
+    return f"{value:#.3g}".rstrip(".")
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:#.2g}"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
 _NUMBER: dict[str, tuple[Callable[[float], str], str]] = {
     "percent": (lambda v: f"{100 * v:.1f}", " %"),
-    "ratio": (lambda v: f"{v:.2f}", "×"),
+    "points": (_points, ""),
+    "ratio": (_ratio, "×"),
     "scientific": (scientific, ""),
-    "milliseconds": (lambda v: f"{1e3 * v:.3g}", " ms"),
-    "seconds": (lambda v: f"{v:.3g}", " s"),
+    "milliseconds": (lambda v: _three(1e3 * v), " ms"),
+    "seconds": (lambda v: _three(v).replace("-", "−"), " s"),
     "count": (lambda v: f"{v:,.0f}", ""),
     "bytes": (size, ""),
 }
@@ -95,7 +108,8 @@ def parts_of(column: Column, cell: Cell) -> tuple[str, str, str]:
 
     Args:
         column: of the cell; its `kind` says how numbers are written.
-        cell: a number, a text, or a dictionary with mean, sd and n, or with median, low and high.
+        cell: a number, a text, or a dictionary with mean, sd and n, or with median (or mean), low
+            and high.
 
     Returns:
         The parts; each may be empty.
@@ -122,7 +136,7 @@ def parts_of(column: Column, cell: Cell) -> tuple[str, str, str]:
     middle = cell.get("mean", cell.get("median"))
     if middle is None:
         return MISSING, "", ""
-    if "mean" not in cell:
+    if "low" in cell:
         return write(middle), f"[{write(cell['low'])}, {write(cell['high'])}]", unit
     return write(middle), f"± {write(cell['sd'])}" if cell.get("n", 2) > 1 else "", unit
 
@@ -214,11 +228,12 @@ def markdown(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rich_table(table: Table) -> "RichTable":
-    """A table for the terminal.
+def rich_table(table: Table, width: int = 160) -> "RichTable":
+    """A table for the terminal; turned on its side where it would not fit.
 
     Args:
         table: any table.
+        width: columns of the terminal.
 
     Returns:
         A `rich.table.Table`, the best of each column in bold.
@@ -227,15 +242,25 @@ def rich_table(table: Table) -> "RichTable":
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left")
-    for column in table.columns:
-        drawn.add_column(column.title, justify="left" if column.kind == "text" else "right")
     strong = {c.key: best(table, c) for c in table.columns}
-    for i, row in enumerate(table.rows):
-        drawn.add_row(
-            *(
-                Text(text_of(c, row.get(c.key)), style="bold" if i in strong[c.key] else "")
-                for c in table.columns
-            )
-        )
+    heads = [Text(c.title) for c in table.columns]
+    rows = [
+        [
+            Text(text_of(c, row.get(c.key)), style="bold" if i in strong[c.key] else "")
+            for c in table.columns
+        ]
+        for i, row in enumerate(table.rows)
+    ]
+    needed = [max((len(r[k]) for r in rows), default=0) for k in range(len(heads))]
+    if sum(needed) + 2 * len(needed) > width:
+        turned = list(zip(heads, *rows, strict=True))
+        heads, rows = list(turned[0]), [list(line) for line in turned[1:]]
+        needed = [max(len(r[k]) for r in (heads, *rows)) for k in range(len(heads))]
+    if sum(needed) + 2 * len(needed) > width:
+        needed = [0] * len(needed)  # then let rich break the lines
+    drawn = RichTable(box=box.SIMPLE_HEAD, title=table.title or None, title_justify="left")
+    for k, (head, least) in enumerate(zip(heads, needed, strict=True)):
+        drawn.add_column(head, justify="left" if k == 0 else "right", min_width=least)
+    for line in rows:
+        drawn.add_row(*line)
     return drawn

@@ -16,9 +16,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--budget",
         type=float,
-        default=540.0,
+        default=480.0,
         metavar="S",
-        help="seconds for all the suites together; less gives a reduced run (default: 540)",
+        help="seconds for all the suites together; less gives a reduced run (default: 480)",
     )
     command.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
     command.add_argument("--out", default="out", metavar="FOLDER", help="default: out")
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         if suite.reduced is not None:
             console.print(f"[yellow]A reduced run:[/] {escape(suite.reduced)}.")
         for table in suite.tables:
-            console.print(rich_table(table))
+            console.print(rich_table(table, console.width))
         for check in suite.checks:
             mark = "[green]✓[/]" if check.holds else "[red]✗[/]"
             console.print(f"{mark} {escape(check.text)}", soft_wrap=True)

@@ -266,9 +266,9 @@ class ElementGroup(IndexedGroup):
     @constant
     def table(self) -> Tensor:
         """Multiplication table."""
-        ids = torch.tensor(self.ids)
-        rows = self.parent.translated(self.members)[:, ids]
-        return torch.searchsorted(ids, rows.contiguous())
+        members = self.members
+        rows = [self.parent.compose(g, members) for g in el.iterate(self.parent, members)]
+        return torch.stack([self.position(row) for row in rows])
 
     @property
     def standard_dim(self) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .components import slices
@@ -87,7 +88,6 @@ class Residual(nn.Module):
         self.unit = Unit(in_channels, out_channels, kernel_size, stride, down, **where)
         self.conv = Conv(out_channels, out_channels, kernel_size, bias=False, **after)
         self.norm = _NORM[where["d"]](out_channels)
-        self.relu = nn.ReLU()
         self.blur = _pool(in_channels, stride, down, where) if down == "blur" else None
         self.project: nn.Module = nn.Identity()
         if in_channels != out_channels:
@@ -98,7 +98,7 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, in_channels, *n) to (batch, out_channels, *(n / stride))."""
         y, x = self._coarser(x)
-        return self.relu(self.norm(self.conv(y)) + self.project(x))
+        return F.relu(self.norm(self.conv(y)) + self.project(x))
 
     def _coarser(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both branches on the coarser grid, pixel by pixel at the same places."""

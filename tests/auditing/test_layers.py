@@ -335,6 +335,24 @@ def test_nan_in_a_layer_is_named(x: Tensor) -> None:
     assert found.first_break.startswith("1 (Log), after 0: error nan")
 
 
+def test_strided_layers_under_shifts_by_their_stride() -> None:
+    """Shifts by two pixels are shifts by one after a stride of two."""
+    Z = geomdl.group("Z4x4")
+    fine, coarse = Field(Grid(2, periodic=True, resolution=2), Z.trivial), invariant(Z, 3)
+    strided = nn.Conv2d(1, 3, 3, 2, 1, padding_mode="circular")
+    net = nn.Sequential(strided, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    found = audit(seeded(net), images(4, 1, 8, 8), source=fine, target=coarse, per_layer=True)
+    rows = rows_of(found)
+    assert found.passed()
+    assert rows["0"].before is not None
+    assert rows["0"].before <= 1e-12
+    Z = geomdl.group("Z8x8")
+    every = Field(Grid(2, periodic=True), Z.trivial)
+    found = audit(net, images(4, 1, 8, 8), source=every, target=invariant(Z, 3), per_layer=True)
+    assert found.first_break is not None
+    assert found.first_break.startswith("0 (Conv2d): error")
+
+
 # --- declared layers --------------------------------------------------------------------------
 class Declared(nn.Module):
     """A layer that says how its channels turn."""

@@ -70,6 +70,7 @@ def test_sentences() -> None:
         )  # fmt: skip
 
     assert say(8, 0, exhaustive=True) == "all 8 elements of the group were tested"
+    assert say(1, 0, exhaustive=True).endswith("no element but its identity: nothing was tested")
     assert say(4, 0).startswith("4 elements were tested, none drawn at random")
     assert say(70, 59) == (
         "0 of 59 random elements exceed 1e-12: with 95% confidence fewer than 5.0% of the group do"

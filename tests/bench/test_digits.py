@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from geomdl import bench
+from geomdl.bench import Budget, Context
 from geomdl.bench.suites.digits import networks, suite
 from geomdl.bench.suites.digits.networks import NETWORKS, Network, build
 from geomdl.bench.suites.digits.plan import EPOCHS, LEAST_TEST, LEAST_TRAIN, make_plan
 from geomdl.bench.suites.digits.task import Task, load_task, turned
 from geomdl.bench.suites.digits.testing import Finding, equivariance_error, examine
 from geomdl.bench.suites.digits.training import train, training_step
+from geomdl.bench.table import text_of
 
 STEPS = {"a": 0.01, "b": 0.03}
 FULL = {"seeds": 3, "train": 1198, "test": 599}
@@ -192,11 +194,14 @@ def test_who_beats_whom_is_decided_by_the_interval():
         "CNN": [result(any_angle=a) for a in (0.1, 0.9, 0.3)],
         "D4 network": [result(any_angle=a) for a in (0.5, 0.52, 0.51)],
     }
-    notes = suite._notes(tests)
-    assert len(notes) == 2
-    assert "the D4 network beats the MLP" in notes[0]
-    assert "neither beats the other" in notes[1]
-    assert suite._notes({name: runs[:1] for name, runs in tests.items()}) == ()
+    (table,) = suite._differences(tests)
+    mlp, cnn = table.rows
+    assert mlp["name"] == "− MLP"
+    assert mlp["any_angle"]["low"] > 0
+    assert cnn["any_angle"]["low"] < 0 < cnn["any_angle"]["high"]
+    assert mlp["upright"]["low"] == mlp["upright"]["high"] == 0
+    assert text_of(table.columns[3], mlp["any_angle"]).startswith("+8.0 [+8.0, +8.0]")
+    assert suite._differences({name: runs[:1] for name, runs in tests.items()}) == ()
 
 
 # --- the whole ------------------------------------------------------------------------------------
@@ -233,9 +238,29 @@ def test_the_smallest_run_is_whole(tiny, tmp_path):
     }  # fmt: skip
     assert len(found.figures) == 6
     assert "reduced run" in (tmp_path / "table.md").read_text()
-    assert found.settings["seeds"] == [0, 1]
+    assert found.settings["seeds"] == [0]  # the second one had no time left
+    assert found.reduced.startswith("1 seed instead of 2, 1 epoch instead of")
     again = bench.rebuild(tmp_path)
     assert again.read_text().count("<svg") == 6
+
+
+def test_on_a_machine_that_slows_down_the_last_seeds_are_left_out_for_all(tiny, monkeypatch, task):
+    now = [0.0]
+
+    def slow(network, *arguments, **keywords):
+        now[0] += 20
+        return network.build(28, 10, 0).eval(), [1.0]
+
+    monkeypatch.setattr(suite, "train", slow)
+    monkeypatch.setattr(suite, "load_task", lambda *arguments: task.reduced(64, 32))
+    context = Context(budget=Budget(170, clock=lambda: now[0]), seeds=3)
+    found = suite.digits(context)
+    assert now[0] == 160  # two seeds of four networks
+    assert found.settings["seeds"] == [0, 1]
+    assert found.reduced.startswith("2 seeds instead of 3, ")
+    table, differences = found.tables
+    assert all(row["upright"]["n"] == 2 for row in table.rows)
+    assert [row["name"] for row in differences.rows] == ["− MLP", "− CNN", "− CNN + rotations"]
 
 
 def test_a_seed_gives_the_same_network_again(task):

@@ -37,6 +37,15 @@ def test_the_terminal_shows_the_same_texts():
             assert text_of(column, row[column.key]) in shown
 
 
+def test_on_a_narrow_terminal_the_table_stands_on_its_side():
+    console = Console(file=io.StringIO(), width=70)
+    console.print(rich_table(TABLE, console.width))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 70
+    assert any("plain <CNN>" in line and "D4 network" in line for line in lines)
+    assert any(line.split() == ["parameters", "51,234", "n/a"] for line in lines)
+
+
 @pytest.mark.parametrize(
     ("kind", "cell", "text"),
     [
@@ -46,7 +55,11 @@ def test_the_terminal_shows_the_same_texts():
         ("percent", {"mean": 0.5, "sd": 0.0, "n": 1}, "50.0 %"),
         ("percent", {"mean": None, "sd": None, "n": 3}, "n/a"),
         ("milliseconds", 0.0123, "12.3 ms"),
-        ("seconds", {"median": 0.5, "low": 0.4, "high": 0.6}, "0.5 s [0.4, 0.6]"),
+        ("milliseconds", 0.017, "17.0 ms"),
+        ("milliseconds", 0.697, "697 ms"),
+        ("points", {"mean": -0.21, "low": -0.259, "high": 0.01}, "−21.0 [−25.9, +1.0]"),
+        ("ratio", {"median": 0.0412, "low": 0.04, "high": 0.043}, "0.041× [0.040, 0.043]"),
+        ("seconds", {"median": 0.5, "low": 0.4, "high": 0.6}, "0.500 s [0.400, 0.600]"),
         ("count", 1234567, "1,234,567"),
         ("scientific", 0.0, "0"),
         ("scientific", None, "n/a"),

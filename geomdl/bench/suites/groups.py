@@ -49,11 +49,11 @@ _COLUMNS = (
     Column(
         "cold",
         "first call",
-        "seconds",
+        "milliseconds",
         note="In a fresh process, packages loaded, nothing of the group computed; median"
         " [quartiles] over processes.",
     ),
-    Column("warm", "again", "seconds", note="The same call once more (from the cache)."),
+    Column("warm", "again", "milliseconds", note="The same call once more (from the cache)."),
     Column(
         "error",
         "residual",
@@ -138,7 +138,7 @@ def groups(context: Context) -> SuiteResult:
             Figure(
                 "cold",
                 "dots",
-                "First call of `intertwiners`",
+                "First call of intertwiners",
                 "One dot a process; the large one is the median.",
                 {
                     "rows": [

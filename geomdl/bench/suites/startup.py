@@ -50,7 +50,7 @@ def interpreter(code: str) -> Callable[[], object]:
     return run
 
 
-@suite("import", title="What `import geomdl` costs", weight=1.0)
+@suite("import", title="What import geomdl costs", weight=1.0)
 def startup(context: Context) -> SuiteResult:
     """Time `import geomdl` against `import torch` in fresh interpreters, alternated.
 
@@ -80,7 +80,7 @@ def startup(context: Context) -> SuiteResult:
         f" `import torch` (median of {timing.rounds} rounds; at most {LIMIT} s)"
     )
     return SuiteResult(
-        title="What `import geomdl` costs",
+        title="What import geomdl costs",
         summary="Fresh interpreters, one after another, in turn; compared within each round.",
         tables=(Table("import", _COLUMNS, tuple(rows)),),
         figures=(

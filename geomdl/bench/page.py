@@ -64,6 +64,7 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
              padding: .5rem .9rem; margin-bottom: .7rem; }
   td, tbody tr + tr td { display: flex; justify-content: space-between; gap: 1rem; border: 0;
        padding: .22rem 0; white-space: normal; }
+  td span { white-space: nowrap; text-align: right; }
   td::before { content: attr(data-label); color: var(--muted); font-weight: 400; text-align: left; }
   td:first-child { font-size: 1.05rem; padding-bottom: .3rem; }
   td:first-child::before { content: none; }

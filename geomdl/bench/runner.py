@@ -5,7 +5,8 @@ import datetime
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from geomdl.bench import results as store
@@ -26,6 +27,7 @@ def run(
     data: str | None = None,
     root: str | os.PathLike[str] | None = None,
     peers: bool = False,
+    threads: int = 1,
     progress: Progress | None = None,
 ) -> Results:
     """Run suites and write `results.json`, `table.md`, `report.html` and the plots.
@@ -42,14 +44,17 @@ def run(
         data: data set, for suites that have a choice (`"mnist"`).
         root: folder of data sets, as for `geomdl.data.load`.
         peers: time other libraries beside ours, where they are installed.
+        threads: of torch, while the suites run. With one, the numbers do not depend on how many
+            processors there are, nor the time on what else they do (two threads wait for each
+            other in every operation).
         progress: to tell how far it is; default silent.
 
     Returns:
         What was found; `results.holds` tells whether every check of the suites holds.
 
     Raises:
-        ValueError: an unknown suite, seeds or budget not positive, a folder that cannot be written
-            to (before any work).
+        ValueError: an unknown suite, seeds, threads or budget not positive, a folder that cannot
+            be written to (before any work).
 
     Example:
         >>> from geomdl.bench import SuiteResult, run, suite
@@ -62,14 +67,15 @@ def run(
     chosen = [find_suite(name) for name in dict.fromkeys(suites)]
     if not chosen:
         raise ValueError("suites: expected at least one name, got none")
-    if seeds < 1:
-        raise ValueError(f"seeds: expected at least 1, got {seeds}")
+    for name, value in (("seeds", seeds), ("threads", threads)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1, got {value}")
     whole = Budget(budget)
     folder = None if out is None else writable_folder(out)
 
     say = Progress() if progress is None else progress
     found = {}
-    with say:
+    with say, _threads(threads):
         for i, suite in enumerate(chosen):
             share = whole.share(suite.weight, sum(later.weight for later in chosen[i:]))
             context = Context(
@@ -83,15 +89,28 @@ def run(
             start = time.perf_counter()
             result = suite.body(context)
             found[suite.name] = dataclasses.replace(result, seconds=time.perf_counter() - start)
+        about = environment()
     results = Results(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        environment=environment(),
+        environment=about,
         options={"budget": budget, "seeds": seeds, "data": data, "peers": peers},
         suites=found,
     )
     if folder is not None:
         write_all(results, folder)
     return results
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def write_all(results: Results, folder: Path) -> None:

@@ -25,6 +25,7 @@ def add(commands: Any) -> None:
     command.add_argument("--root", metavar="FOLDER", help="of data sets (or GEOMDL_DATA)")
     command.add_argument("--data", metavar="NAME", help="data set, where a suite has a choice")
     command.add_argument("--peers", action="store_true", help="time other libraries beside ours")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="of torch; default: 1")
     command.add_argument("--quiet", action="store_true", help="no progress on standard error")
     command.set_defaults(run=run)
 
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         data=arguments.data,
         root=arguments.root,
         peers=arguments.peers,
+        threads=arguments.threads,
         progress=bench.progress(arguments.quiet),
     )
     console = Console()

@@ -3,6 +3,7 @@ import sys
 import tempfile
 
 import pytest
+import torch
 
 from geomdl import bench
 from geomdl.bench import registry
@@ -55,6 +56,13 @@ def test_the_budget_goes_by_weight(suites):
     assert suites["one"].budget.left == float("inf")
 
 
+def test_the_threads_are_as_asked_and_put_back(suites):
+    before = torch.get_num_threads()
+    assert bench.run(["fake/one"], out=None).environment["threads"] == 1
+    assert bench.run(["fake/one"], out=None, threads=3).environment["threads"] == 3
+    assert torch.get_num_threads() == before
+
+
 def test_names_are_listed_and_near_ones_offered(suites):
     assert bench.list_suites("fake/*") == ["fake/one", "fake/two"]
     assert registry.find_suite("fake/one").title == "The first suite"
@@ -71,6 +79,7 @@ def test_bad_arguments_are_refused_before_any_work(suites, tmp_path):
     for arguments, message in (
         ({"suites": []}, "suites: expected at least one name, got none"),
         ({"seeds": 0}, "seeds: expected at least 1, got 0"),
+        ({"threads": 0}, "threads: expected at least 1, got 0"),
         ({"budget": 0}, "budget: expected a positive number of seconds, got 0"),
         ({"out": file}, "out: expected a folder that can be written to, got .*file"),
         ({"out": file / "below"}, "out: expected a folder that can be written to, got .*below"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from geomdl.bench.budget import affordable
 from geomdl.bench.suites.digits.training import BATCH
 
-EPOCHS = 40
+EPOCHS = 32
 STEP = 15  # degrees between two angles of the test
 FORWARD, DOUBLE = 0.3, 3.0  # of a training step; of the same in float32; both rough
 LEAST_TRAIN, LEAST_TEST = 256, 128

@@ -235,8 +235,8 @@ def _differences(tests: Mapping[str, Sequence[Finding]]) -> tuple[Table, ...]:
         " interval over the seeds. One beats the other where the interval excludes zero."
     )
     columns = (
-        Column("name", EXACT),
-        *(Column(key, titles[key], "points", note=note) for key in measures),
+        Column("name", EXACT, note=note),
+        *(Column(key, titles[key], "points") for key in measures),
     )
     title = f"{EXACT} minus the others, in points [95 % interval over {len(ours)} seeds]"
     return (Table("differences", columns, tuple(rows), title),)

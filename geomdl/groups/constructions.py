@@ -12,7 +12,7 @@ from torch import Tensor
 
 from geomdl.groups.constant import constant
 from geomdl.groups.linalg import kron
-from geomdl.groups.rep import Rep, bracket
+from geomdl.groups.rep import Derived, Rep, bracket
 
 if TYPE_CHECKING:
     from geomdl.groups.group import Group
@@ -67,7 +67,7 @@ class Tensored(Rep):
 
 
 @dataclass(frozen=True, repr=False)
-class Power(Rep):
+class Power(Derived):
     """Symmetric or alternating power: Sᵀ (r ⊗ … ⊗ r) S, columns of S orthonormal."""
 
     base: Rep
@@ -86,10 +86,6 @@ class Power(Rep):
     @property
     def name(self) -> str:
         return f"{'sym' if self.symmetric else 'alt'}{self.k}({self.base.name})"
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.base.is_orthogonal
 
     @constant
     def embedding(self) -> Tensor:
@@ -132,7 +128,7 @@ class Power(Rep):
 
 
 @dataclass(frozen=True, repr=False)
-class Dual(Rep):
+class Dual(Derived):
     """Dual: g -> rep(g⁻¹)ᵀ, derivative −drᵀ."""
 
     base: Rep
@@ -140,10 +136,6 @@ class Dual(Rep):
     @property
     def group(self) -> Group:  # type: ignore[override]
         return self.base.group
-
-    @property
-    def dim(self) -> int:
-        return self.base.dim
 
     @property
     def name(self) -> str:
@@ -166,7 +158,7 @@ class Dual(Rep):
 
 
 @dataclass(frozen=True, repr=False)
-class Pullback(Rep):
+class Pullback(Derived):
     """Representation of a product through the projection onto one factor."""
 
     group: Group
@@ -174,20 +166,12 @@ class Pullback(Rep):
     base: Rep
 
     @property
-    def dim(self) -> int:
-        return self.base.dim
+    def is_permutation(self) -> bool:
+        return self.base.is_permutation
 
     @property
     def name(self) -> str:
         return f"{bracket(self.base.name)}∘π{self.factor}"
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.base.is_orthogonal
-
-    @property
-    def is_permutation(self) -> bool:
-        return self.base.is_permutation
 
     def matrix(self, g: Any) -> Tensor:
         return self.base.matrix(g[self.factor])

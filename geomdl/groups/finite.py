@@ -33,17 +33,11 @@ class FiniteGroup(Group):
         assert self.order is not None
         return self.order
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
-    ) -> Any:
+    def _sample(self, n: int, rng: torch.Generator, component: int | None, rapidity: float) -> Any:
         """Uniform elements, or n times the one of the component."""
         if component is not None:
             return el.take(self.elements, torch.full((n,), component))
-        return el.take(self.elements, torch.randint(self.size, (n,), generator=el.generator(rng)))
+        return el.take(self.elements, torch.randint(self.size, (n,), generator=rng))
 
     def translated(self, g: Any) -> Tensor:
         """Positions (..., |G|) of g·h for every element h."""

@@ -72,18 +72,8 @@ class Group(ABC):
         """Inverse element."""
 
     @abstractmethod
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
-    ) -> Any:
-        """Batch of n random elements, Haar distributed if the group is compact.
-
-        ``component`` restricts to one entry of :attr:`components`. Non-compact directions are
-        normal with standard deviation ``rapidity``; compact groups ignore it.
-        """
+    def _sample(self, n: int, rng: torch.Generator, component: int | None, rapidity: float) -> Any:
+        """Batch of n random elements; see :meth:`sample`."""
 
     @abstractmethod
     def standard_matrix(self, g: Any) -> Tensor:
@@ -99,6 +89,24 @@ class Group(ABC):
         """Dimension of the standard representation."""
 
     # --- what most families share -------------------------------------------------------------
+    def sample(
+        self,
+        n: int,
+        rng: torch.Generator | None = None,
+        component: int | None = None,
+        rapidity: float = 1.0,
+    ) -> Any:
+        """Batch of n random elements, Haar distributed if the group is compact.
+
+        Args:
+            n: number of elements.
+            rng: source of randomness; by default a fresh one seeded with 0.
+            component: restrict to the component of this entry of :attr:`components`.
+            rapidity: standard deviation along non-compact directions (the family states the law);
+                compact groups ignore it.
+        """
+        return self._sample(n, el.generator(rng), component, rapidity)
+
     @property
     def compact(self) -> bool:
         """Whether the group is compact (finite groups are)."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.orthogonal import MatrixElements, haar_orthogonal
 from geomdl.groups.wigner import so3_generators
@@ -73,18 +72,13 @@ class Lorentz(MatrixElements):
             ok = ok & (torch.linalg.det(m) > 0)
         return ok & (m[..., 0, 0] > 0) if self.label == "SO+(1,3)" else ok
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Return R₁ B(ζ) R₂: Haar rotations, a boost of rapidity ζ ~ N(0, ``rapidity``).
 
         The component is uniform unless given.
         """
-        rng = el.generator(rng)
         number = len(self.components)
         which = torch.randint(number, (n,), generator=rng)
         if component is not None:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup, enumerate_closure, match
 from geomdl.groups.group import Group
@@ -97,12 +96,8 @@ class MatrixGroup(_Generated):
         value: Tensor = torch.linalg.det(matrix.double()).abs() > 1e-12
         return value
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Random words: 12 letters, each exp(Σ cᵢ Aᵢ) and a generator, its inverse or 1.
 
@@ -110,7 +105,6 @@ class MatrixGroup(_Generated):
         Haar measure geometrically) and ``rapidity``/√12 otherwise. ``component`` c starts with the
         c-th of :attr:`components` and draws no other generator.
         """
-        rng = el.generator(rng)
         out: Tensor = self.identity.expand(n, self.n, self.n)
         scale = torch.pi if self.compact else rapidity / _WORD**0.5
         letters = torch.cat(

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.group import Group
 from geomdl.groups.planar import rotation_matrix
@@ -123,15 +122,11 @@ class Orthogonal(MatrixElements):
         value: Tensor = ok & (torch.linalg.det(m) > 0) if self.special else ok
         return value
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Haar measure, by QR of Gaussian matrices."""
-        q = haar_orthogonal(n, self.n, el.generator(rng))
+        q = haar_orthogonal(n, self.n, rng)
         if component is None and not self.special:
             return q
         sign = torch.linalg.det(q).sign() * (-1.0 if component == 1 else 1.0)

@@ -11,7 +11,7 @@ from torch import Tensor
 from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.group import Group
-from geomdl.groups.rep import Rep
+from geomdl.groups.rep import Derived, Rep
 from geomdl.groups.subgroup import Subgroup
 
 
@@ -152,11 +152,15 @@ class Permutation(PermutationRep):
 
 
 @dataclass(frozen=True, repr=False)
-class Induced(Rep):
+class Induced(Derived):
     """Ind_H^G r of a finite group: basis (coset, component); g·(t ⊗ v) = u ⊗ r(h)v, gt = uh."""
 
     base: Rep
     subgroup: Subgroup
+
+    @property
+    def is_permutation(self) -> bool:
+        return self.base.is_permutation
 
     def __post_init__(self) -> None:
         finite(self.subgroup.parent, "induce")
@@ -176,14 +180,6 @@ class Induced(Rep):
     @property
     def name(self) -> str:
         return f"ind({self.base.name} of {self.subgroup.group.name})"
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.base.is_orthogonal
-
-    @property
-    def is_permutation(self) -> bool:
-        return self.base.is_permutation
 
     def matrix(self, g: Any) -> Tensor:
         group = finite(self.group, "induce")

@@ -82,23 +82,15 @@ class Product(Group):
         dims = [f.lie_dim for f in self.factors]
         return sum(dims[:factor]), sum(dims[: factor + 1])
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
-    ) -> Any:
+    def _sample(self, n: int, rng: torch.Generator, component: int | None, rapidity: float) -> Any:
         """Independent samples of the factors."""
-        rng = el.generator(rng)
         parts: list[int | None] = [None] * len(self.factors)
         if component is not None:
             counts = [el.count(f, f.components) for f in self.factors]
             for i in reversed(range(len(counts))):
                 component, parts[i] = divmod(component, counts[i])
         return tuple(
-            f.sample(n, rng, component=c, rapidity=rapidity)
-            for f, c in zip(self.factors, parts, strict=True)
+            f._sample(n, rng, c, rapidity) for f, c in zip(self.factors, parts, strict=True)
         )
 
     def describe(self, g: Any) -> str:
@@ -284,4 +276,4 @@ class FiniteDirectProduct(DirectProduct, FiniteGroup):
     """A direct product of finite groups."""
 
     index = Product.index
-    sample = FiniteGroup.sample
+    _sample = FiniteGroup._sample

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.finite import MatrixTable
 from geomdl.groups.orthogonal import MatrixElements
@@ -63,15 +62,11 @@ class SU2(MatrixElements):
         value: Tensor = same & ((q.norm(dim=-1) - 1).abs() <= 1e-6)
         return value
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Haar measure: normalised Gaussian quaternions."""
-        q = torch.randn(n, 4, generator=el.generator(rng), dtype=torch.float64)
+        q = torch.randn(n, 4, generator=rng, dtype=torch.float64)
         return left_multiplication(q / q.norm(dim=-1, keepdim=True))
 
     def irrep_labels(self, max_frequency: int | None = None) -> Sequence[float]:

@@ -200,6 +200,20 @@ class Rep(ABC):
         return f"<{self.name} of {self.group.name}, dim {self.dim}>"
 
 
+class Derived(Rep):
+    """A representation made from another one, of its dimension and as orthogonal."""
+
+    base: Rep
+
+    @property
+    def dim(self) -> int:
+        return self.base.dim
+
+    @property
+    def is_orthogonal(self) -> bool:
+        return self.base.is_orthogonal
+
+
 def _positive(name: str, k: int) -> int:
     if k < 1:
         raise ValueError(f"{name}: should be positive, got {k}")

@@ -163,7 +163,7 @@ class FiniteSemidirectProduct(SemidirectProduct, FiniteGroup):
 
     elements = Product.elements
     index = Product.index
-    sample = FiniteGroup.sample
+    _sample = FiniteGroup._sample
 
 
 def semidirect(normal: Group, point: Group) -> Group:

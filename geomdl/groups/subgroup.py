@@ -12,7 +12,7 @@ from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.finite import ElementGroup, FiniteGroup, closure
 from geomdl.groups.group import Group
-from geomdl.groups.rep import Rep, direct_sum
+from geomdl.groups.rep import Derived, Rep, direct_sum
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,31 +141,23 @@ def embed_group(parent: Group, group: Group | str, via: Rep | None) -> Subgroup:
 
 
 @dataclass(frozen=True, repr=False)
-class Restricted(Rep):
+class Restricted(Derived):
     """h -> r(embed(h)); the derivative by the coefficients of H's Lie algebra in the parent's."""
 
     base: Rep
     subgroup: Subgroup
 
     @property
+    def is_permutation(self) -> bool:
+        return self.base.is_permutation
+
+    @property
     def group(self) -> Group:  # type: ignore[override]
         return self.subgroup.group
 
     @property
-    def dim(self) -> int:
-        return self.base.dim
-
-    @property
     def name(self) -> str:
         return f"res({self.base.name} of {self.base.group.name})"
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.base.is_orthogonal
-
-    @property
-    def is_permutation(self) -> bool:
-        return self.base.is_permutation
 
     def matrix(self, g: Any) -> Tensor:
         return self.base.matrix(self.subgroup.embed(g))

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant, memoized
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Parts
@@ -133,18 +132,14 @@ class Symmetric(FiniteGroup):
         """Inverse permutation."""
         return a.argsort(-1)
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Uniform permutations, without listing the group."""
         if component is not None:
-            value: Tensor = super().sample(n, rng, component)
+            value: Tensor = super()._sample(n, rng, component, rapidity)
             return value
-        return torch.rand(n, self.n, generator=el.generator(rng), dtype=torch.float64).argsort(-1)
+        return torch.rand(n, self.n, generator=rng, dtype=torch.float64).argsort(-1)
 
     @property
     def components(self) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from geomdl.groups.constant import constant
-from geomdl.groups.rep import Rep
+from geomdl.groups.rep import Derived, Rep
 
 if TYPE_CHECKING:
     from geomdl.groups.group import Group
@@ -67,11 +67,15 @@ class Tabulated(Rep):
 
 
 @dataclass(frozen=True, repr=False)
-class Sub(Rep):
+class Sub(Derived):
     """Subrepresentation on the span of orthonormal columns Q: Qᵀ r(g) Q."""
 
     base: Rep
     key: bytes
+
+    @property
+    def group(self) -> Group:  # type: ignore[override]
+        return self.base.group
 
     @classmethod
     def build(cls, base: Rep, columns: Tensor) -> Sub:
@@ -82,10 +86,6 @@ class Sub(Rep):
     def dim(self) -> int:
         return len(self.key) // (8 * self.base.dim)
 
-    @property
-    def group(self) -> Group:  # type: ignore[override]
-        return self.base.group
-
     @constant
     def columns(self) -> Tensor:
         """Orthonormal columns, (base.dim, dim)."""
@@ -95,10 +95,6 @@ class Sub(Rep):
     @property
     def name(self) -> str:
         return f"sub{self.dim}({self.base.name})"
-
-    @property
-    def is_orthogonal(self) -> bool:
-        return self.base.is_orthogonal
 
     def matrix(self, g: Any) -> Tensor:
         return self.columns.T @ self.base.matrix(g) @ self.columns

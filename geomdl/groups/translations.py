@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.group import Group, Parts
@@ -207,15 +206,10 @@ class Translations(Group):
         """Negative."""
         return -a
 
-    def sample(
-        self,
-        n: int,
-        rng: torch.Generator | None = None,
-        component: int | None = None,
-        rapidity: float = 1.0,
+    def _sample(
+        self, n: int, rng: torch.Generator, component: int | None, rapidity: float
     ) -> Tensor:
         """Normal with standard deviation ``rapidity`` along each axis."""
-        rng = el.generator(rng)
         return rapidity * torch.randn(n, self.d, generator=rng, dtype=torch.float64)
 
     def standard_matrix(self, g: Tensor) -> Tensor:

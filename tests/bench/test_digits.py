@@ -221,7 +221,7 @@ def tiny(monkeypatch):
 
 
 def test_the_smallest_run_is_whole(tiny, tmp_path):
-    results = bench.run(["digits"], budget=1, seeds=2, out=tmp_path)
+    results = bench.run(["digits"], budget=0.1, seeds=2, out=tmp_path)
     found = results.suites["digits"]
     assert results.holds
     assert "instead of" in found.reduced

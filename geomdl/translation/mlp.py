@@ -28,7 +28,7 @@ class MLP(nn.Module):
     """Fully connected layers with ReLU between them. It respects no symmetry but the trivial one.
 
     Args:
-        channels: channels of the input.
+        in_channels: channels of the input.
         classes: numbers that come out.
         width: features of each hidden layer.
         depth: number of hidden layers.
@@ -48,7 +48,7 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        channels: int = 1,
+        in_channels: int = 1,
         classes: int = 10,
         *,
         width: int = 256,
@@ -56,15 +56,15 @@ class MLP(nn.Module):
         shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
-        check_positive(channels=channels, classes=classes, width=width, depth=depth)
+        check_positive(in_channels=in_channels, classes=classes, width=width, depth=depth)
         self.space = Space(len(shape), tuple(shape), circular=False) if shape else None
-        self.channels = channels
+        self.in_channels = in_channels
         trivial = groups.group("C1").trivial
         self.source = (
-            self.space.field(channels) if self.space else Field(Vector(), channels * trivial)
+            self.space.field(in_channels) if self.space else Field(Vector(), in_channels * trivial)
         )
         self.target = Field(Vector(), classes * trivial)
-        sizes = [channels * math.prod(shape), *depth * [width], classes]
+        sizes = [in_channels * math.prod(shape), *depth * [width], classes]
         layers: list[nn.Module] = [nn.Flatten()]
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [nn.ReLU()] if i else []
@@ -72,12 +72,12 @@ class MLP(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, *shape) to (batch, classes)."""
+        """(batch, in_channels, *shape) to (batch, classes)."""
         if self.space is not None:
-            self.space.check(x, self.channels)
-        elif x.dim() != 2 or x.shape[1] != self.channels:
+            self.space.check(x, self.in_channels)
+        elif x.dim() != 2 or x.shape[1] != self.in_channels:
             raise ValueError(
-                f"x: should be (batch, channels={self.channels}), got {tuple(x.shape)}"
+                f"x: should be (batch, channels={self.in_channels}), got {tuple(x.shape)}"
             )
         y: Tensor = self.layers(x)
         return y

@@ -43,7 +43,7 @@ def test_wrong_inputs(model, shape, message):
         model(torch.zeros(shape))
 
 
-@pytest.mark.parametrize("name", ["channels", "classes", "width", "depth"])
+@pytest.mark.parametrize("name", ["in_channels", "classes", "width", "depth"])
 def test_impossible_arguments(name):
     with pytest.raises(ValueError, match=rf"^{name}: should be a positive integer, got 0$"):
         MLP(**{name: 0})

@@ -134,7 +134,7 @@ def test_branches_that_choose_each_their_own_phase_break_it():
     model = build(ResNet)
     images = noise(4, 2, 8, 8)
     assert consistent(model, images)[1] <= 1e-12
-    for unit in model.stages:
+    for unit in list(model.body)[1:]:
         if unit.unit.pool is not None:
             pool = unit.unit.pool
 
@@ -188,7 +188,7 @@ def test_shapes_depths_strides(net, down, padding):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"channels": 0}, r"^channels: should be a positive integer, got 0$"),
+        ({"in_channels": 0}, r"^in_channels: should be a positive integer, got 0$"),
         ({"classes": 2.0}, r"^classes: should be a positive integer, got 2.0$"),
         ({"widths": ()}, r"^widths: should name at least one stage, got \(\)$"),
         ({"widths": (4, 0)}, r"^widths: should be a positive integer, got 0$"),

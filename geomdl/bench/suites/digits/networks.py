@@ -65,7 +65,7 @@ def build(
 ) -> nn.Module:
     """Build a registered classifier for images of a shape, with the weights of a seed.
 
-    The constructor's `shape`, `in_channels` (or else `channels`), `classes` and `rng`, where it has
+    The constructor's `shape`, `in_channels`, `classes` and `rng`, where it has
     them, are given by the data and the seed; weights that a constructor draws from torch's global
     state are seeded too, and that state is left as it was.
 
@@ -86,7 +86,7 @@ def build(
     parameters: Mapping[str, inspect.Parameter] = default[name].signature.parameters
     known: dict[str, Any] = {
         "shape": shape[1:],
-        "in_channels" if "in_channels" in parameters else "channels": shape[0],
+        "in_channels": shape[0],
         "classes": classes,
         "rng": torch.Generator().manual_seed(seed),
     }

@@ -16,7 +16,7 @@ class Domain:
     """Base of all domains."""
 
     def to_config(self) -> dict[str, Any]:
-        """JSON-able description, read back by `geomdl.fields.from_config`."""
+        """JSON-able description, read back by `domain_from_config`."""
         return {"domain": type(self).__name__}
 
 
@@ -95,7 +95,7 @@ class Points(Spatial):
         self._check()
 
     def to_config(self) -> dict[str, Any]:
-        """JSON-able description, read back by `geomdl.fields.from_config`."""
+        """JSON-able description, read back by `domain_from_config`."""
         return {**super().to_config(), "d": self.d, **self._action_config()}
 
     def __repr__(self) -> str:
@@ -142,7 +142,7 @@ class Grid(Spatial):
             raise ValueError(f"interpolation: should be {known}, got {self.interpolation!r}")
 
     def to_config(self) -> dict[str, Any]:
-        """JSON-able description, read back by `geomdl.fields.from_config`."""
+        """JSON-able description, read back by `domain_from_config`."""
         own = {"d": self.d, "periodic": self.periodic, "interpolation": self.interpolation}
         own |= {} if self.resolution == 1 else {"resolution": self.resolution}
         return {**super().to_config(), **own, **self._action_config()}

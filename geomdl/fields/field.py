@@ -181,9 +181,11 @@ class Field:
             of the type and dtype of ``x``.
 
         Raises:
-            ValueError: ``x`` is not of this type, or the batch of ``g`` does not fit it.
+            TypeError: ``g`` is no element of the group.
+            ValueError: ``x`` is not of this type, ``g`` not in the group, or its batch does not fit.
         """
         self.check(x)
+        self.group.check(g)
         moved: Data = self.act_unchecked(g, x)
         return moved
 

@@ -82,3 +82,19 @@ def allclose(a: Element, b: Element, tol: float = 1e-9) -> bool:
 def generator(rng: torch.Generator | None, seed: int = 0) -> torch.Generator:
     """The given generator, or a fresh one seeded with ``seed``: nothing draws from global state."""
     return torch.Generator().manual_seed(seed) if rng is None else rng
+
+
+def misfit(g: Any, identity: Element, shape: Any) -> str:
+    """How ``g`` fails to look like an element, "" if it does not."""
+    if isinstance(identity, tuple):
+        if not isinstance(g, tuple) or len(g) != len(identity):
+            return f"is a tuple of {len(identity)} parts, got {type(g).__name__}"
+        problems = (misfit(*part) for part in zip(g, identity, shape, strict=True))
+        return next((p for p in problems if p), "")
+    if not isinstance(g, Tensor):
+        return f"is a tensor of shape {shape}, got {type(g).__name__}"
+    if tuple(g.shape[g.ndim - len(shape) :]) != tuple(shape) or g.ndim < len(shape):
+        return f"has trailing shape {shape}, got {tuple(g.shape)}"
+    if g.is_floating_point() != identity.is_floating_point() or g.is_complex():
+        return f"has dtype {identity.dtype}, got {g.dtype}"
+    return ""

@@ -95,6 +95,9 @@ class IndexedGroup(FiniteGroup):
         """Position of ``g``: itself."""
         return g
 
+    def _valid(self, g: Tensor) -> bool:
+        return bool(((g >= 0) & (g < self.order)).all())
+
     def compose(self, a: Tensor, b: Tensor) -> Tensor:
         """Product by the table."""
         return self.table.to(a.device)[a, b]

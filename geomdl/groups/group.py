@@ -105,6 +105,12 @@ class Group(ABC):
             rapidity: standard deviation along non-compact directions (the family states the law);
                 compact groups ignore it.
         """
+        if n < 0:
+            raise ValueError(f"n: should be 0 or more, got {n}")
+        if component is not None and not 0 <= component < el.count(self, self.components):
+            raise ValueError(
+                f"component: {self.name} has {el.count(self, self.components)}, got {component}"
+            )
         return self._sample(n, el.generator(rng), component, rapidity)
 
     @property
@@ -131,6 +137,22 @@ class Group(ABC):
     def lie_dim(self) -> int:
         """Dimension of the Lie algebra; 0 for a discrete group."""
         return int(self.lie_algebra.shape[0])
+
+    def check(self, g: Any, name: str = "g") -> None:
+        """Refuse what is no element (or batch of elements).
+
+        Raises:
+            TypeError: no tensor, or a tuple where none belongs.
+            ValueError: wrong trailing shape, or numbers that are no element.
+        """
+        problem = el.misfit(g, self.identity, self.element_shape)
+        if problem:
+            raise TypeError(f"{name}: an element of {self.name} {problem}")
+        if not self._valid(el.leaf_map(lambda t: t.detach().cpu(), g)):
+            raise ValueError(f"{name}: is no element of {self.name}")
+
+    def _valid(self, g: Any) -> bool:
+        return True
 
     def exp(self, coeffs: Tensor) -> Any:
         """Exponential of Σ cᵢ Aᵢ for coefficients (..., lie_dim) in the basis ``lie_algebra``."""
@@ -201,11 +223,13 @@ class Group(ABC):
 
         return Regular(self)
 
-    def quotient(self, subgroup: Subgroup) -> Rep:
+    def quotient(self, subgroup: Subgroup | Group | str) -> Rep:
         """Permutation representation on the cosets G/H of a subgroup of a finite group."""
         from geomdl.groups.permutation import Quotient
+        from geomdl.groups.subgroup import Subgroup
 
-        return Quotient(self, subgroup)
+        sub = subgroup if isinstance(subgroup, Subgroup) else self.subgroup(subgroup)
+        return Quotient(self, sub)
 
     def permutation_rep(self, perms: Tensor) -> Rep:
         """Representation e_i -> e_perm[i] from images (|G|, n) int64, in order of ``elements``."""

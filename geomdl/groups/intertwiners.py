@@ -1,8 +1,7 @@
 """Intertwiners: the linear maps W with s(g) W = W r(g), for any two representations.
 
 Four ways, the cheapest that applies: block by block for direct sums, orbits of index pairs for
-permutation representations, a null space for small cases, Schur's lemma (through ``decompose``)
-for large ones.
+permutation representations, a null space for small cases, common eigenspaces for large ones.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from geomdl.groups import elements as el
 from geomdl.groups.constant import memoized
 from geomdl.groups.linalg import canonical_basis, kron, null_space, null_space_symmetric
 from geomdl.groups.rep import Rep
 
 _DENSE_BYTES = 256 * 2**20
+_HELD_BYTES = 32 * 2**20  # a larger basis is not held as a tensor
+_NEAR = 1e-3  # eigenvalues closer than this, relative to the norm, are not told apart
 _DIRECT = 400  # unknowns up to which the null space is taken by a singular value decomposition
 _LARGEST = 4500  # unknowns up to which a null space is taken at all
 
@@ -111,23 +113,54 @@ class Blocks(IntertwinerOperator):
         return torch.cat(rows, -2)
 
 
-class Schur(IntertwinerOperator):
-    """Q_s B Q_rᵀ with B an intertwiner of the decompositions; for orthogonal representations."""
+class Spectral(IntertwinerOperator):
+    """Orthogonal representations of a compact group, in eigenbases that every intertwiner respects.
+
+    For a self-adjoint element A of the group algebra, s(A) W = W r(A): W joins only eigenvectors of
+    equal eigenvalue. A random A leaves few unknowns; they solve s(g) W = W r(g) for generators and
+    random elements, where ‖s(g) W − W r(g)‖² = 2‖W‖² − 2⟨s(g) W, W r(g)⟩.
+    """
 
     def __init__(self, source: Rep, target: Rep) -> None:
-        from geomdl.groups.rep import direct_sum
-
         self.source, self.target = source, target
-        left, right = target.decompose(), source.decompose()
-        self.left, self.right = left.basis, right.basis
-        inner_target = direct_sum(list(left.multiplicities.items()))
-        inner_source = direct_sum(list(right.multiplicities.items()))
-        self.inner = intertwiner_operator(inner_source, inner_target)
-        self.n, self.gap = self.inner.n, self.inner.gap
+        group = source.group
+        rng = torch.Generator().manual_seed(1)
+        letters = group.sample(8, rng)
+        weights = torch.randn(8, 1, 1, generator=rng, dtype=torch.float64)
+        a, b = ((weights * (m + m.mT)).sum(0) for m in (target(letters), source(letters)))
+        (mu, self.left), (nu, self.right) = torch.linalg.eigh(a), torch.linalg.eigh(b)
+        scale = float(weights.abs().sum())
+        self.pairs = ((mu[:, None] - nu).abs() <= _NEAR * scale).nonzero().T  # (2, unknowns)
+        if self.pairs.shape[1] > _LARGEST:
+            raise ValueError(
+                f"intertwiners: {self.pairs.shape[1]} unknowns are too many; split {source.name} "
+                f"and {target.name} of {group.name} into summands"
+            )
+        checks = [el.take(letters, slice(0, 3))]
+        if el.count(group, group.generators):
+            checks.append(group.generators)
+        j, i = self.pairs
+        gram = torch.zeros(len(i), len(i), dtype=torch.float64)
+        for g in checks:
+            s = self.left.T @ target(g) @ self.left
+            r = self.right.T @ source(g) @ self.right
+            for x, y in zip(s, r, strict=True):
+                overlap = x[j[:, None], j] * y[i[:, None], i]
+                gram += 2 * torch.eye(len(i), dtype=torch.float64) - overlap - overlap.T
+        found = null_space_symmetric(gram)
+        self.coefficients, self.gap = found.basis, found.gap
+        self.n = found.basis.shape[1]
 
     def __call__(self, weights: Tensor) -> Tensor:
-        """Change basis on both sides."""
-        return self.left.to(weights) @ self.inner(weights) @ self.right.to(weights).T
+        """Fill in the blocks of equal eigenvalue and change basis on both sides."""
+        self._check(weights)
+        values = weights @ self.coefficients.to(weights).T
+        shape = (*weights.shape[:-1], self.target.dim * self.source.dim)
+        at = (self.pairs[0] * self.source.dim + self.pairs[1]).to(weights.device)
+        inner = values.new_zeros(shape).index_copy(-1, at, values)
+        inner = inner.unflatten(-1, (self.target.dim, self.source.dim))
+        out: Tensor = self.left.to(weights) @ inner @ self.right.to(weights).T
+        return out
 
 
 def orbits(left: Rep, right: Rep) -> Tensor:
@@ -176,8 +209,7 @@ def _solve(r: Rep, s: Rep) -> Dense:
         for a in rows:
             gram += a.T @ a
         found = null_space_symmetric(gram)
-    basis = canonical_basis(found.basis).T.reshape(-1, s.dim, r.dim)
-    return Dense(r, s, basis, found.gap)
+    return _canonical(found.basis.T.reshape(-1, s.dim, r.dim), r, s, found.gap)
 
 
 @memoized
@@ -208,18 +240,20 @@ def intertwiner_operator(r: Rep, s: Rep) -> IntertwinerOperator:
     if r.is_permutation and s.is_permutation:
         return Orbits(r, s)
     unknowns = r.dim * s.dim
-    if unknowns > _DIRECT and r.is_orthogonal and s.is_orthogonal and max(r.dim, s.dim) > 1:
-        from geomdl.groups.decompose import has_irreps
-
-        both_large = min(r.dim, s.dim) > 12 or unknowns > _LARGEST
-        if has_irreps(r.group) and both_large:
-            return Schur(r, s)
+    if unknowns > _DIRECT and r.group.compact and r.is_orthogonal and s.is_orthogonal:
+        op = Spectral(r, s)
+        return op if 8 * op.n * unknowns > _HELD_BYTES else _canonical(op.dense(), r, s, op.gap)
     if unknowns > _LARGEST:
         raise ValueError(
-            f"intertwiners: {s.dim} × {r.dim} unknowns are too many for {r.group.name}, whose "
-            "irreps are not known; split the representations into smaller summands"
+            f"intertwiners: {s.dim} × {r.dim} unknowns are too many for {r.group.name}; split the "
+            "representations into smaller summands"
         )
     return _solve(r, s)
+
+
+def _canonical(basis: Tensor, r: Rep, s: Rep, gap: float) -> Dense:
+    columns = canonical_basis(basis.flatten(1).T)
+    return Dense(r, s, columns.T.reshape(-1, s.dim, r.dim), gap)
 
 
 def intertwiners(r: Rep, s: Rep) -> Tensor:

@@ -46,6 +46,8 @@ def null_space_symmetric(a: Tensor) -> NullSpace:
 
 
 def _cut(s: Tensor, v: Tensor, tol: float = RANK_TOL) -> NullSpace:
+    if not len(s):
+        return NullSpace(v, float("inf"))
     top = max(float(s[0]), 1.0)
     rank = int((s > tol * top).sum())
     if rank == 0:

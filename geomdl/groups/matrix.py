@@ -86,8 +86,15 @@ class MatrixGroup(_Generated):
 
     @property
     def components(self) -> Tensor:
-        """The identity and the generators: every component is reached by their products."""
-        return torch.cat([self.identity.unsqueeze(0), self.generators])
+        """The identity, the generators and their products of two, each once.
+
+        Which of them share a component is not decided; every component is reached by products.
+        """
+        pairs = (self.generators.unsqueeze(1) @ self.generators).flatten(0, 1)
+        found = torch.cat([self.identity.unsqueeze(0), self.generators, pairs])
+        distance = torch.cdist(found.flatten(1), found.flatten(1)).tril(-1)
+        new = (distance + 1.0 * torch.ones_like(distance).triu() > 1e-9).all(1)
+        return found[new]
 
     def contains(self, matrix: Tensor) -> Tensor:
         """Whether the matrices are invertible (no more is decided)."""

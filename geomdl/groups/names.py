@@ -20,7 +20,7 @@ _EXAMPLES = (
 
 def _number(make: Callable[[int], Group], least: int = 1) -> Callable[[re.Match[str]], Group]:
     def build(match: re.Match[str]) -> Group:
-        n = int(match[1])
+        n = int(next(g for g in match.groups() if g))
         if n < least:
             raise ValueError(f"name: {match[0]} needs a number of at least {least}")
         return make(n)
@@ -51,8 +51,8 @@ def _rules() -> list[tuple[str, Callable[[re.Match[str]], Group]]]:
         (r"C(\d+)", _number(Cyclic)),
         (r"D(\d+)", _number(Dihedral)),
         (r"S(\d+)", _number(Symmetric)),
-        (r"SO\(?(\d+)\)?", _number(lambda n: Orthogonal(n, True), 2)),
-        (r"O\(?(\d+)\)?", _number(lambda n: Orthogonal(n, False), 2)),
+        (r"SO(?:(\d)|\((\d+)\))", _number(lambda n: Orthogonal(n, True), 2)),
+        (r"O(?:(\d)|\((\d+)\))", _number(lambda n: Orthogonal(n, False), 2)),
         (r"SE\(?(\d+)\)?", _number(euclidean(True), 2)),
         (r"E\(?(\d+)\)?", _number(euclidean(False), 2)),
         (r"R(\d+)", _number(Translations)),
@@ -74,7 +74,7 @@ def group(name: str) -> Group:
             ``"SU2"``, ``"T"``, ``"Td"``, ``"Th"``, ``"O"``, ``"Oh"``, ``"I"``, ``"Ih"``,
             ``"Z28x28"``, ``"R3"``, ``"E3"``, ``"SE3"``, ``"SO+(1,3)"``, ``"SO(1,3)"``,
             ``"O(1,3)"``; direct products ``"C8 * C2"``; semidirect ``"Z28x28 ⋊ D4"`` (or with
-            ``:``, the normal factor first).
+            ``:``, the normal factor first, which should be translations).
 
     Raises:
         ValueError: unknown name; the message lists near ones.

@@ -47,6 +47,9 @@ class MatrixElements(Group):
         """Whether matrices lie in the group, bool of the batch shape."""
         raise NotImplementedError
 
+    def _valid(self, g: Tensor) -> bool:
+        return bool(self.contains(g.double()).all())
+
     def from_matrix(self, matrix: Tensor) -> Any:
         """The matrix itself, checked."""
         if not bool(self.contains(matrix).all()):
@@ -74,7 +77,8 @@ class Orthogonal(MatrixElements):
     @property
     def name(self) -> str:
         """SO3, O3."""
-        return f"{'S' if self.special else ''}O{self.n}"
+        n = str(self.n) if self.n < 10 else f"({self.n})"
+        return f"{'S' if self.special else ''}O{n}"
 
     @property
     def standard_dim(self) -> int:

@@ -141,6 +141,9 @@ class Dihedral(FiniteGroup):
             [torch.arange(self.n).repeat(2), torch.arange(2).repeat_interleave(self.n)], 1
         )
 
+    def _valid(self, g: Tensor) -> bool:
+        return bool(((g[..., 1] == 0) | (g[..., 1] == 1)).all())
+
     def index(self, g: Tensor) -> Tensor:
         """Return k + n f."""
         return g[..., 0] % self.n + self.n * (g[..., 1] % 2)

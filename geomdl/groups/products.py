@@ -46,6 +46,9 @@ class Product(Group):
         """The factors' identities."""
         return tuple(f.identity for f in self.factors)
 
+    def _valid(self, g: Any) -> bool:
+        return all(f._valid(x) for f, x in zip(self.factors, g, strict=True))
+
     @property
     def generators(self) -> Any:
         """Generators of each factor, the identity in the others."""

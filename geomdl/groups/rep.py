@@ -92,7 +92,7 @@ class Rep(ABC):
         """Trace of ``rep(g)``."""
         return self.matrix(g).diagonal(dim1=-2, dim2=-1).sum(-1)
 
-    def fixed(self, subgroup: Subgroup | None = None) -> Tensor:
+    def fixed(self, subgroup: Subgroup | Group | str | None = None) -> Tensor:
         """Orthonormal basis (rows, (n, dim)) of the vectors fixed by H, or by the whole group."""
         from geomdl.groups.intertwiners import intertwiners
 
@@ -128,10 +128,17 @@ class Rep(ABC):
     @property
     def type(self) -> str:
         """Type of an irrep: "R", "C" or "H" (real, complex, quaternionic)."""
+        from geomdl.groups.intertwiners import intertwiner_operator
+
+        op = intertwiner_operator(self, self)
+        rng = torch.Generator().manual_seed(0)
+        values = torch.linalg.eigvals(op(torch.randn(op.n, generator=rng, dtype=torch.float64)))
+        values = torch.complex(values.real, values.imag.abs())
         types = {1: "R", 2: "C", 4: "H"}
-        if self.endomorphism_dim not in types:
+        # a generic element of a division algebra has one pair of conjugate eigenvalues
+        if op.n not in types or not (values - values[0]).abs().max() <= 1e-6 * values.abs().max():
             raise ValueError(f"type: {self.name} is not irreducible")
-        return types[self.endomorphism_dim]
+        return types[op.n]
 
     def decompose(self) -> Decomposition:
         """Multiplicities of the irreps and a change of basis; see ``geomdl.groups.decompose``."""
@@ -142,6 +149,10 @@ class Rep(ABC):
     def __add__(self, other: Rep) -> Rep:
         """Direct sum."""
         return direct_sum([(self, 1), (other, 1)])
+
+    def __mul__(self, n: int) -> Rep:
+        """Return n whole copies, one after another."""
+        return n * self
 
     def __rmul__(self, n: int) -> Rep:
         """Return n whole copies, one after another."""
@@ -176,18 +187,27 @@ class Rep(ABC):
 
         return self if self.is_orthogonal else Dual(self)
 
-    def restrict(self, subgroup: Subgroup) -> Rep:
-        """Restriction to a subgroup of ``group``."""
-        from geomdl.groups.subgroup import Restricted
+    def restrict(self, subgroup: Subgroup | Group | str) -> Rep:
+        """Restriction to a subgroup of ``group``, or to a group (or its name) that it contains."""
+        from geomdl.groups.subgroup import Restricted, Subgroup
 
+        if not isinstance(subgroup, Subgroup):
+            subgroup = self.group.subgroup(subgroup)
         if subgroup.parent != self.group:
             raise ValueError(f"subgroup: should lie in {self.group.name}, got {subgroup!r}")
         return Restricted(self, subgroup)
 
-    def induce(self, subgroup: Subgroup) -> Rep:
-        """Induced representation of ``subgroup.parent``; its dimension is |G/H| dim."""
-        from geomdl.groups.permutation import Induced
+    def induce(self, subgroup: Subgroup | Group) -> Rep:
+        """Induced representation of G, of dimension |G/H| dim.
 
+        Args:
+            subgroup: the embedding of ``group`` in G, or G itself (then embedded by default).
+        """
+        from geomdl.groups.permutation import Induced
+        from geomdl.groups.subgroup import Subgroup
+
+        if not isinstance(subgroup, Subgroup):
+            subgroup = subgroup.subgroup(self.group)
         if subgroup.group != self.group:
             raise ValueError(f"subgroup: should be an embedding of {self.group.name}")
         return Induced(self, subgroup)

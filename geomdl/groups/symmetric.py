@@ -115,6 +115,9 @@ class Symmetric(FiniteGroup):
             raise ValueError(f"elements: {self.name} has {self.order} elements; use sample")
         return torch.tensor(list(itertools.permutations(range(self.n)))).reshape(self.order, self.n)
 
+    def _valid(self, g: Tensor) -> bool:
+        return bool((g.sort(-1).values == self.identity).all())
+
     def index(self, g: Tensor) -> Tensor:
         """Lexicographic rank."""
         smaller = g.unsqueeze(-1) > g.unsqueeze(-2)  # [i, j]: g_j < g_i

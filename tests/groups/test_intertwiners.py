@@ -7,7 +7,7 @@ import torch
 
 from geomdl.groups import group, intertwiner_operator, intertwiners, isomorphic
 from geomdl.groups import intertwiners as module_function
-from geomdl.groups.intertwiners import Blocks, Dense, Orbits, Schur
+from geomdl.groups.intertwiners import Blocks, Dense, Orbits, Spectral
 from geomdl.groups.linalg import canonical_basis, null_space, null_space_symmetric
 from geomdl.groups.rep import Rep
 from tests.groups.catalog import ALL, named, scale
@@ -127,7 +127,11 @@ def test_the_cheapest_way_is_taken_and_all_ways_agree():
     so3, d4 = group("SO3"), group("D4")
     v = so3.standard
     big = v @ v @ v
-    assert isinstance(intertwiner_operator(big, big), Schur)
+    assert isinstance(intertwiner_operator(big, big), Dense)
+    larger = big @ v @ v
+    lazy = intertwiner_operator(larger, larger)
+    assert isinstance(lazy, Spectral)
+    assert lazy.n == 603  # Motzkin sum: invariants of ten vectors
     assert isinstance(intertwiner_operator(v @ v, v), Dense)
     assert isinstance(intertwiner_operator(2 * v, v), Blocks)
     assert check(big, big) == 15
@@ -188,3 +192,26 @@ def test_isomorphic():
     o3 = group("O3").standard
     assert not isomorphic(o3.alt(2), o3)
     assert not isomorphic(d4.trivial, so3.trivial)
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "other"),
+    [("SO3", 6, 7), ("SO3", 12, 3), ("O3", (10, 1), (10, -1)), ("S7", (4, 2, 1), (3, 3, 1))],
+)
+def test_large_irreps(name, label, other):
+    g = group(name)
+    r = g.irrep(label)
+    assert r.type == "R"
+    assert check(r, r) == 1
+    assert check(r, g.irrep(other)) == 0
+    if name == "SO3":
+        product = g.irrep(label) @ g.irrep(3)
+        counts = product.decompose().multiplicities
+        assert counts == {g.irrep(k): 1 for k in range(label - 3, label + 4)}
+        assert check(product, product) == 7
+
+
+def test_reducible_representations_have_no_type():
+    for rep in (group("C4").regular, 2 * group("C4").trivial, group("S5").standard):
+        with pytest.raises(ValueError, match="is not irreducible"):
+            _ = rep.type

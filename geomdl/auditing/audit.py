@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from geomdl.auditing.certificate import WHOLE, Audit, ElementRow, LayerRow, OutputRow, worst_of
-from geomdl.auditing.elements import Probe, choose, turn_of
+from geomdl.auditing.elements import Probe, choose, prove_nothing, turn_of
 from geomdl.auditing.layers import audit_layers
 from geomdl.auditing.prepare import Randomize, own_randomness, owner, prepared
 from geomdl.auditing.problem import Problem, resolve
@@ -56,7 +56,9 @@ def audit(
     algebra, representatives and `samples` random elements of every connected component
     (`geomdl.auditing.elements`). On grids, where an element moves pixels off the grid, inputs are
     cut to the inscribed disc and outputs compared there, and `Audit.roundtrip` says what resampling
-    alone does; an `analytic_inputs` input is moved exactly instead.
+    alone does; an `analytic_inputs` input is moved exactly instead (outputs on
+    a grid are still compared with the resampled g f(x), so the error of a right network falls with
+    the resolution, to rounding only for outputs off the grid).
 
     `f` is copied: the module, its mode, the inputs and all global random states stay as they are.
 
@@ -83,7 +85,8 @@ def audit(
 
     Raises:
         TypeError: `f` is not callable, or no module where it must be.
-        ValueError: types, inputs and group do not fit each other; an input has a NaN.
+        ValueError: types, inputs and group do not fit each other; an input has a NaN; the elements
+            given are the identity alone.
 
     Example:
         >>> import geomdl
@@ -101,6 +104,8 @@ def audit(
         raise TypeError(f"per_layer: f should be an nn.Module, got {type(f).__name__}")
     rng = torch.Generator().manual_seed(seed)
     probes, exhaustive = choose(wanted, samples, rng, elements)
+    if prove_nothing(wanted, probes):
+        raise ValueError("elements: only the identity was given, which proves nothing")
     ready = prepared(f, dtype, training=training, randomize=randomize, rng=rng)
     gs = [embed(probe.element) for probe in probes]
     with own_randomness(seed), torch.enable_grad():

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import torch
+
 from geomdl.auditing.certificate import LayerRow
 
 FIT_TOL = 1e-9  # a least-squares fit loses digits by the conditioning of the features
@@ -45,7 +47,18 @@ def first_break(rows: Sequence[LayerRow], tol: float) -> str | None:
     if row.method == "declared":
         return f"{place}{after}: error {row.error:.2g} at {row.element}"
     text = f"{place}{after}: error {row.error:.2g} at {row.element} after fitting a channel map"
-    return text if row.before is None else f"{text}, {row.before:.2g} before"
+    text = text if row.before is None else f"{text}, {row.before:.2g} before"
+    if after and _is_pointwise(row.kind):
+        text += (
+            "; the layers before are equivariant up to a channel map, which this pointwise "
+            "function does not respect"
+        )
+    return text
+
+
+def _is_pointwise(kind: str) -> bool:
+    """Whether a class of torch.nn acts on each number by itself."""
+    return hasattr(torch.nn.modules.activation, kind)
 
 
 def _search(rows: Sequence[LayerRow], tol: float, parent: str | None) -> LayerRow | None:

@@ -52,6 +52,7 @@ def choose(
         the probes, and whether with the identity they are the whole group.
 
     Raises:
+        TypeError: `given` holds what is no element.
         ValueError: `samples` is negative, or `given` is empty.
 
     Example:
@@ -136,7 +137,10 @@ def _sampled(group: Group, n: int, rng: torch.Generator, component: int | None) 
 
 def _listed(group: Group, given: Any) -> list[Any]:
     if isinstance(given, list):
+        for g in given:
+            group.check(g, "elements")
         return given
+    group.check(given, "elements")
     shape = el.batch_shape(group, given)
     if len(shape) == 0:
         return [given]
@@ -146,6 +150,11 @@ def _listed(group: Group, given: Any) -> list[Any]:
 def _without_identity(group: Group, probes: list[Probe]) -> list[Probe]:
     kept = [p for p in probes if not el.allclose(p.element, group.identity, 0.0)]
     return kept or probes[:1]
+
+
+def prove_nothing(group: Group, probes: list[Probe]) -> bool:
+    """Whether all probes are the identity of a group that has other elements."""
+    return group.order != 1 and all(el.allclose(p.element, group.identity, 0.0) for p in probes)
 
 
 def _covers(group: Group, probes: list[Probe]) -> bool:

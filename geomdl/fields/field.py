@@ -182,7 +182,7 @@ class Field:
 
         Raises:
             TypeError: ``g`` is no element of the group.
-            ValueError: ``x`` is not of this type, ``g`` not in the group, or its batch does not fit.
+            ValueError: ``x`` is not of this type, ``g`` not in the group, or of a wrong batch.
         """
         self.check(x)
         self.group.check(g)

@@ -42,7 +42,9 @@ def stabilizer(field: "Field", x: Tensor | Graph, tol: float | None = None) -> S
             the disc.
 
     Returns:
-        subgroup with its embedding; ``rep.fixed(subgroup)`` are the outputs that are possible.
+        subgroup with its embedding. No equivariant network has outputs outside of
+        ``rep.fixed(subgroup)``; for a finite group every output inside of it is possible, for a Lie
+        group isolated elements that were not looked for may forbid more.
 
     Raises:
         ValueError: elements move pixels by interpolation and no ``tol`` is given; a Lie group on a
@@ -64,6 +66,8 @@ def stabilizer(field: "Field", x: Tensor | Graph, tol: float | None = None) -> S
         1
     """
     field.check(x)
+    if isinstance(x, Tensor) and bool(torch.isnan(x).any()):
+        raise ValueError("x: expected numbers, got NaN")
     if isinstance(x, Tensor) and not (x.is_floating_point() or x.is_complex()):
         x = x.long()
     if field.group.order is not None:

@@ -98,3 +98,15 @@ def test_turns() -> None:
     assert inversion.det == -1
     assert turn_of(geomdl.group("SO+(1,3)"), torch.eye(4).double()) is None
     assert turn_of(geomdl.group("S3"), torch.tensor([0, 1, 2])) is None
+
+
+def test_given_elements_are_checked():
+    d4 = geomdl.group("D4")
+    x = torch.zeros(2, 2, dtype=torch.float64)
+    where = geomdl.Field(geomdl.Vector(), d4.standard)
+    with pytest.raises(ValueError, match="elements: only the identity was given"):
+        geomdl.audit(torch.relu, x, source=where, target=where, elements=torch.tensor([0, 0]))
+    with pytest.raises(ValueError, match="elements: is no element of D4"):
+        choose(d4, 0, torch.Generator(), torch.tensor([[1, 9]]))
+    with pytest.raises(TypeError, match="elements: an element of D4 is a tensor"):
+        choose(d4, 0, torch.Generator(), [1, 2])

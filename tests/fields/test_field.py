@@ -344,3 +344,24 @@ def test_a_subgroup_stands_for_its_homogeneous_space():
     assert field.fibre == (4,)
     with pytest.raises(ValueError, match="subgroup: should be an embedding of D4"):
         geomdl.Field(c4, d4.trivial)
+
+
+@pytest.mark.parametrize(
+    ("name", "g", "error", "message"),
+    [
+        ("SO3", 2 * torch.eye(3, dtype=torch.float64), ValueError, "g: is no element of SO3"),
+        ("SO3", torch.eye(2, dtype=torch.float64), TypeError, r"has trailing shape \(3, 3\)"),
+        ("SO3", torch.eye(3, dtype=torch.int64), TypeError, "has dtype torch.float64"),
+        ("S3", torch.tensor([0, 0, 1]), ValueError, "g: is no element of S3"),
+        ("D4", torch.tensor([1, 3]), ValueError, "g: is no element of D4"),
+        ("C4", torch.tensor(1.5), TypeError, "has dtype torch.int64, got torch.float32"),
+        ("C4", 1, TypeError, r"is a tensor of shape \(\), got int"),
+        ("E3", torch.eye(3), TypeError, "is a tuple of 2 parts, got Tensor"),
+        ("T", torch.tensor(12), ValueError, "g: is no element of T"),
+    ],
+)
+def test_what_is_no_element_is_refused(name, g, error, message):
+    group = geomdl.group(name)
+    field = Field(Vector(), group.standard)
+    with pytest.raises(error, match=message):
+        field.act(g, torch.zeros(2, field.rep.dim, dtype=torch.float64))

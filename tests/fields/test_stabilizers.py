@@ -259,3 +259,9 @@ def test_empty_data() -> None:
     assert Field(Vector(), d4.standard).stabilizer(torch.zeros(0, 2)).group.order == 8
     so3 = geomdl.group("SO3")
     assert Field(Vector(), so3.standard).stabilizer(torch.zeros(0, 3)) == Subgroup(so3, so3)
+
+
+def test_nan_is_refused():
+    field = geomdl.Field(geomdl.Vector(), geomdl.group("C4").standard)
+    with pytest.raises(ValueError, match="x: expected numbers, got NaN"):
+        field.stabilizer(torch.tensor([1.0, torch.nan]))

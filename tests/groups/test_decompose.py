@@ -235,3 +235,33 @@ def test_matrix_groups_are_checked():
     with pytest.raises(ValueError, match="generators: give generators, lie_algebra or both"):
         matrix_group()
     assert MATRIX["cycle of 4"].order == 4 and MATRIX["shear"].order is None
+
+
+def test_groups_stand_for_their_subgroups():
+    d4 = group("D4")
+    sub = d4.subgroup("C4")
+    r = sub.group.irrep(1)
+    assert r.induce(d4) == r.induce(sub)
+    assert d4.regular.restrict("C4") == d4.regular.restrict(sub)
+    assert d4.quotient("C4") == d4.quotient(sub)
+    assert torch.equal(d4.regular.fixed("C4"), d4.regular.fixed(sub))
+    assert r * 2 == 2 * r
+
+
+def test_samples_are_asked_for_sensibly():
+    with pytest.raises(ValueError, match="n: should be 0 or more, got -1"):
+        group("O3").sample(-1)
+    with pytest.raises(ValueError, match="component: O3 has 2, got 7"):
+        group("O3").sample(5, component=7)
+    with pytest.raises(ValueError, match="unknown group 'SO13'"):
+        group("SO13")
+    assert group("SO(12)").standard_dim == 12
+    assert group(group("SO(12)").name) == group("SO(12)")
+
+
+def test_components_of_generated_groups_are_listed_once():
+    lorentz = group("O(1,3)")
+    same = matrix_group(lorentz.generators, lorentz.lie_algebra, name="generated")
+    assert len(same.components) == 4
+    twice = torch.eye(2).repeat(2, 1, 1)
+    assert len(matrix_group(twice, [[[0.0, -1.0], [1.0, 0.0]]]).components) == 1

@@ -35,4 +35,6 @@ def test_links_to_files() -> None:
 
 def test_place_of_the_table() -> None:
     begin, end = README.index("<!-- bench:begin digits -->"), README.index("<!-- bench:end -->")
-    assert begin < end
+    table = README[begin:end]
+    for network in ("MLP", "CNN", "CNN + rotations", "D4 network"):
+        assert f"\n| {network} |" in table, network

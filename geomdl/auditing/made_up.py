@@ -151,7 +151,9 @@ def target_of(f: Any, source: Type, inputs: Sequence[Any], dtype: torch.dtype) -
     try:
         with own_randomness(0):
             output = ready(*tensors)
-    except (RuntimeError, TypeError) as error:
+    except ValueError:
+        raise
+    except Exception as error:
         raise ValueError(cannot_run(error)) from error
 
     def guess(value: Any) -> Type:

@@ -25,7 +25,7 @@ from geomdl.auditing.made_up import (
 )
 from geomdl.auditing.prepare import Randomize, own_randomness
 from geomdl.auditing.trees import is_type
-from geomdl.fields import Grid, fields_of
+from geomdl.fields import Grid, fields_of, group_of
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name
 
@@ -84,6 +84,8 @@ def audit_object(
     source, target = (
         tree if is_type(tree := getattr(f, name, None)) else None for name in ("source", "target")
     )
+    if wanted is None and fields_of(source) and group_of(source, target).order == 1:
+        raise ValueError("group: the object declares only the trivial group, name one to audit")
     if wanted is not None and fields_of(source, target):
         source, target = (under(tree, wanted) for tree in (source, target))
     rng = torch.Generator().manual_seed(seed)
@@ -106,7 +108,9 @@ def audit_object(
             f, *inputs, group=wanted, source=source, target=target, per_layer=per_layer,
             dtype=dtype, samples=samples, seed=seed, randomize=randomize, progress=progress,
         )  # fmt: skip
-    except RuntimeError as error:
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:
         raise ValueError(cannot_run(error)) from error
 
 

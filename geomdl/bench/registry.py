@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -112,12 +111,11 @@ def find_suite(name: str) -> Suite:
         The suite.
 
     Raises:
-        ValueError: there is none; the message names the near ones.
+        ValueError: there is none; the message names them all.
     """
     _load()
     if name not in _suites:
-        near = get_close_matches(name, _suites, cutoff=0.4) or sorted(_suites)
-        raise ValueError(f"suite: no suite {name!r}; there are {', '.join(near)}")
+        raise ValueError(f"suite: no suite {name!r}; there are {', '.join(sorted(_suites))}")
     return _suites[name]
 
 

@@ -24,7 +24,9 @@ def add(commands: Any) -> None:
     command.add_argument("--out", default="out", metavar="FOLDER", help="default: out")
     command.add_argument("--root", metavar="FOLDER", help="of data sets (or GEOMDL_DATA)")
     command.add_argument("--data", metavar="NAME", help="data set, where a suite has a choice")
-    command.add_argument("--peers", action="store_true", help="time other libraries beside ours")
+    command.add_argument(
+        "--peers", action="store_true", help="time other libraries too (no suite has one yet)"
+    )
     command.add_argument("--threads", type=int, default=1, metavar="N", help="of torch; default: 1")
     command.add_argument("--quiet", action="store_true", help="no progress on standard error")
     command.set_defaults(run=run)
@@ -51,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     console = Console()
     if not console.is_terminal:
-        console = Console(width=160)
+        console = Console(width=200)
     for name, suite in results.suites.items():
         console.print(f"\n[bold]{escape(suite.title)}[/] ({name}, {duration(suite.seconds)})")
         if suite.reduced is not None:

@@ -139,8 +139,8 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[dict[str, Any], dict[str, 
     version = header.get("geomdl")
     if version is None:
         raise ValueError(f"{path}: no geomdl checkpoint, its metadata lacks 'geomdl'")
-    if not version.isdecimal() or int(version) < 1:
-        raise ValueError(f"{path}: format version should be a number, got {version!r}")
+    if not version.isdecimal() or len(version) > 9 or int(version) < 1:
+        raise ValueError(f"{path}: format version should be a number, got {version[:20]!r}")
     if int(version) > migrations.FORMAT:
         raise ValueError(
             f"{path}: format version {version} is newer than {migrations.FORMAT}, the newest that "
@@ -198,6 +198,8 @@ def _certificate(audit: Any) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file so that it appears whole or not at all, also when the machine stops."""
+    if not path.name:
+        raise ValueError(f"path: should name a file, got {str(path)!r}")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         try:

@@ -54,6 +54,8 @@ class GridCheck:
     def shape(self, x: Tensor) -> None:
         """Refuse an input of another shape, or one that the group cannot turn."""
         self.field.check(x)
+        if not x.is_floating_point():
+            raise ValueError(f"x: should be floating point, got {x.dtype}")
         if self.square and len(set(x.shape[2:])) > 1:
             raise ValueError(
                 f"x: {self.field.group.name} turns the grid, so all sizes should be equal, got "

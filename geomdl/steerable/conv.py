@@ -49,7 +49,8 @@ class Conv(nn.Module):
             "zeros".
         gain: of the initial weights, which preserve the mean square of uncorrelated inputs through
             a ReLU by default.
-        rng: source of the initial weights; None is a fresh generator with seed 0.
+        rng: source of the initial weights; None draws as PyTorch's own layers do, so
+            that ``torch.manual_seed`` decides.
 
     Shape:
         ``(batch, source.channels, *spatial)`` -> ``(batch, target.channels, *spatial')``; exact

@@ -73,7 +73,8 @@ class Expansion(nn.Module):
         target: s.
         gain: the output of a filter applied to uncorrelated entries of mean square 1 has mean
             square gain² on average (2^(1/2): preserved through a ReLU); 0 starts at zero.
-        rng: source of the random weights; None is a fresh generator with seed 0.
+        rng: source of the random weights; None draws as PyTorch's own layers do, so
+            that ``torch.manual_seed`` decides.
 
     Raises:
         ValueError: there is no equivariant map but zero.
@@ -110,7 +111,12 @@ class Expansion(nn.Module):
     @torch.no_grad()
     def reset(self, gain: float, rng: torch.Generator | None = None) -> None:
         """Draw the weights anew, normal with mean zero."""
-        rng = torch.Generator().manual_seed(0) if rng is None else rng
+        if gain == 0:
+            for block in (block for row in self.rows for block in row):
+                block.weight.zero_()
+            return
+        if rng is None:  # one draw of the global state, as weights of nn.Module are drawn
+            rng = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         for row in self.rows:
             live = [block for block in row if block.weight.shape[2]]
             fan_in = sum(b.columns[0].dim * b.columns[1] * b.taps.dim for b in live)

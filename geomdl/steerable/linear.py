@@ -36,7 +36,8 @@ class Linear(nn.Module):
         bias: whether to add a bias b in Hom_G(1, s); none exists where s has no fixed vector.
         gain: mean square of the output at the start, for uncorrelated inputs of mean square 1, is
             gain².
-        rng: source of the initial weights; None is a fresh generator with seed 0.
+        rng: source of the initial weights; None draws as PyTorch's own layers do, so
+            that ``torch.manual_seed`` decides.
 
     Shape:
         (..., source.rep.dim) -> (..., target.rep.dim).

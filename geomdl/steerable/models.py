@@ -54,7 +54,8 @@ class SteerableCNN(nn.Module):
             what an ordinary one with these channels costs, and has |G| times fewer weights.
         depth: number of stages, at least 2; pixels that remain: shape // 2^(depth - 1).
         kernel_size: taps of all filters but the last, odd.
-        rng: source of the initial weights; None is a fresh generator with seed 0.
+        rng: source of the initial weights; None draws as PyTorch's own layers do, so
+            that ``torch.manual_seed`` decides.
 
     Shape:
         ``(batch, in_channels, *shape)`` -> (batch, classes); invariant, exact to 1e-12 in float64
@@ -87,7 +88,6 @@ class SteerableCNN(nn.Module):
         super().__init__()
         whole(in_channels=in_channels, classes=classes, channels=channels, depth=depth)
         G = groups.group(group) if isinstance(group, str) else group
-        rng = torch.Generator().manual_seed(0) if rng is None else rng
         self.shape = tuple(shape)
         grid = Grid(len(self.shape))
         self.source = Field(grid, in_channels * G.trivial)

@@ -1,6 +1,7 @@
 """The best model of a run: in memory while it trains, and as one safetensors file."""
 
 import os
+import warnings
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -39,8 +40,13 @@ class Saver:
         try:
             registry.save(model, self._scratch)
             self.registered = True
-        except ValueError:
+        except ValueError as error:
             self.registered = False
+            if registry.record_of(model) is not None:
+                warnings.warn(
+                    f"checkpoint: only the tensors are kept, not for geomdl.load ({error})",
+                    stacklevel=2,
+                )
             self._save_tensors()
         self._scratch.unlink()
 

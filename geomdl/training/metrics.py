@@ -63,7 +63,14 @@ def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
 
 
 def _cross_entropy(output: Tensor, target: Tensor) -> Tensor:
-    return F.cross_entropy(output, target.long())
+    try:
+        return F.cross_entropy(output, target.long())
+    except IndexError as error:
+        low, high = int(target.min()), int(target.max())
+        raise ValueError(
+            f"y: labels should be 0, …, {output.shape[1] - 1} for {output.shape[1]} classes, "
+            f"got {low}, …, {high}"
+        ) from error
 
 
 def _is_label(target: Any) -> bool:

@@ -116,6 +116,8 @@ class Space:
             )
         if x.shape[1] != channels:
             raise ValueError(f"x: axis 1 should be channels={channels}, got {x.shape[1]}")
+        if not x.is_floating_point():
+            raise ValueError(f"x: should be floating point, got {x.dtype}")
         sizes = tuple(x.shape[2:])
         if self.shape is not None and sizes != self.shape:
             raise ValueError(f"x: spatial sizes should be shape={self.shape}, got {sizes}")

@@ -62,7 +62,7 @@ def test_data_without_square_images_are_refused(tmp_path):
     import numpy as np
 
     np.savez(tmp_path / "wide.npz", images=np.zeros((3, 4, 5), np.float32), labels=np.zeros(3, int))
-    with pytest.raises(ValueError, match="data: expected square images"):
+    with pytest.raises(ValueError, match="data: expected square grey images"):
         load_task(str(tmp_path / "wide.npz"), None)
 
 

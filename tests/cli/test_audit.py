@@ -101,3 +101,15 @@ def test_nan_in_the_weights_never_passes(tmp_path, capsys):
     path = tmp_path / "nan.safetensors"
     geomdl.save(model, path)
     assert main(["audit", str(path), "--tol", "1e9", "--shape", "1", "9", "9"]) == 1
+
+
+def test_an_object_that_crashes_is_bad_input(tmp_path, monkeypatch, capsys):
+    (tmp_path / "crashing.py").write_text("def f(x):\n    return {}['missing']\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", "crashing:f", "--group", "D4", "--shape", "1", "9", "9"]) == 2
+    assert "object: cannot run on random inputs" in capsys.readouterr().err
+
+
+def test_the_trivial_group_certifies_nothing(capsys):
+    assert main(["audit", "translation/cnn", "--shape", "1", "8", "8"]) == 2
+    assert "declares only the trivial group" in capsys.readouterr().err

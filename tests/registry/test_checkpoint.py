@@ -308,3 +308,8 @@ def test_files_have_ordinary_permissions(path: Path) -> None:
     reference = path.with_name("reference")
     reference.touch()
     assert path.stat().st_mode == reference.stat().st_mode
+
+
+def test_a_folder_is_no_file():
+    with pytest.raises(ValueError, match="path: should name a file, got"):
+        save(small(), Path("."), registry=registry)

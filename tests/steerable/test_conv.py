@@ -261,3 +261,30 @@ def test_weights_are_found_by_optimisers_and_keep_their_names_in_evaluation() ->
     assert list(conv.state_dict()) == [n for n, _ in conv.named_parameters()] == names
     assert list(conv.eval().state_dict()) == names
     assert conv.filters.rows[0][0].weight.shape == (8, 1, 9)
+
+
+def test_initial_weights_follow_the_global_seed():
+    """As in PyTorch: two layers differ, a seed gives the same again, a generator decides alone."""
+    D4 = geomdl.group("D4")
+    maps = Field(Grid(2), D4.regular)
+
+    def weights(seed=None, rng=None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        return Conv(maps, maps, 3, rng=rng).filter()[0]
+
+    with torch.random.fork_rng():
+        first, second = weights(1), weights()
+        assert not torch.equal(first, second)
+        assert torch.equal(first, weights(1))
+        state = torch.random.get_rng_state()
+        given = weights(rng=torch.Generator().manual_seed(3))
+        assert torch.equal(state, torch.random.get_rng_state())
+        assert torch.equal(given, weights(rng=torch.Generator().manual_seed(3)))
+
+
+def test_integer_images_are_refused():
+    D4 = geomdl.group("D4")
+    conv = Conv(Field(Grid(2), D4.trivial), Field(Grid(2), D4.regular), 3)
+    with pytest.raises(ValueError, match=r"^x: should be floating point, got torch.uint8$"):
+        conv(torch.zeros(1, 1, 5, 5, dtype=torch.uint8))

@@ -135,3 +135,11 @@ def test_augment_of_another_kind():
         r"^augment: should be a function \(x, rng\) -> x or \(group, field\), got str$",
         NeverCalled(), (X, Y), augment="rotate", error=TypeError,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("label", [-1, 7])
+def test_labels_outside_of_the_classes(label):
+    model = torch.nn.Linear(3, 2)
+    y = torch.tensor([0, 1, 1, label])
+    with pytest.raises(ValueError, match="y: labels should be 0, …, 1 for 2 classes, got "):
+        fit(model, (torch.ones(4, 3), y), epochs=1, batch_size=4, progress=False)

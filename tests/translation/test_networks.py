@@ -239,3 +239,8 @@ def test_compiles_and_exports(net, down):
 
 def test_shifts_helper():
     assert len(shifts((3, 4))) == 12
+
+
+def test_integer_images_are_refused():
+    with pytest.raises(ValueError, match=r"^x: should be floating point, got torch.uint8$"):
+        CNN()(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))

@@ -63,13 +63,17 @@ def load_task(name: str, root: Path | None, most: int = 6000) -> Task:
     """
     loaded = data.load(name, root=root)
     images, labels = loaded.get("images"), loaded.get("labels")
-    if images is None or labels is None or images.ndim != 4 or images.shape[-1] != images.shape[-2]:
+    if images is None or labels is None or images.ndim != 4 or not _grey_square(images):
         found = {key: tuple(value.shape) for key, value in loaded.items()}
-        raise ValueError(f"data: expected square images (n, 1, h, h) with labels, got {found}")
+        raise ValueError(f"data: expected square grey images (n, 1, h, h) with labels, got {found}")
     images = images.to(torch.float32) * inscribed(images.shape[2:])
     share = min(1.0, most / len(images))
     train, test = data.split({"x": images, "y": labels}, (share * 2 / 3, share / 3), seed=0)
     return Task(name, (train["x"], train["y"]), (test["x"], test["y"]))
+
+
+def _grey_square(images: Tensor) -> bool:
+    return images.shape[1] == 1 and images.shape[-1] == images.shape[-2]
 
 
 @lru_cache

@@ -211,11 +211,10 @@ def test_components_of_lie_groups() -> None:
     h = even.stabilizer(uniaxial)
     assert h.group.lie_dim == 1
     assert len(o3.standard.fixed(h)) == 0, "the inversion fixes the tensor, so no vector comes out"
-    assert len((o3.standard @ o3.standard).fixed(h)) == 3
+    assert len((o3.standard @ o3.standard).fixed(h)) == 2, "half turns across leave no torque"
     assert even.stabilizer(torch.eye(3, dtype=torch.float64)) == Subgroup(o3, o3)
     triaxial = torch.diag(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
-    only_inversion = even.stabilizer(triaxial)
-    assert only_inversion.group.order == 2
+    assert even.stabilizer(triaxial).group.order == 8  # D2h
 
 
 def test_molecules_on_a_line() -> None:
@@ -229,12 +228,32 @@ def test_molecules_on_a_line() -> None:
     assert field.stabilizer(line.unsqueeze(-1).expand(-1, -1, 2)).group.lie_dim == 1
 
 
+def test_isolated_elements_are_searched_for() -> None:
+    so3, o3, o2 = geomdl.group("SO3"), geomdl.group("O3"), geomdl.group("O2")
+    assert Field(Vector(), so3.standard).stabilizer(noise(2, 3)).group.order == 1
+    arrow = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
+    cone = Field(Vector(), o3.standard).stabilizer(arrow)  # C∞v: turns, and mirrors through them
+    fixed = [len(o3.irrep(k).fixed(cone)) for k in [(0, 1), (0, -1), (1, -1), (1, 1)]]
+    assert fixed == [1, 0, 1, 0]
+    assert Field(Vector(), o2.standard).stabilizer(arrow[1:]).group.order == 2
+    water = torch.tensor([[0.0, 0.0, 0.1], [0.8, 0.0, -0.5], [-0.8, 0.0, -0.5]])
+    for x in (water, water.double()):
+        mirror = positions(o3).stabilizer(x)  # the plane of the three
+        assert mirror.group.order == 2
+        assert len(o3.irrep((0, -1)).fixed(mirror)) == 0, "no chirality comes out"
+    tensor = Field(Vector(), so3.standard @ so3.standard, shape=(3, 3))
+    turned = so3.sample(1)[0]
+    rod = turned @ torch.diag(torch.tensor([1.0, 1.0, 2.0], dtype=torch.float64)) @ turned.T
+    h = tensor.stabilizer(rod)
+    assert h.group.lie_dim == 1
+    assert len(h.group.generators) == 2, "the identity and one half turn: D∞, not only its turns"
+    moved = tensor.act(h.embed(h.group.generators[1]), rod)
+    assert (moved - rod).abs().max() <= 1e-12
+    assert len(so3.irrep(1).fixed(h)) == 0
+
+
 def test_what_cannot_be_found_is_refused() -> None:
     so3, so2, e3 = geomdl.group("SO3"), geomdl.group("SO2"), geomdl.group("E3")
-    with pytest.raises(
-        ValueError, match=r"^stabilizer: at most isolated elements of SO3 fix x, and"
-    ):
-        Field(Vector(), so3.standard).stabilizer(noise(2, 3))
     with pytest.raises(
         ValueError, match=r"^stabilizer: SO2 moves pixels by interpolation; take a f"
     ):

@@ -75,7 +75,7 @@ def decompose(rep: Rep) -> Decomposition:
     for irrep in candidates:
         if columns.shape[1] == rep.dim:
             break
-        found = _copies(irrep, rep, columns)
+        found = _copies(irrep, rep)
         if found.shape[1]:
             counts[irrep] = found.shape[1] // irrep.dim
             columns = torch.cat([columns, found], 1)
@@ -84,10 +84,10 @@ def decompose(rep: Rep) -> Decomposition:
     return Decomposition(counts, columns)
 
 
-def _copies(irrep: Rep, rep: Rep, used: Tensor) -> Tensor:
+def _copies(irrep: Rep, rep: Rep) -> Tensor:
     """Columns of independent intertwiners irrep → rep, each of norm √dim."""
     op = intertwiner_operator(irrep, rep)
-    out = used[:, :0]
+    out = torch.zeros(rep.dim, 0, dtype=torch.float64)
     maps = op.dense()
     for _ in range(op.n // irrep.endomorphism_dim):
         if rep.is_orthogonal:  # what is left of each map beside the images chosen so far

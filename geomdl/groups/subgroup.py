@@ -10,7 +10,7 @@ from torch import Tensor
 
 from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
-from geomdl.groups.finite import ElementGroup, FiniteGroup, closure
+from geomdl.groups.finite import ElementGroup, FiniteGroup
 from geomdl.groups.group import Group
 from geomdl.groups.rep import Derived, Rep, direct_sum
 
@@ -170,6 +170,3 @@ class Restricted(Derived):
     def config(self) -> dict[str, Any]:
         base, subgroup = self.base.to_config(), self.subgroup.to_config()
         return {"rep": "restrict", "base": base, "subgroup": subgroup}
-
-
-__all__ = ["Restricted", "Subgroup", "closure", "embed_group", "generated"]

@@ -15,16 +15,6 @@ from tests.auditing.networks import C4, D4, C4Net, images, invariant, seeded
 EXACT = 1e-12
 
 
-@pytest.fixture
-def x() -> Tensor:
-    return images(4, 1, 11, 11)
-
-
-@pytest.fixture
-def net() -> C4Net:
-    return seeded(C4Net())
-
-
 # --- images -----------------------------------------------------------------------------------
 def test_hand_written_group_convolution_is_exact(net: C4Net, x: Tensor) -> None:
     found = audit(net, x)

@@ -9,19 +9,9 @@ import geomdl
 from geomdl import Field, Points, Vector, audit
 from geomdl.fields import positions
 from tests.auditing import networks
-from tests.auditing.networks import C4, D4, C4Net, images, invariant, seeded
+from tests.auditing.networks import C4, D4, C4Net, images, invariant
 
 EXACT = 1e-12
-
-
-@pytest.fixture
-def x() -> Tensor:
-    return images(4, 1, 11, 11)
-
-
-@pytest.fixture
-def net() -> C4Net:
-    return seeded(C4Net())
 
 
 def test_module_inputs_and_random_state_stay(net: C4Net, x: Tensor) -> None:

@@ -1,7 +1,7 @@
-"""The command line: `geomdl doctor | list | audit | train | bench | report`.
+"""The command line: `geomdl doctor | list | audit | train | bench | verify | report`.
 
 Whatever a user can get wrong ends in one line on standard error and exit code 2. An audit that
-fails, or a benchmark one of whose checks fails, ends in exit code 1.
+fails, a benchmark one of whose checks fails, or a claim that does not hold, ends in exit code 1.
 
 Example:
     >>> from geomdl.cli import main

@@ -1,0 +1,132 @@
+"""Every claim holds, and every sabotaged claim is refuted."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from geomdl import claims
+from geomdl.claims.counting import molien_series
+from geomdl.claims.representations import _rotations, multiplicity, null_dimension
+from geomdl.claims.statistics import chi_mean, gap_formula
+from geomdl.groups import group, intertwiners
+from geomdl.groups import molien as library_molien
+
+OURS = (
+    *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan", "frobenius"),
+    *("hom-dimension", "invariance-gap", "invariant-harmonics", "molien", "rademacher"),
+    *("reynolds", "schur", "shift-classes", "weight-sharing"),
+)
+SEEDS = (0, 1, 31)
+
+
+def test_these_are_all():
+    assert set(OURS) <= set(claims.list())
+    builtin = [n for n in claims.list() if claims.find(n).body.__module__.startswith("geomdl.")]
+    assert sorted(builtin) == sorted(OURS)
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_holds(name, seed):
+    found = claims.run(name, seed)
+    assert found.holds, f"{name}, seed {seed}: {found.to_json()}"
+    assert found.because
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sabotage_is_refuted(name, seed):
+    found = claims.run(name, seed, sabotage=True)
+    assert not found.holds
+    assert np.isfinite(found.error)  # refuted by numbers, not by a NaN or a shape
+    assert found.predicted.shape == found.measured.shape
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_seed_decides_and_nothing_else(name):
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = claims.run(name, 5)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    two = claims.run(name, 5)
+    assert np.array_equal(one.measured, two.measured)
+    assert np.array_equal(one.predicted, two.predicted)
+
+
+@pytest.mark.parametrize("name", ["hom-dimension", "rademacher", "invariance-gap", "frobenius"])
+def test_another_seed_is_another_measurement(name):
+    runs = [claims.run(name, seed).measured.tolist() for seed in range(4)]
+    assert any(run != runs[0] for run in runs[1:])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_words_are_words_and_formulas_are_latex(name):
+    about = claims.find(name)
+    assert about.statement.endswith(".")
+    assert not about.source.endswith(".")
+    assert about.formula.count("{") == about.formula.count("}")
+    assert "$" not in about.formula
+    assert re.search(r"\d{4}|elementary", about.source)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_figure_is_drawn(name, tmp_path):
+    drawing = claims.run(name).draw()
+    drawing.savefig(tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+# --- what the predictions rest on, against independent computations --------------------------
+
+
+def test_formulas_of_the_text():
+    assert gap_formula(60, 24, 20, 0.5) == pytest.approx(0.142857, abs=1e-6)
+    assert gap_formula(12, 24, 20, 0.5) == pytest.approx(0.427954, abs=2e-5)
+    assert all(np.isinf(gap_formula(n, 24, 20, 0.5)) for n in (23, 24, 25))
+    assert chi_mean(2) == pytest.approx((np.pi / 2) ** 0.5, rel=1e-12)
+    assert chi_mean(4) / chi_mean(24) == pytest.approx(0.388, abs=1e-3)
+
+
+def test_the_square_of_an_entry_of_a_random_projection():
+    rng = torch.Generator().manual_seed(0)
+    d, n = 6, 2
+    x = torch.randn(40000, d, n, generator=rng, dtype=torch.float64)
+    q = torch.linalg.qr(x).Q
+    square = (q[:, 0] * q[:, 1]).sum(1).square()
+    expected = n * (d - n) / (d * (d - 1) * (d + 2))
+    assert abs(float(square.mean()) - expected) <= 5 * float(square.std()) / 200
+
+
+@pytest.mark.parametrize("name", ["D4", "Q8", "Td", "S4", "I"])
+def test_two_ways_to_moliens_series(name):
+    G = group(name)
+    assert [round(x) for x in molien_series(G.standard, G.trivial, 8)] == library_molien(
+        G.standard, 8
+    )
+
+
+@pytest.mark.parametrize("name", ["C3", "D4", "Q8", "T"])
+def test_the_oracle_is_right_where_the_answer_is_known(name):
+    G = group(name)
+    assert null_dimension(G.regular, G.regular) == G.order
+    for irrep in G.irreps():
+        assert null_dimension(irrep, irrep) == len(intertwiners(irrep, irrep))
+        assert multiplicity(irrep, G.regular) * irrep.endomorphism_dim == irrep.dim
+        assert multiplicity(irrep, irrep) == 1
+
+
+def test_the_quadrature_of_the_rotations_is_exact_up_to_its_degree():
+    G = group("SO3")
+    for degree in (1, 3, 5):
+        g = _rotations(degree)
+        assert torch.allclose(g @ g.mT, torch.eye(3, dtype=g.dtype).expand_as(g), atol=1e-14)
+        assert torch.allclose(torch.linalg.det(g), torch.ones(len(g), dtype=g.dtype))
+        for l in range(1, degree + 1):
+            assert float(G.irrep(l)(g).mean(0).norm()) <= 1e-13
+        beyond = float(G.irrep(degree + 1)(g).mean(0).norm())
+        assert beyond > 0.1  # and no further
+    with pytest.raises(ValueError, match="degree: expected at most 5, got 6"):
+        _rotations(6)

@@ -1,0 +1,106 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from geomdl import claims
+from geomdl.cli import main
+from tests.claims.fakes import fakes  # noqa: F401
+
+
+def test_the_whole_run(capsys, tmp_path):
+    assert main(["verify", "--out", str(tmp_path / "deep" / "out")]) == 0
+    out, err = capsys.readouterr()
+    names = claims.list()
+    assert len(names) >= 8
+    for word in (*names, "predicted", "measured", "tolerance", "verdict"):
+        assert word in out
+    assert f"{len(names)} of {len(names)} claims hold" in out
+    assert "✗" not in out
+    assert err == ""
+    found = json.loads((tmp_path / "deep" / "out" / "verify.json").read_text())
+    assert found["holds"] is True
+    assert sum(c["seconds"] for c in found["claims"]) < 120
+    assert len(list((tmp_path / "deep" / "out").glob("*.png"))) == len(names)
+
+
+@pytest.mark.parametrize("name", claims.list())
+def test_any_sabotaged_claim_makes_it_fail(name, capsys):
+    assert main(["verify", name, "--sabotage", name]) == 1
+    out = capsys.readouterr().out
+    assert "fails (sabotaged)" in out
+    assert f"0 of 1 claims hold; not: {name}" in out
+
+
+def test_patterns_and_topics(capsys):
+    assert main(["verify", "burn*", "networks", "--seed", "4", "--long"]) == 0
+    out = capsys.readouterr().out
+    assert "burnside" in out and "shift-classes" in out and "weight-sharing" in out
+    assert "schur" not in out
+    assert "3 of 3 claims hold" in out and "seed 4" in out
+    assert "Source: Burnside 1897" in out
+    assert "Tolerance: counting" in out
+
+
+@pytest.mark.parametrize("more", [[], ["--sabotage", "burnside"]])
+def test_json_says_what_the_exit_code_says(more, capsys):
+    assert main(["verify", "burnside", "--json", *more]) == (1 if more else 0)
+    found = json.loads(capsys.readouterr().out)
+    assert found["holds"] is not bool(more)
+    assert found["claims"][0]["holds"] is not bool(more)
+    assert (found["claims"][0]["sabotaged_by"] is None) is not bool(more)
+
+
+@pytest.mark.usefixtures("fakes")
+def test_a_crash_is_one_line_and_the_others_run(capsys, tmp_path):
+    assert main(["verify", "fake", "burnside", "--out", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert "crashed" in out and "✓ holds" in out
+    assert "3 of 7 claims hold; not: fake/crash, fake/false, fake/nan, fake/nothing" in out
+    lines = [line for line in err.splitlines() if line.startswith("geomdl: ")]
+    assert len(lines) == 3
+    assert any(line.startswith("geomdl: fake/crash: crashed (KeyError") for line in lines)
+    assert (tmp_path / "verify.json").exists()
+
+
+@pytest.mark.usefixtures("fakes")
+def test_what_a_claim_prints_does_not_spoil_the_json(capsys):
+    assert main(["verify", "fake/true", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["holds"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nonsense*"], "claim: no claim 'nonsense*'; there are "),
+        (["shur"], "claim: no claim 'shur'; there are schur"),
+        (["--sabotage", "shur"], "claim: no claim 'shur'; there are schur"),
+        (["schur", "--sabotage", "burnside"], "'burnside' is not among the claims"),
+        (["--seed", "x"], "expected a whole number of at least 0, got x"),
+        (["--seed", "-1"], "expected a whole number of at least 0, got -1"),
+        (["schur", "--out", "/proc/nowhere"], "out: expected a folder that can be written to"),
+    ],
+)
+def test_bad_input_is_one_line(words, message, capsys):
+    assert main(["verify", *words]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert err.startswith("geomdl: ")
+    assert message in err
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_the_process_exits_non_zero_at_any_width(columns):
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-m", "geomdl", "verify", "schur", "burnside", "--sabotage", "schur"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": columns},
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
+    assert "1 of 2 claims hold; not: schur" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= int(columns)

@@ -8,7 +8,7 @@ the same process.
 Example:
     >>> from geomdl import bench
     >>> [name for name in bench.list_suites() if "/" not in name]
-    ['digits', 'groups', 'import']
+    ['digits', 'groups', 'import', 'kernels']
 """
 
 from geomdl.bench.budget import Budget

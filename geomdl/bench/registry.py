@@ -10,7 +10,8 @@ from geomdl.bench.budget import Budget
 from geomdl.bench.progress import Progress
 from geomdl.bench.results import SuiteResult
 
-BUILT_IN = ("digits", "groups", "startup")  # modules of geomdl.bench.suites, imported on first use
+# modules of geomdl.bench.suites, imported on first use
+BUILT_IN = ("digits", "groups", "kernels", "startup")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import argparse
 import importlib.metadata
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ def add(commands: Any) -> None:
         help="versions, threads, device, data, known clashes",
         description="Show versions, threads, devices and folders of data; find known clashes."
         " Exit code 1 if something is wrong.",
+    )
+    command.add_argument(
+        "--warm",
+        action="store_true",
+        help="compile every kernel now, so that no later first call waits for it",
     )
     command.set_defaults(run=run)
 
@@ -43,7 +49,38 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\nproblem: {problem}")
     if not found:
         print("\nNo problem found.")
+    if arguments.warm:
+        warm_kernels()
     return 1 if found else 0
+
+
+def warm_kernels() -> None:
+    """Compile every kernel, or read it from the cache, and say what was done and where it is."""
+    import time
+
+    from geomdl.bench.progress import progress
+    from geomdl.kernels.warming import cache_state, variants, warm
+
+    print()
+    start = time.perf_counter()
+    with progress(quiet=not sys.stderr.isatty()) as bar:
+        bar.stage("compiling kernels", len(variants()))
+        done = []
+        for step in warm():
+            done.append(step)
+            bar.advance(f"{step.kernel} {step.types}")
+    seconds: dict[str, float] = {}
+    for step in done:
+        seconds[step.kernel] = seconds.get(step.kernel, 0.0) + step.seconds
+    width = max(map(len, seconds))
+    for name, taken in seconds.items():
+        types = ", ".join(step.types for step in done if step.kernel == name)
+        print(f"{name:<{width}}  {taken:6.2f} s  {types}")
+    functions, hits, folders = cache_state()
+    taken = time.perf_counter() - start
+    print(f"{functions} compiled functions in {taken:.1f} s, {hits} of them read from the cache")
+    where = ", ".join(folders) or "none; set GEOMDL_CACHE_DIR to a folder that can be written"
+    print(f"cache: {where}")
 
 
 def data_folder(root: str | None) -> str:

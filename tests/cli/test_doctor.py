@@ -5,6 +5,7 @@ import torch
 
 from geomdl.cli import doctor_command, main
 from geomdl.cli.doctor_command import data_folder, nurbs_distribution, problems
+from geomdl.kernels import all_kernels
 
 
 def test_a_sound_installation(monkeypatch, tmp_path, capsys):
@@ -54,3 +55,24 @@ def test_the_folder_of_data_is_shown(tmp_path, n, text):
     for i in range(n):
         (tmp_path / f"f{i}").write_text("")
     assert data_folder(str(tmp_path)).endswith(text)
+
+
+def test_warming_compiles_every_kernel_and_says_where(monkeypatch, capsys):
+    monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: False)
+    monkeypatch.delenv("GEOMDL_DATA", raising=False)
+    assert main(["doctor"]) == 0
+    assert "compiled functions" not in capsys.readouterr().out
+    assert main(["doctor", "--warm"]) == 0
+    shown = capsys.readouterr()
+    for kernel in all_kernels():
+        assert f"\n{kernel.name} " in shown.out
+    assert "bfloat16/int64" in shown.out
+    assert "compiled functions in" in shown.out
+    assert "\ncache: " in shown.out
+    assert shown.err == ""
+
+
+def test_warming_without_a_folder_says_what_to_do(monkeypatch, capsys):
+    monkeypatch.setattr("geomdl.kernels.warming.cache_state", lambda: (3, 0, ()))
+    doctor_command.warm_kernels()
+    assert "cache: none; set GEOMDL_CACHE_DIR" in capsys.readouterr().out

@@ -1,0 +1,27 @@
+"""Hot loops: each one op with a plain-torch reference and a compiled CPU face that agree.
+
+`torch.library` registers them, so that autograd (to every order), `torch.compile`, `torch.export`
+and `vmap` see one op. Loops are compiled by Numba at their first call and kept on disk
+(`geomdl doctor --warm` does it ahead); threads are ours and as many as torch's. Other devices run
+the reference; *untested here* on accelerators.
+
+Example:
+    >>> import torch
+    >>> segment_sum(torch.ones(3, 2), torch.tensor([0, 1, 3])).tolist()
+    [[1.0, 1.0], [2.0, 2.0]]
+"""
+
+from geomdl.kernels.neighbors import neighbor_sum
+from geomdl.kernels.op import Kernel, all_kernels, register
+from geomdl.kernels.segments import segment_spread, segment_sum
+from geomdl.kernels.warming import warm
+
+__all__ = [
+    "Kernel",
+    "all_kernels",
+    "neighbor_sum",
+    "register",
+    "segment_spread",
+    "segment_sum",
+    "warm",
+]

@@ -1,0 +1,124 @@
+"""Numba functions, compiled at their first call and kept on disk."""
+
+import os
+import pickle
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "parallel": False,  # threads are ours: geomdl.kernels.threads
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc"},  # never True: that assumes that no NaN ever occurs
+}
+VARIABLE = "GEOMDL_CACHE_DIR"
+_DAMAGED = (OSError, EOFError, pickle.UnpicklingError)  # full disk, file cut short
+
+_lock = threading.RLock()  # held while compiling, and while forking: no child is born in the middle
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+)
+_warned = False
+
+
+class Compiled:
+    """A function in the subset of Python that Numba compiles.
+
+    Nothing happens before the first call. The machine code is kept in the folder that the
+    environment variable GEOMDL_CACHE_DIR names, else beside the source, else in the user's cache
+    folder; where none of them can be written, each process compiles anew, and says so once. Numba
+    looks at the date of the function's own file only: let a function call no compiled function of
+    another file.
+
+    Args:
+        body: the function; arguments are numpy arrays and numbers.
+
+    Attributes:
+        body: the function as Python, to test against.
+        instances: every compiled function there is.
+    """
+
+    instances: ClassVar[list["Compiled"]] = []
+
+    def __init__(self, body: Callable[..., Any]) -> None:
+        self.body = body
+        self.__doc__ = body.__doc__
+        self._function: Any = None
+        self._ready: set[tuple[Any, ...]] = set()
+        Compiled.instances.append(self)
+
+    def __call__(self, *args: Any) -> Any:
+        key = tuple(getattr(argument, "dtype", None) for argument in args)
+        if key in self._ready:
+            return self._function(*args)
+        with _lock:
+            if self._function is None:
+                self._function = compile_function(self.body)
+            try:
+                result = self._function(*args)
+            except _DAMAGED as error:
+                warn(f"{type(error).__name__}: {error}")
+                self._function = compile_function(self.body, cache=False)
+                result = self._function(*args)
+            self._ready = {*self._ready, key}
+        return result
+
+    @property
+    def folder(self) -> str | None:
+        """Folder of the cache; None before the first call, or where there is none."""
+        return getattr(getattr(self._function, "_cache", None), "cache_path", None)
+
+    @property
+    def signatures(self) -> int:
+        """How many signatures this process has called."""
+        return len(self._ready)
+
+    @property
+    def hits(self) -> int:
+        """How many signatures this process read from the cache instead of compiling them."""
+        stats = getattr(self._function, "stats", None)
+        return sum(stats.cache_hits.values()) if stats is not None else 0
+
+
+def compile_function(body: Callable[..., Any], cache: bool = True) -> Any:
+    """Numba's dispatcher of a function; what it compiles is kept on disk if that can be.
+
+    Args:
+        body: the function.
+        cache: whether to look for a folder at all.
+    """
+    import numba
+
+    config: Any = numba.config
+    function = numba.njit(**OPTIONS)(body)
+    if not cache or not hasattr(function, "enable_caching"):  # NUMBA_DISABLE_JIT
+        return function
+    chosen = os.environ.get(VARIABLE)
+    for folder in [chosen, None] if chosen else [None]:
+        before = config.CACHE_DIR
+        try:
+            if folder is not None:
+                config.CACHE_DIR = os.path.abspath(folder)
+            function.enable_caching()
+            return function
+        except (RuntimeError, OSError) as error:
+            reason = str(error)
+        finally:
+            config.CACHE_DIR = before
+    warn(reason)
+    return function
+
+
+def warn(reason: str) -> None:
+    """Say, once in a process, that nothing can be kept on disk."""
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            f"geomdl.kernels: compiled kernels are not kept on disk ({reason}), so that each"
+            f" process compiles them again; set {VARIABLE} to a folder that can be written",
+            RuntimeWarning,
+            stacklevel=2,
+        )

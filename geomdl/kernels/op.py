@@ -1,0 +1,134 @@
+"""The pattern: one operation, several faces, registered once with everything torch asks for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+Args = tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """An operation on tensors with a plain-torch reference and a compiled CPU face.
+
+    Making one registers `torch.ops.<namespace>.<name>`: the CPU runs `cpu`, any other device
+    `reference`, fake tensors `fake` (so `torch.compile` and `torch.export` see one op), and
+    autograd `backward`. Calling the object runs the op; where forward-mode differentiation or a
+    transform of `torch.func` is under way, it runs `reference` instead, whose derivatives are
+    torch's own, since an op registered with a backward alone has a silent zero for a tangent.
+
+    Attributes:
+        name: of the op.
+        reference: plain torch, short, differentiable in every mode, of the annotated signature
+            that the op shall have. Half precision is summed in float32 in every face.
+        cpu: the same on CPU tensors of any strides. Must return a new contiguous tensor.
+        fake: the same on shapes.
+        setup: (ctx, inputs, output), so named: keeps in the context what `backward` needs.
+        backward: context, gradient -> one gradient (or None) an argument. Written in kernels and
+            torch functions, so that derivatives of every order exist.
+        check: raises ValueError or TypeError, in one line, where arguments do not fit together.
+        example: dtype, dtype of indices, case -> arguments. Case "usual" is small and has a row
+            with nothing to sum; `cases` names the others.
+        bound: arguments in float64, eps -> bound on |face - exact|, elementwise.
+        cases: what `example` knows, empty inputs among them.
+        namespace: of the op in `torch.ops`.
+    """
+
+    name: str
+    reference: Callable[..., Tensor]
+    cpu: Callable[..., Tensor]
+    fake: Callable[..., Tensor]
+    setup: Callable[[Any, Args, Tensor], None]
+    backward: Callable[..., tuple[Tensor | None, ...]]
+    check: Callable[..., None]
+    example: Callable[[torch.dtype, torch.dtype, str], Args]
+    bound: Callable[[Args, float], Tensor]
+    cases: tuple[str, ...] = ("usual",)
+    namespace: str = "geomdl"
+    op: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        def checked(face: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def run(*args: Any) -> Tensor:
+                self.check(*args)
+                self._refuse_tangents(args)
+                return face(*args)
+
+            return run
+
+        qualified = f"{self.namespace}::{self.name}"
+        schema = torch.library.infer_schema(self.reference, mutates_args=())
+        definition = torch.library.custom_op(
+            qualified, checked(self.reference), mutates_args=(), schema=schema
+        )
+        definition.register_kernel("cpu")(checked(self.cpu))
+        definition.register_fake(self.fake)
+
+        definition.register_autograd(self.backward, setup_context=self.setup)
+        op = getattr(getattr(torch.ops, self.namespace), self.name).default
+        object.__setattr__(self, "op", op)
+
+    def __call__(self, *args: Any) -> Tensor:
+        if transformed():
+            self.check(*args)
+            return self.reference(*args)
+        result: Tensor = self.op(*args)
+        return result
+
+    def _refuse_tangents(self, args: Args) -> None:
+        """The bare op of torch.ops would lose them: a silent zero."""
+        if forward_ad._current_level < 0:
+            return
+        for x in args:
+            if isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None:
+                raise NotImplementedError(
+                    f"{self.name}: torch.ops.{self.namespace}.{self.name} has no forward mode;"
+                    " call the function of geomdl.kernels instead"
+                )
+
+
+def transformed() -> bool:
+    """Whether forward-mode differentiation or a transform of `torch.func` is under way."""
+    functorch: Any = torch._C._functorch
+    return forward_ad._current_level >= 0 or functorch.peek_interpreter_stack() is not None
+
+
+# Dynamo asks at compile time; its own guards on dual levels and transforms keep the answer right.
+# The same as torch.compiler.assume_constant_result, which would import all of Dynamo.
+transformed._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+
+_kernels: dict[str, Kernel] = {}
+
+
+def register(kernel: Kernel) -> Kernel:
+    """Put a kernel where the tests of faces and `geomdl doctor --warm` find it.
+
+    Args:
+        kernel: any.
+
+    Returns:
+        The kernel.
+
+    Raises:
+        ValueError: the name is taken.
+    """
+    if kernel.name in _kernels:
+        raise ValueError(f"kernel: the name {kernel.name!r} is taken")
+    _kernels[kernel.name] = kernel
+    return kernel
+
+
+def all_kernels() -> tuple[Kernel, ...]:
+    """Every registered kernel, by name.
+
+    Example:
+        >>> import geomdl.kernels
+        >>> [kernel.name for kernel in all_kernels()]
+        ['neighbor_sum', 'segment_spread', 'segment_sum']
+    """
+    return tuple(_kernels[name] for name in sorted(_kernels))

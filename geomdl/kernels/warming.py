@@ -1,0 +1,70 @@
+"""Compiling every kernel ahead of its first use."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from geomdl.kernels.compiled import Compiled
+from geomdl.kernels.op import Kernel, all_kernels
+
+FLOATS = (torch.float32, torch.float64, torch.bfloat16)
+INTEGERS = (torch.int32, torch.int64)
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """What compiling one kernel for one pair of types took.
+
+    Attributes:
+        kernel: its name.
+        dtype: of the features.
+        index_dtype: of the index tensors.
+        seconds: of the first calls on a small example of every case.
+    """
+
+    kernel: str
+    dtype: torch.dtype
+    index_dtype: torch.dtype
+    seconds: float
+
+    @property
+    def types(self) -> str:
+        """Both types in short: float32/int64."""
+        return f"{self.dtype}/{self.index_dtype}".replace("torch.", "")
+
+
+def variants() -> tuple[tuple[Kernel, torch.dtype, torch.dtype], ...]:
+    """Every registered kernel with every pair of types that it is compiled for.
+
+    Example:
+        >>> len(variants()) == len(all_kernels()) * len(FLOATS) * len(INTEGERS)
+        True
+    """
+    return tuple((k, f, i) for k in all_kernels() for f in FLOATS for i in INTEGERS)
+
+
+def warm() -> Iterator[Warmed]:
+    """Compile every variant of every kernel, or read it from the cache; one at a time.
+
+    Example:
+        >>> {w.kernel for w in warm()} == {k.name for k in all_kernels()}
+        True
+    """
+    for kernel, dtype, index_dtype in variants():
+        start = time.perf_counter()
+        for case in kernel.cases:
+            kernel.cpu(*kernel.example(dtype, index_dtype, case))
+        yield Warmed(kernel.name, dtype, index_dtype, time.perf_counter() - start)
+
+
+def cache_state() -> tuple[int, int, tuple[str, ...]]:
+    """What has been compiled in this process.
+
+    Returns:
+        Compiled signatures; how many of them came from the cache; folders of the cache.
+    """
+    made = Compiled.instances
+    folders = sorted({function.folder for function in made if function.folder is not None})
+    return sum(f.signatures for f in made), sum(f.hits for f in made), tuple(folders)

@@ -51,8 +51,8 @@ def weight_sharing(rng: torch.Generator, sabotage: bool) -> Evidence:
 
 @claim(
     "shift-classes",
-    statement="A network of total stride s tells s² classes of shifts apart; with polyphase"
-    " sampling it tells none apart, whatever its weights.",
+    statement="A network of total stride s and generic weights tells s² classes of shifts apart;"
+    " with polyphase sampling it tells none apart, whatever its weights.",
     formula=r"|\{f(T_t x) : t \in \mathbb{Z}_n^2\}| = s^2 \text{ (stride)},\quad"
     r" 1 \text{ (polyphase)}",
     source="Azulay and Weiss 2019, arXiv:1805.12177; Chaman and Dokmanić 2021, arXiv:2011.14214",
@@ -60,9 +60,12 @@ def weight_sharing(rng: torch.Generator, sabotage: bool) -> Evidence:
     sabotage="plain strides in the network that should sample polyphase components",
 )
 def shift_classes(rng: torch.Generator, sabotage: bool) -> Evidence:
-    """Outputs of random networks on all 64 circular shifts of a random image, one class each."""
+    """Outputs of random networks on all 64 circular shifts of a random image, sorted into classes.
+
+    Wide enough that not all units of a layer are dead, which would make the output constant.
+    """
     predicted, measured, labels = [], [], []
-    for widths in ((4, 6, 8), (4, 6), (4,)):
+    for widths in ((8, 12, 16), (8, 12), (8,)):
         for down in ("stride", "polyphase"):
             stride = 2 ** (len(widths) - 1)
             used: Literal["stride", "polyphase"] = (

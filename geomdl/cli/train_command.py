@@ -1,116 +1,127 @@
-"""`geomdl train`: train a registered model on images with labels, save a checkpoint."""
+"""`geomdl train`: train a registered model on a data set, save a checkpoint."""
 
 import argparse
-import ast
 from pathlib import Path
 from typing import Any
+
+from geomdl.cli import train_config, train_schema
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     command = commands.add_parser(
-        "train",
-        help="train a model on a data set and save a checkpoint",
-        description="Train a registered model (see `geomdl list models`) to classify images; a"
-        " fifth of them is kept apart to choose the best epoch.",
+        "train", help="train a model, or from a configuration file, and save a checkpoint"
     )
-    command.add_argument("model", metavar="MODEL", help='like "steerable/d4_cnn"')
-    command.add_argument(
-        "--data",
-        default="digits",
-        metavar="NAME|FILE.npz",
-        help="data set, or a file with images and labels (default: digits)",
-    )
-    command.add_argument("--root", metavar="FOLDER", help="of data sets (or GEOMDL_DATA)")
-    command.add_argument("--epochs", type=int, default=20, metavar="N", help="default: 20")
-    command.add_argument("--batch-size", type=int, default=64, metavar="N", help="default: 64")
-    command.add_argument("--lr", type=float, default=3e-3, metavar="X", help="default: 0.003")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="argument of the model, such as channels=16; may be repeated",
-    )
-    command.add_argument(
-        "--out",
-        default="model.safetensors",
-        metavar="FILE",
-        help="checkpoint (default: model.safetensors)",
-    )
-    command.set_defaults(run=run)
+
+    def take(words: list[str], namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        # Which options there are hangs on the model; `run` has a parser for them.
+        return argparse.Namespace(words=words, run=run), []
+
+    command.parse_known_args = take
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load, train, save."""
+    """Read the configuration, and show it or train."""
+    what, pairs, flags = train_config.scan(arguments.words)
+    if "help" in flags:
+        named = what if what and not what.endswith((".yaml", ".yml")) else None
+        print(train_schema.parser(named).format_help(), end="")
+        return 0
+    if what is None:
+        raise ValueError("model: expected a name or a .yaml file, got none (see geomdl train -h)")
+    config = train_config.resolve(what, pairs)
+    if "print" in flags:
+        print(train_config.to_yaml(config), end="")
+        return 0
+    return train(config)
+
+
+def train(config: dict[str, Any]) -> int:
+    """Load, train, save.
+
+    Args:
+        config: whole, as `resolve` gives it.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: something in it is impossible.
+    """
     from geomdl import data, registry
     from geomdl.bench.runner import writable_folder
     from geomdl.bench.suites.digits.networks import build
     from geomdl.training import fit
 
-    overrides = settings(arguments.settings)
-    path = checkpoint_path(arguments.out)
-    registry.default[arguments.model]  # an unknown name is refused before anything is loaded
+    path = checkpoint_path(config["out"])
     writable_folder(path.parent)
-    loaded = data.load(arguments.data, root=arguments.root)
-    if not {"images", "labels"} <= set(loaded):
-        raise ValueError(f"data: expected images and labels, got {', '.join(loaded) or 'nothing'}")
-    samples = {"x": loaded["images"], "y": loaded["labels"]}
-    train, val = data.split(samples, (0.8, 0.2), seed=arguments.seed)
-    model = build(
-        arguments.model,
-        shape=tuple(samples["x"].shape[1:]),
-        classes=int(samples["y"].max()) + 1,
-        seed=arguments.seed,
-        overrides=overrides,
-    )
+    source, seed = config["data"], config["seed"]
+    samples, outputs = tensors(data.load(source["name"], root=source["root"], **source["options"]))
+    train, val = data.split(samples, (0.8, 0.2), seed=seed)
+    arguments = {k: v for k, v in config["model"].items() if v != train_schema.DATA}
+    name = arguments.pop("name")
+    shape = tuple(samples["x"].shape[1:])
+    model = build(name, shape=shape, classes=outputs, seed=seed, overrides=arguments)
     done = fit(
         model,
         (train["x"], train["y"]),
         (val["x"], val["y"]),
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        lr=arguments.lr,
-        seed=arguments.seed,
+        seed=seed,
+        folder=config["folder"],
+        **config["fit"],
     )
     registry.save(done.model, path)
+    beside = path.with_name(path.name + ".yaml")
+    beside.write_text(train_config.to_yaml(config), encoding="utf-8")
     best = done.best
+    if "val_metric" in best:
+        quality = f"accuracy {100 * best['val_metric']:.1f} %"
+    else:
+        quality = f"mean squared error {best['val_loss']:.4g}"
     print(
-        f"{arguments.model}: accuracy {100 * best['val_metric']:.1f} % on {len(val['y'])} samples"
-        f" kept apart, after epoch {best['epoch']} of {arguments.epochs} ({done.seconds:.1f} s)"
+        f"{name}: {quality} on {len(val['y'])} samples kept apart, after epoch {best['epoch']} of"
+        f" {config['fit']['epochs']} ({done.seconds:.1f} s)"
     )
     print(path)
     return 0
 
 
-def settings(pairs: list[str]) -> dict[str, Any]:
-    """Arguments of a constructor from words like `channels=16`.
+def tensors(loaded: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """What goes in and what should come out, and how many outputs the model needs.
 
     Args:
-        pairs: NAME=VALUE; the value is a Python literal, or else a string.
+        loaded: a data set with `images` and `labels`, or with `x` and `y`.
 
     Returns:
-        name -> value.
+        `x` and `y`, and the number of classes (whole numbers y) or of components of y.
 
     Raises:
-        ValueError: a word without a name or an equals sign.
+        ValueError: it has neither pair, or x has no channel axis.
 
     Example:
-        >>> settings(["channels=16", "shape=(9, 9)", "group=D4"])
-        {'channels': 16, 'shape': (9, 9), 'group': 'D4'}
+        >>> import torch
+        >>> samples, outputs = tensors({"x": torch.ones(5, 2), "y": torch.zeros(5)})
+        >>> samples["y"].shape, outputs
+        (torch.Size([5, 1]), 1)
     """
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
-        try:
-            found[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            found[name] = text
-    return found
+    for names in (("images", "labels"), ("x", "y")):
+        if set(names) <= set(loaded):
+            x, y = (loaded[name] for name in names)
+            break
+    else:
+        got = ", ".join(loaded) or "nothing"
+        raise ValueError(f"data: expected images and labels, or x and y, got {got}")
+    if x.ndim < 2 or len(x) != len(y):
+        shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
+        raise ValueError(f"data: expected x of shape (n, channels, ...) and n of y, got {shapes}")
+    if not y.is_floating_point():
+        if y.ndim != 1 or int(y.min()) < 0:
+            raise ValueError(f"data: expected labels from 0 on, shape (n,), got {tuple(y.shape)}")
+        return {"x": x, "y": y}, int(y.max()) + 1
+    y = y[:, None] if y.ndim == 1 else y
+    if y.ndim != 2:
+        raise ValueError(f"data: expected y of shape (n, outputs), got {tuple(y.shape)}")
+    return {"x": x, "y": y}, int(y.shape[1])
 
 
 def checkpoint_path(text: str) -> Path:

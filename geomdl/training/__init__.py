@@ -12,13 +12,17 @@ from .loop import fit
 from .metrics import accuracy, mean_squared_error
 from .run import Run
 from .schedule import warmup_cosine
+from .sweep_table import Sweep
+from .sweeping import sweep
 
 __all__ = [
     "Run",
+    "Sweep",
     "accuracy",
     "evaluate",
     "fit",
     "mean_squared_error",
     "read_history",
+    "sweep",
     "warmup_cosine",
 ]

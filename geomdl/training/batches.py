@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import (
@@ -37,6 +38,29 @@ class Batch:
     def size(self) -> int:
         """Number of samples."""
         return len(self.target)
+
+    def part(self, start: int, stop: int) -> "Batch":
+        """Samples start, …, stop - 1 as a batch.
+
+        Raises:
+            TypeError: an input or the target is no sequence with one entry a sample.
+        """
+
+        def cut(value: Any) -> Any:
+            is_array = isinstance(value, Tensor | np.ndarray)
+            count = -1
+            if (is_array and value.ndim > 0) or isinstance(value, list | tuple):
+                count = len(value)
+            if count == self.size:
+                return value[start:stop]
+            raise TypeError(
+                f"batch: on several processes inputs should be sequences of the {self.size} samples"
+                f" of the target, got {type(value).__name__}"
+                + (f" of length {count}" if count >= 0 else "")
+            )
+
+        args = tuple(cut(value) for value in self.args)
+        return Batch(args, {k: cut(v) for k, v in self.kwargs.items()}, cut(self.target))
 
     def to(self, device: torch.device, dtype: torch.dtype | None) -> "Batch":
         """Move to ``device``; floating-point tensors are cast to ``dtype`` (None: left as is)."""

@@ -1,5 +1,6 @@
 """The best model of a run: in memory while it trains, and as one safetensors file."""
 
+import copy
 import os
 import warnings
 from pathlib import Path
@@ -15,7 +16,10 @@ __all__ = ["Saver", "restore", "snapshot"]
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
     """A copy of the parameters and buffers (those of the state dict)."""
-    return {key: value.detach().clone() for key, value in model.state_dict().items()}
+    return {
+        key: value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
+        for key, value in model.state_dict().items()
+    }
 
 
 def restore(model: nn.Module, state: dict[str, Tensor]) -> None:
@@ -63,3 +67,5 @@ class Saver:
         from safetensors.torch import save_model
 
         save_model(self.model, str(self._scratch), metadata={"format": "pt"})
+        with self._scratch.open("rb") as file:
+            os.fsync(file.fileno())

@@ -1,12 +1,23 @@
 """One optimiser step on whatever device and in whatever precision: Lightning Fabric."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from .batches import Batch
+from .distributed import World
 from .evaluation import floating_dtype
+from .metrics import Measure
+from .seeds import isolated, reseed
 from .settings import Settings
+from .sync_norm import SyncBatchNorm
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 __all__ = ["Engine", "require_finite"]
 
@@ -30,14 +41,33 @@ def require_finite(value: Tensor | float, name: str, where: str) -> float:
     return number
 
 
+def _fabric(accelerator: str, devices: int | list[int], precision: str) -> "Fabric":
+    """Fabric on one device, which leaves the output of a float64 model in float64."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins import DoublePrecision
+
+    class Double(DoublePrecision):
+        def convert_output(self, data: Any) -> Any:
+            return data  # Fabric's own goes to float32, and the loss with it
+
+    if precision in ("64", "64-true"):
+        return Fabric(accelerator=accelerator, devices=devices, plugins=Double())
+    return Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
+
+
 class Engine:
-    """A model and its AdamW as Fabric sees them.
+    """A model and its AdamW as Fabric sees them, on one process or several.
+
+    Each process has its own Fabric on one device; what is exchanged between processes is exchanged
+    here and in `World`, since the average of Fabric's strategies is that of processes, not of
+    samples.
 
     Args:
         model: the model; it is moved to the accelerator and converted to the precision.
         settings: learning rate, weight decay.
         precision: Fabric's name of it.
         accelerator: Fabric's name of it.
+        world: the processes; all begin with the weights of the first one.
 
     Attributes:
         call: the model wrapped by Fabric, to be called in its place.
@@ -46,12 +76,18 @@ class Engine:
     """
 
     def __init__(
-        self, model: nn.Module, settings: Settings, precision: str, accelerator: str
+        self,
+        model: nn.Module,
+        settings: Settings,
+        precision: str,
+        accelerator: str,
+        world: World | None = None,
     ) -> None:
-        from lightning_fabric import Fabric
-
         self.model, self.home = model, next(model.parameters()).device
-        self.fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
+        self.world, self.seed = world or World(), settings.seed
+        on_gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        devices = 1 if self.world.alone or not on_gpu else [self.world.local_rank]
+        self.fabric = _fabric(accelerator, devices, precision)
         self.scaled = precision == "16-mixed"  # an infinite gradient is part of its game
         optimizer = torch.optim.AdamW(
             [parameter for parameter in model.parameters() if parameter.requires_grad],
@@ -60,20 +96,51 @@ class Engine:
         )
         self.call, self.optimizer = self.fabric.setup(model, optimizer)
         self.dtype = floating_dtype(model)
+        self.world.copy_from_main(model)
 
     @property
     def device(self) -> torch.device:
         """Where batches should be."""
         return self.fabric.device
 
-    def step(self, loss: Tensor, lr: float, clip: float | None, where: str) -> None:
-        """One step of AdamW at a learning rate.
+    def step(
+        self, batch: Batch, loss: Measure, lr: float, clip: float | None, number: int, where: str
+    ) -> float:
+        """One step of AdamW on a batch, of which each process takes its share.
+
+        The gradient is Σ_r (n_r / n) ∇loss_r over processes r with n_r of the n samples: that of
+        the mean over the batch. Losses, gradients and their norm are those of all processes, so a
+        NaN on one raises on all.
+
+        Args:
+            batch: the batch of all processes.
+            loss: function of (output, target), mean over samples.
+            lr: learning rate.
+            clip: largest 2-norm of the gradient; None leaves it.
+            number: how many steps were taken before.
+            where: what messages add.
+
+        Returns:
+            the loss on the batch.
 
         Raises:
-            ValueError: NaN or infinity in the gradient, before anything is changed.
+            ValueError: NaN or infinity in the loss or the gradient, before a parameter is changed.
         """
+        share, weight = self.world.share(batch)
+        share = share.to(self.device, self.dtype)
+        with self._forward(number, counts=weight > 0):
+            value = loss(self.call(*share.args, **share.kwargs), share.target)
+        if self.world.alone:
+            total = require_finite(value, "loss", where)
+        else:
+            scalar = value.numel() == 1
+            mine = weight * value.detach().double() if scalar else value.new_tensor(math.nan)
+            everyone = self.world.sum(mine.double().reshape(1))  # before anyone raises
+            total = require_finite(everyone if scalar else value, "loss", where)
+            value = value * weight
         self.optimizer.zero_grad()
-        self.fabric.backward(loss)
+        self.fabric.backward(value)
+        self.world.sum_gradients(p for p in self.model.parameters() if p.requires_grad)
         if not self.scaled:
             self._check_gradients(where)
         if clip is not None:
@@ -81,6 +148,21 @@ class Engine:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
+        return total
+
+    @contextmanager
+    def _forward(self, number: int, counts: bool) -> Iterator[None]:
+        """On several processes: one batch norm, and dropout masks of each process's own.
+
+        The global random states are the same on all processes before and after, so data sets that
+        draw from them give the same batches everywhere.
+        """
+        if self.world.alone:
+            yield
+            return
+        with isolated(), SyncBatchNorm(self.world, counts):
+            reseed(self.seed, "forward", number, self.world.rank)
+            yield
 
     def _check_gradients(self, where: str) -> None:
         grads = {n: p.grad for n, p in self.model.named_parameters() if p.grad is not None}

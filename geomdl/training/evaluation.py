@@ -8,9 +8,12 @@ import torch
 from torch import nn
 
 from .batches import Batches, make_batches
+from .distributed import World
 from .metrics import Measure, default_loss, default_metric
 
 __all__ = ["averages", "evaluate", "evaluation_mode", "floating_dtype"]
+
+ALONE = World()
 
 
 def floating_dtype(model: nn.Module) -> torch.dtype | None:
@@ -37,8 +40,12 @@ def averages(
     measures: Mapping[str, Measure],
     device: torch.device,
     dtype: torch.dtype | None,
+    world: World = ALONE,
 ) -> dict[str, float]:
     """Mean over samples of each measure, in one pass.
+
+    Processes take whole batches in turn, and what they find is added in the order of one process:
+    the same numbers on each and as on one.
 
     Args:
         model: called as ``model(*args, **kwargs)``.
@@ -46,19 +53,27 @@ def averages(
         measures: functions of (output, target) that give the mean over a batch.
         device: where the model is.
         dtype: type to which floating-point inputs are cast.
+        world: the processes that share the work.
 
     Returns:
         one number a measure: sum_b n_b m_b / sum_b n_b over batches b of n_b samples.
     """
-    totals, count = dict.fromkeys(measures, 0.0), 0
+    sizes: list[int] = []
+    found: list[list[float]] = []
     with evaluation_mode(model):
-        for batch in batches.epoch(None):
-            batch = batch.to(device, dtype)
-            output = model(*batch.args, **batch.kwargs)
-            for name, measure in measures.items():
-                totals[name] += float(measure(output, batch.target)) * batch.size
-            count += batch.size
-    return {name: total / count for name, total in totals.items()}
+        for number, batch in enumerate(batches.epoch(None)):
+            sizes.append(batch.size)
+            found.append([0.0] * len(measures))
+            if number % world.size == world.rank:
+                batch = batch.to(device, dtype)
+                output = model(*batch.args, **batch.kwargs)
+                found[-1] = [float(m(output, batch.target)) for m in measures.values()]
+    table = world.sum(torch.tensor(found, dtype=torch.float64, device=device)).tolist()
+    totals = dict.fromkeys(measures, 0.0)
+    for size, row in zip(sizes, table, strict=True):
+        for name, value in zip(measures, row, strict=True):
+            totals[name] += value * size
+    return {name: total / sum(sizes) for name, total in totals.items()}
 
 
 def evaluate(

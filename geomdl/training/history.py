@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .files import write_whole
+
 __all__ = ["History", "Row", "read_history", "writable_folder"]
 
 Row = dict[str, Any]
@@ -28,7 +30,7 @@ def writable_folder(folder: str | os.PathLike[str]) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # a run that begins here at the same time cleans up
     except OSError as error:
         raise ValueError(
             f"folder: should be a writable folder, got {path} ({error.strerror or error})"
@@ -40,7 +42,7 @@ class History:
     """Rows of a run, appended to ``history.jsonl`` and flushed one by one.
 
     Args:
-        path: the file, begun afresh; None keeps the rows in memory only.
+        path: the file; None keeps the rows in memory only.
 
     Example:
         >>> history = History(None)
@@ -52,8 +54,17 @@ class History:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.rows: list[Row] = []
-        if path is not None:
-            path.write_text("", encoding="utf-8")
+
+    def begin(self, rows: list[Row]) -> None:
+        """Have these rows and no others; the file is replaced whole or not at all.
+
+        Args:
+            rows: none for a new run, those up to its checkpoint for one that goes on.
+        """
+        self.rows = list(rows)
+        if self.path is not None:
+            lines = "".join(json.dumps(row) + "\n" for row in rows)
+            write_whole(self.path, lines.encode())
 
     def append(self, row: Row) -> None:
         """Keep a row and write it as one line, flushed to the disk."""

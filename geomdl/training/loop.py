@@ -3,26 +3,29 @@
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from geomdl.fields import Field
 from geomdl.groups import Group
 
-from .augmentation import Augment, augment_batch, make_augment
-from .batches import Batches, make_batches
-from .checkpoint import Saver, restore, snapshot
-from .engine import Engine, require_finite
-from .evaluation import averages, floating_dtype
-from .history import History, Row, writable_folder
+from .augmentation import Augment, make_augment
+from .batches import make_batches
+from .checkpoint import Saver
+from .distributed import join
+from .engine import Engine
+from .epochs import Loop
+from .evaluation import floating_dtype
+from .files import clean, held
+from .fingerprint import fingerprint
+from .history import History, writable_folder
 from .metrics import Measure, default_loss, default_metric
 from .progress import progress_bar
-from .run import Run, Stopped
-from .schedule import warmup_cosine, warmup_steps
-from .seeds import generator, isolated, reseed
+from .resume import Keeper, from_main
+from .run import Run
+from .seeds import isolated, reseed
 from .settings import Monitor, Settings, choose_precision
 
 __all__ = ["fit"]
@@ -48,6 +51,8 @@ def fit(
     precision: str | None = None,
     accelerator: str = "auto",
     folder: str | os.PathLike[str] | None = None,
+    resume: bool = True,
+    checkpoint_every: float = 30.0,
     progress: bool | None = None,
     augment: Augment | tuple[Group, Field] | None = None,
     budget: float | None = None,
@@ -57,6 +62,21 @@ def fit(
     On the CPU the same seed gives the same weights bit for bit (unless ``budget`` ends the run,
     and with the same number of threads). What is random is drawn from the seed alone; the global
     random states are the same after as before.
+
+    With a ``folder`` no more than ``checkpoint_every`` seconds of work can be lost: the same call
+    goes on where the earlier process was killed, at whatever moment, and ends with the same weights
+    and history (but for ``seconds``) bit for bit, on the CPU and with the same number of threads,
+    as if it had never been. Where the earlier run had ended, its result comes back untrained.
+    What a data set or a module keeps to itself, outside of buffers and of the global random states
+    (a ``DataLoader``'s own ``generator``, a counter that is a Python number), is not restored.
+
+    Under ``torchrun --nproc-per-node n`` the same call trains on n processes (gloo, or NCCL with
+    one GPU each) with the result of one, in float64 to 1e-12 over 20 steps: the order of additions
+    differs. Each process gives the same data and settings; a batch of ``batch_size`` is shared out
+    among them, gradients are weighted by samples (the loss should be a mean over them), batch norm
+    sees the samples of all, and the first process writes the files. Other than on one process are
+    dropout masks, and the weights that only rounding moves (AdamW takes steps along a gradient that
+    should be 0, such as that of a bias before a batch norm; the output does not depend on it).
 
     Args:
         model: any module. It is trained in place and comes back in evaluation mode.
@@ -80,19 +100,26 @@ def fit(
         seed: seed of shuffling, augmentation and dropout.
         precision: Fabric's name, for instance ``"bf16-mixed"``; None follows the model.
         accelerator: Fabric's name, for instance ``"cpu"``.
-        folder: where ``history.jsonl`` (one line an epoch) and ``best.safetensors`` go, over
-            those of an earlier run.
+        folder: where ``history.jsonl`` (one line an epoch), ``best.safetensors`` and the
+            checkpoints ``last.safetensors`` and ``previous.safetensors`` go, each written whole
+            or not at all. A broken checkpoint is told in a warning, and the one before taken.
+        resume: go on with the run in the folder, which must have the same settings, data and
+            shapes; False starts afresh, over it.
+        checkpoint_every: seconds between two checkpoints within an epoch, besides the one at its
+            end; 0 is one a step.
         progress: show a bar; None when the standard output is a terminal.
         augment: a function (x, rng) -> x on the first input, or (group, field): a random element
             of the group acts on each sample.
-        budget: seconds after which the run ends, with the epoch cut short.
+        budget: seconds after which the run ends, with the epoch cut short; those before a kill
+            count.
 
     Returns:
         the `Run`: history, best row, the model, why it stopped.
 
     Raises:
         ValueError: NaN or infinity in the data, the loss or the gradient; a folder that cannot be
-            written to (before training); an impossible argument.
+            written to, has a run of other settings, or one that is on (before training); an
+            impossible argument.
         TypeError: data of an unknown kind.
 
     Example:
@@ -108,125 +135,51 @@ def fit(
         epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, warmup=warmup,
         clip=clip, monitor=monitor, maximize=maximize, patience=patience, budget=budget, seed=seed,
     )  # fmt: skip
+    if not 0 <= checkpoint_every < math.inf:
+        raise ValueError(f"checkpoint_every: should be seconds >= 0, got {checkpoint_every!r}")
     precision = choose_precision(precision, floating_dtype(model))
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("model: should have parameters to train, got none")
     if val is None and (patience is not None or monitor == "metric"):
         raise ValueError("val: should be given when patience or monitor='metric' is, got None")
-    act = make_augment(augment)
+    act, world = make_augment(augment), join()
     path = None if folder is None else writable_folder(folder)
-    with isolated():
+    desk = path if world.main else None  # only the first process writes
+    with isolated(), ExitStack() as stack:
+        with world.together():
+            if desk is not None:
+                stack.enter_context(held(desk))
         reseed(seed, "start")
         batches = make_batches(train, batch_size, "train", check_target=loss is None)
         checks = None if val is None else make_batches(val, batch_size, "val", loss is None)
         target = batches.example().target
+        asked = {"loss": loss, "metric": metric, "augment": augment}
+        data = {"train": batches, "val": checks}
+        world.require_same(fingerprint(settings, precision, model, data, asked))
         loss, metric = loss or default_loss(target), metric or default_metric(target)
         if monitor == "metric" and metric is None:
             raise ValueError("metric: should be given when monitor='metric', got None")
         start = time.monotonic()
-        loop = _Loop(
-            model, settings, loss, metric, batches, checks, act,
-            Engine(model, settings, precision, accelerator),
-            History(None if path is None else path / "history.jsonl"),
-            None if path is None else Saver(model, path / "best.safetensors"),
-            start,
+        engine, keeper, kept = Engine(model, settings, precision, accelerator, world), None, None
+        saver = None
+        with world.together():
+            if desk is not None:
+                clean(desk)
+                facts = fingerprint(settings, precision, model, data, asked)
+                keeper = Keeper(desk, engine, facts, checkpoint_every)
+                saver = Saver(model, desk / "best.safetensors")
+                if resume:
+                    kept = keeper.read()
+                else:
+                    keeper.forget()
+        loop = Loop(
+            model, settings, loss, metric, batches, checks, act, engine,
+            History(None if desk is None else desk / "history.jsonl"),
+            saver, keeper, start, from_main(kept, world),
         )  # fmt: skip
-        with progress_bar(epochs * batches.steps, progress) as update:
+        with progress_bar(epochs * batches.steps, progress if world.main else False) as update:
             stopped = loop.run(update)
         loop.finish()
+        world.wait()  # what the first process wrote is there for all
     model.eval()
-    return Run(model, loop.history.rows, loop.best, stopped, time.monotonic() - start, seed, path)
-
-
-@dataclass
-class _Loop:
-    """State of a run between two epochs; a later version will write it and begin from it."""
-
-    model: nn.Module
-    settings: Settings
-    loss: Measure
-    metric: Measure | None
-    train: Batches
-    val: Batches | None
-    augment: Augment | None
-    engine: Engine
-    history: History
-    saver: Saver | None
-    start: float
-    step: int = 0
-    best: Row = field(default_factory=dict)
-    best_score: float = math.inf
-    best_state: dict[str, Tensor] = field(default_factory=dict)
-
-    def run(self, update: Callable[[int, Row | None], None]) -> Stopped:
-        """Epochs until all are done, patience is at its end, or time is."""
-        patience = self.settings.patience
-        for epoch in range(1, self.settings.epochs + 1):
-            row = self._epoch(epoch, update)
-            row |= self._validate(row)
-            self._keep_best(row)
-            self.history.append(row)
-            update(self.step, row)
-            if self._out_of_time():
-                return "budget"
-            if patience is not None and epoch - self.best["epoch"] >= patience:
-                return "patience"
-        return "epochs"
-
-    def finish(self) -> None:
-        """Put the best weights into the model, on the device from which it came."""
-        restore(self.model, self.best_state)
-        self.model.to(self.engine.home)
-
-    def _epoch(self, epoch: int, update: Callable[[int, Row | None], None]) -> Row:
-        settings, engine = self.settings, self.engine
-        total = settings.epochs * self.train.steps
-        warmup = warmup_steps(settings.warmup, total)
-        reseed(settings.seed, "forward", epoch)
-        rng = generator(settings.seed, "augment", epoch)
-        engine.call.train()
-        summed, count, lr = 0.0, 0, 0.0
-        for batch in self.train.epoch(generator(settings.seed, "shuffle", epoch)):
-            where = f"at epoch {epoch}, step {self.step + 1}"
-            batch = augment_batch(batch, self.augment, rng).to(engine.device, engine.dtype)
-            value = self.loss(engine.call(*batch.args, **batch.kwargs), batch.target)
-            number = require_finite(value, "loss", where)
-            lr = settings.lr * warmup_cosine(self.step, total, warmup)
-            engine.step(value, lr, settings.clip, where)
-            self.step += 1
-            summed, count = summed + number * batch.size, count + batch.size
-            update(self.step, None)
-            if self._out_of_time():
-                break
-        return {"epoch": epoch, "step": self.step, "lr": lr, "train_loss": summed / count}
-
-    def _validate(self, row: Row) -> Row:
-        if self.val is None:
-            return {}
-        measures = {"loss": self.loss} | ({"metric": self.metric} if self.metric else {})
-        engine = self.engine
-        found = averages(engine.call, self.val, measures, engine.device, engine.dtype)
-        for name, value in found.items():
-            require_finite(value, f"validation {name}", f"after epoch {row['epoch']}")
-        return {f"val_{name}": value for name, value in found.items()}
-
-    def _score(self, row: Row) -> float:
-        """What is to be small; without validation data the last epoch counts as the best."""
-        if self.val is None:
-            return -float(row["epoch"])
-        if self.settings.monitor == "loss":
-            return float(row["val_loss"])
-        return -float(row["val_metric"]) if self.settings.maximize else float(row["val_metric"])
-
-    def _keep_best(self, row: Row) -> None:
-        score = self._score(row)
-        row["best"] = score < self.best_score
-        row["seconds"] = time.monotonic() - self.start
-        if row["best"]:
-            self.best, self.best_score, self.best_state = row, score, snapshot(self.model)
-            if self.saver is not None:
-                self.saver.save()
-
-    def _out_of_time(self) -> bool:
-        budget = self.settings.budget
-        return budget is not None and time.monotonic() - self.start >= budget
+    return Run(model, loop.history.rows, loop.best, stopped, loop.place.seconds, seed, path)

@@ -25,9 +25,10 @@ class Run:
             since the start; ``best`` (whether no epoch before was as good).
         best: the row whose weights the model has.
         stopped: why it ended: all ``epochs`` done, ``patience`` or ``budget`` exhausted.
-        seconds: time of the whole run.
+        seconds: time of the whole run, before and after a kill.
         seed: the seed.
-        folder: where ``history.jsonl`` and ``best.safetensors`` are; None if nowhere.
+        folder: where ``history.jsonl``, ``best.safetensors`` and the checkpoints are; None if
+            nowhere.
     """
 
     model: nn.Module = field(repr=False)

@@ -33,7 +33,7 @@ def test_a_registered_model_is_rebuilt_by_load(tmp_path, dtype):
     assert equal(again, run.model)
     assert not again.training
     assert torch.equal(again(X.to(dtype)), run.model(X.to(dtype)))
-    assert sorted(os.listdir(tmp_path)) == ["best.safetensors", "history.jsonl"]
+    assert not [name for name in os.listdir(tmp_path) if name.endswith("tmp")]
 
 
 def test_of_a_changed_or_foreign_model_the_tensors_are_kept(tmp_path):
@@ -45,7 +45,7 @@ def test_of_a_changed_or_foreign_model_the_tensors_are_kept(tmp_path):
         twin = copy.deepcopy(model)
         told = pytest.warns(UserWarning, match="only the tensors are kept, not for geomdl.load")
         with told if model is changed else contextlib.nullcontext():
-            run = fit(model, (X, Y), epochs=1, folder=tmp_path)
+            run = fit(model, (X, Y), epochs=1, folder=tmp_path, resume=False)
         assert not equal(twin, model)
         load_model(twin, run.checkpoint)
         assert equal(twin, model)

@@ -131,7 +131,9 @@ def test_history_and_checkpoint_on_disk(tmp_path):
     from safetensors.torch import load_model
 
     run = fit(net(), blobs(), blobs(seed=1), epochs=3, folder=tmp_path / "run")
-    assert sorted(p.name for p in run.folder.iterdir()) == ["best.safetensors", "history.jsonl"]
+    assert sorted(p.name for p in run.folder.iterdir()) == [
+        ".lock", "best.safetensors", "history.jsonl", "last.safetensors", "previous.safetensors"
+    ]  # fmt: skip
     assert read_history(run.folder / "history.jsonl") == run.history
     assert json.loads((run.folder / "history.jsonl").read_text().splitlines()[1])["epoch"] == 2
     twin = net(seed=9)

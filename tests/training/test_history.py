@@ -16,11 +16,16 @@ def test_each_row_is_on_the_disk_as_soon_as_it_is_appended(tmp_path):
     assert list(history) == read_history(tmp_path / "history.jsonl")
 
 
-def test_a_new_history_begins_afresh(tmp_path):
-    History(tmp_path / "history.jsonl").append({"epoch": 1})
-    assert read_history(tmp_path / "history.jsonl") == [{"epoch": 1}]
-    History(tmp_path / "history.jsonl")
-    assert read_history(tmp_path / "history.jsonl") == []
+def test_a_history_begins_with_the_rows_it_is_given_and_no_others(tmp_path):
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"epoch": 1}\n{"epoch": 2}\n{"epoch": 3, "tr')  # as a kill leaves it
+    history = History(path)
+    history.begin([{"epoch": 1, "train_loss": 1 / 3}])
+    history.append({"epoch": 2})
+    assert read_history(path) == history.rows == [{"epoch": 1, "train_loss": 1 / 3}, {"epoch": 2}]
+    History(path).begin([])
+    assert read_history(path) == []
+    assert os.listdir(tmp_path) == ["history.jsonl"]
 
 
 def test_a_last_line_cut_short_is_left_out_and_one_within_is_refused(tmp_path):

@@ -56,7 +56,10 @@ def test_installs_once(checkout: Checkout) -> None:
     first = checkout.setup()
     assert first.returncode == 0, first.stderr
     assert "setup: done" in first.stdout
-    assert [call.rsplit(" ", 1)[1] for call in checkout.pips] == ["torch==2.13.0", ".[test,lint]"]
+    assert [call.rsplit(" ", 1)[1] for call in checkout.pips] == [
+        "torch==2.13.0",
+        ".[test,lint,docs,dist]",
+    ]
     second = checkout.setup()
     assert (second.returncode, second.stdout, checkout.pips) == (0, "", [])
 

@@ -25,6 +25,12 @@ def test_the_whole_run(capsys, tmp_path):
     assert len(list((tmp_path / "deep" / "out").glob("*.png"))) == len(names)
 
 
+@pytest.fixture(autouse=True)
+def _width(monkeypatch):
+    """The width is the command's own choice: other libraries set this variable for themselves."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.mark.parametrize("name", claims.list())
 def test_any_sabotaged_claim_makes_it_fail(name, capsys):
     assert main(["verify", name, "--sabotage", name]) == 1

@@ -1,6 +1,8 @@
 # make bench    compare networks of different symmetry on real digits; writes out/
 # make test     the tests, with coverage
 # make lint     style, types, and the floors of the house
+# make docs     the site, its tutorials run in full; open out/docs/index.html
+# make verify   the theorems as programs: prediction, measurement, verdict
 #
 # Each target sets up .venv first. ARGS adds arguments, as in
 #   make bench ARGS="--budget 60"       make test ARGS="tests/groups -x"
@@ -9,7 +11,7 @@
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: bench test lint env
+.PHONY: bench test lint docs verify env
 
 bench: env
 	$(BIN)/geomdl bench $(ARGS)
@@ -23,6 +25,12 @@ lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache  # its cache does not see a module that appears where an import pointed
+
+docs: env
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html $(ARGS) docs out/docs
+
+verify: env
+	$(BIN)/geomdl verify $(ARGS)
 
 env:
 	@sh tools/setup.sh

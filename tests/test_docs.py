@@ -1,7 +1,9 @@
 """The documentation names everything that is public, and its pages hang together."""
 
+import doctest
 import re
 import sys
+import textwrap
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -104,3 +106,17 @@ def test_picture_of_the_floors() -> None:
     assert rows[0] == ["cli"] and "groups" in rows[-1]
     for package in extension("api_pages").packages():
         assert f">{package}<" in floors.svg(), package
+
+
+def test_examples_of_the_extensions() -> None:
+    found = [doctest.testmod(extension(p.stem)) for p in (DOCS / "_ext").glob("*.py")]
+    assert sum(result.failed for result in found) == 0
+    assert sum(result.attempted for result in found) >= 6
+
+
+def test_first_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (DOCS / "index.rst").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^\.\. code-block:: python\n\n((?:   .*\n|\n)+)", page, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(block), {})
+    assert (tmp_path / "reader.safetensors").is_file()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts geomdl, its dependencies and the tools of `make test` and `make lint` into .venv.
+# Puts geomdl, its dependencies and the tools of `make test`, `make lint` and `make docs` into .venv.
 # Does nothing, and needs no network, while pyproject.toml, constraints.txt and Python stay the same.
 #
 #   PYTHON        the interpreter to build on (python3); at least 3.11
@@ -53,7 +53,7 @@ else
 fi
 # shellcheck disable=SC2086  # GEOMDL_TORCH may hold options too, such as an index
 pip $torch || fail "PyTorch did not install (log: $log). Next: check the network, or name another build in GEOMDL_TORCH, then run make again"
-pip -e '.[test,lint]' || fail "a dependency did not install (log: $log). Next: check the network, then run make again"
+pip -e '.[test,lint,docs,dist]' || fail "a dependency did not install (log: $log). Next: check the network, then run make again"
 
 echo "$wanted" >.venv/stamp
 echo "setup: done (log: $log)"

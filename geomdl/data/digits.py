@@ -19,7 +19,7 @@ def digits(root: Root = None, download: bool = False, size: int | None = 28) -> 
 
     Returns:
         images: float32 in [0, 1], shape (1797, 1, size, size), zero outside the inscribed disc,
-            which costs under 2 % of a digit's ink, unless `size` is None.
+        which costs under 2 % of a digit's ink, unless `size` is None.
         labels: int64, 0 to 9, shape (1797,).
 
     Raises:

@@ -23,7 +23,7 @@ from .fingerprint import fingerprint
 from .history import History, writable_folder
 from .metrics import Measure, default_loss, default_metric
 from .progress import progress_bar
-from .resume import Keeper, from_main
+from .resume import Keeper
 from .run import Run
 from .seeds import isolated, reseed
 from .settings import Monitor, Settings, choose_precision
@@ -175,7 +175,7 @@ def fit(
         loop = Loop(
             model, settings, loss, metric, batches, checks, act, engine,
             History(None if desk is None else desk / "history.jsonl"),
-            saver, keeper, start, from_main(kept, world),
+            saver, keeper, start, world.from_main(kept),
         )  # fmt: skip
         with progress_bar(epochs * batches.steps, progress if world.main else False) as update:
             stopped = loop.run(update)

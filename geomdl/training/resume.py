@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from .chance import random_states, set_random_states
-from .distributed import World
 from .engine import Engine
 from .files import write_whole
 from .fingerprint import difference
@@ -20,7 +19,7 @@ from .packed import pack, unpack
 from .run import Stopped
 from .states import model_state, optimizer_state, set_model_state, set_optimizer_state
 
-__all__ = ["LAST", "PREVIOUS", "Keeper", "Kept", "Place", "from_main"]
+__all__ = ["LAST", "PREVIOUS", "Keeper", "Kept", "Place"]
 
 LAST, PREVIOUS = "last.safetensors", "previous.safetensors"
 
@@ -91,15 +90,6 @@ def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """
     start = name + "/"
     return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}
-
-
-def from_main(kept: Kept | None, world: World) -> Kept | None:
-    """The checkpoint that the first process read, on every process."""
-    if world.alone:
-        return kept
-    box = [kept]
-    torch.distributed.broadcast_object_list(box, src=0)
-    return box[0]
 
 
 class Keeper:

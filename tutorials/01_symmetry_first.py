@@ -274,9 +274,9 @@ assert kept <= 1e-9 < changed
 # 1. Compute :math:`\dim \mathrm{Hom}_G` by hand for the map from the trivial to the regular
 #    representation of :math:`D_4`, then check it with ``geomdl.intertwiners``. What do these maps
 #    do?
-# 2. Show that a pointwise nonlinearity commutes with the regular
-#    representation, and that it does *not* commute with ``D4.standard``. Let ``geomdl.audit`` judge
-#    ``torch.relu`` on both.
+# 2. Show that every pointwise nonlinearity commutes with the regular representation, but that
+#    ``torch.relu`` does *not* commute with ``D4.standard``. Which pointwise maps do? Let
+#    ``geomdl.audit`` judge ``torch.relu`` and ``torch.tanh`` on both.
 # 3. The invariant network cannot tell a 6 from a 9 that was turned by 180°. Look at the D4
 #    network's confusion of the two. Should it be worse than the CNN's? Is it?
 # 4. Train the CNN with ``fit(..., augment=(D4, image))``. How close to invariant does it get, by

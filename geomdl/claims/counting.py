@@ -74,7 +74,7 @@ def invariant_harmonics(rng: torch.Generator, sabotage: bool) -> Evidence:
         [*measured, share[60]],
         tolerance=[1e-9] * 5 + [1e-3],
         because="rounding of the series; at degree 60 the other elements still weigh below 10⁻³",
-        labels=(*(f"degree {k}" for k in degrees), "degree 60"),
+        labels=(*(f"degree {k}" for k in degrees), "series, degree 60"),
         figure=figures.curve(
             range(1, 30),
             share[1:30].tolist(),

@@ -134,7 +134,7 @@ def null_dimension(r: Rep, s: Rep) -> int:
         s: representation of the same group.
 
     Returns:
-        Number of singular values below 1e-9.
+        Number of eigenvalues of their Gram matrix below 1e-9.
 
     Example:
         >>> null_dimension(group("C4").regular, group("C4").regular)

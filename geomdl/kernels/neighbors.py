@@ -35,7 +35,8 @@ def neighbor_sum(
 
     Raises:
         TypeError: a type that is not served.
-        ValueError: shapes or devices that do not fit, bounds that decrease, an index out of range.
+        ValueError: shapes or devices that do not fit; on the CPU, outside transforms of
+            `torch.func`, also bounds that decrease and an index out of range.
 
     Example:
         >>> x = torch.tensor([[1.0], [2.0], [4.0]])  # edges 0 → 1, 2 → 1, 2 → 0

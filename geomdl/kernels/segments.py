@@ -30,7 +30,8 @@ def segment_sum(values: Tensor, ptr: Tensor, perm: Tensor | None = None) -> Tens
 
     Raises:
         TypeError: a type that is not served.
-        ValueError: shapes or devices that do not fit, bounds that decrease, an index out of range.
+        ValueError: shapes or devices that do not fit; on the CPU, outside transforms of
+            `torch.func`, also bounds that decrease and an index out of range.
 
     Example:
         >>> segment_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 2, 2, 3])).tolist()
@@ -55,8 +56,8 @@ def segment_spread(y: Tensor, ptr: Tensor, perm: Tensor | None, entries: int) ->
 
     Raises:
         TypeError: a type that is not served.
-        ValueError: shapes or devices that do not fit, bounds that decrease, or perm is no
-            permutation.
+        ValueError: shapes or devices that do not fit; on the CPU, outside transforms of
+            `torch.func`, also bounds that decrease and a perm that is no permutation.
 
     Example:
         >>> segment_spread(torch.tensor([3.0, 5.0]), torch.tensor([0, 2, 3]), None, 3).tolist()

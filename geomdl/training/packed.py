@@ -14,6 +14,10 @@ __all__ = ["pack", "unpack"]
 FORMAT = 1
 
 
+class ForeignError(Exception):
+    """A whole checkpoint that another version wrote."""
+
+
 def pack(tensors: Mapping[str, Tensor], facts: dict[str, Any]) -> bytes:
     """The bytes of a file.
 
@@ -46,6 +50,7 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         ValueError: a bit is not as it was written, bytes are missing, or the file is another's.
+        ForeignError: it is whole, but of another version's format.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -61,7 +66,7 @@ def unpack(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not intact:
         raise ValueError("should be a checkpoint of a run, got a wrong checksum")
     if found["format"] != FORMAT:
-        raise ValueError(f"should have format {FORMAT}, got {found['format']}")
+        raise ForeignError(f"should have format {FORMAT}, got {found['format']}")
     for name in found["complex"]:
         plain[name] = torch.view_as_complex(plain[name])
     return plain, found["facts"]

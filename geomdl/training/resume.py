@@ -15,7 +15,7 @@ from .engine import Engine
 from .files import write_whole
 from .fingerprint import difference
 from .history import Row
-from .packed import pack, unpack
+from .packed import ForeignError, pack, unpack
 from .run import Stopped
 from .states import model_state, optimizer_state, set_model_state, set_optimizer_state
 
@@ -157,10 +157,10 @@ class Keeper:
         self.written = time.monotonic()
 
     def read(self) -> Kept | None:
-        """The last whole one, or None; what is broken is told in a warning and dropped.
+        """The last whole one, or None; what is broken is put aside (``.broken``), with a warning.
 
         Raises:
-            ValueError: it is of a run of other settings, data or shapes.
+            ValueError: it is of a run of other settings, data or model, or another version's.
         """
         broken: list[str] = []
         found = None
@@ -170,9 +170,14 @@ class Keeper:
                 break
             except FileNotFoundError:
                 continue
+            except ForeignError as error:
+                raise ValueError(
+                    f"{path}: {error}; use the version of geomdl that wrote it, or another folder,"
+                    " or resume=False to start over it"
+                ) from error
             except ValueError as error:
                 broken.append(f"{path}: {error}")
-                path.unlink()  # it must not become the one before
+                path.replace(path.with_suffix(".broken"))  # it must not become the one before
         if broken:
             way = "the one before is taken" if found else "the run starts from scratch"
             warnings.warn("; ".join([*broken, way]), stacklevel=3)

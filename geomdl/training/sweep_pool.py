@@ -105,7 +105,7 @@ def _call(
         with isolated():
             reseed(seed, "sweep")
             results = _numbers(function(seed=seed, **point), point)
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:  # a script's sys.exit loses no other call
         place = traceback.extract_tb(failure.__traceback__)[-1]
         where = f"({os.path.basename(place.filename)}, line {place.lineno})"
         error = " ".join(f"{type(failure).__name__}: {failure} {where}".split())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from geomdl.registry import create_model
 from geomdl.training import fit, read_history
 from geomdl.training.chance import random_states, set_random_states
 from geomdl.training.files import held, write_whole
@@ -190,6 +191,40 @@ def test_another_run_in_the_folder_is_refused(tmp_path, change, message):
         torch.manual_seed(1)
         afresh = go(tmp_path, resume=False, **change)
         assert afresh.history[0]["epoch"] == 1
+
+
+@pytest.mark.parametrize("change", ["dropout", "labels", "smoothing", "registered"])
+def test_another_run_of_the_same_shapes_is_refused(tmp_path, change):
+    def build(rate=0.0, padding="zeros"):
+        torch.manual_seed(0)
+        if change == "registered":
+            return create_model("translation/cnn", shape=(8, 8), widths=(2, 2), padding=padding)
+        return nn.Sequential(nn.Linear(3, 4), nn.Dropout(rate), nn.Linear(4, 2))
+
+    x = torch.randn(40, 1, 8, 8) if change == "registered" else X
+    common = {"epochs": 1, "folder": tmp_path}
+    fit(build(), (x, Y), loss=nn.CrossEntropyLoss(), **common)
+    fit(build(), (x, Y), loss=nn.CrossEntropyLoss(), **common)  # the same is not refused
+    y = Y.clone()
+    y[37] = 1 - y[37]
+    model, target, loss = {
+        "dropout": (build(0.9), Y, nn.CrossEntropyLoss()),
+        "labels": (build(), y, nn.CrossEntropyLoss()),
+        "smoothing": (build(), Y, nn.CrossEntropyLoss(label_smoothing=0.5)),
+        "registered": (build(padding="circular"), Y, nn.CrossEntropyLoss()),
+    }[change]
+    with pytest.raises(ValueError, match="as in the earlier run"):
+        fit(model, (x, target), loss=loss, **common)
+
+
+def test_the_checkpoint_of_another_version_is_left_alone(tmp_path, monkeypatch):
+    go(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    monkeypatch.setattr("geomdl.training.packed.FORMAT", 2)
+    with pytest.raises(ValueError, match="should have format 2, got 1; use the version"):
+        go(tmp_path)
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert before == after
 
 
 def test_resume_false_is_the_run_that_never_was_there(tmp_path):

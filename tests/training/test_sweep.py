@@ -93,6 +93,19 @@ def test_a_failing_call_loses_no_other(jobs, tmp_path):
     assert "2 of 6 rows failed" in str(kept) and "2 of 6 rows failed" in kept._repr_html_()
 
 
+def leaving(seed, width):
+    if width == 2:
+        raise SystemExit(3)
+    return {"loss": float(width)}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_script_that_exits_loses_no_other(jobs):
+    kept = sweep(leaving, {"width": [1, 2, 3]}, 1, jobs=jobs, on_error="keep")
+    assert [row.get("loss") for row in kept] == [1.0, None, 3.0]
+    assert kept.failed[0]["error"].startswith("SystemExit: 3")
+
+
 def test_failed_calls_are_made_again_and_finished_ones_are_not(tmp_path):
     calls = []
 

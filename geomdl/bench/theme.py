@@ -10,16 +10,22 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from geomdl.style import INK as INK
+from geomdl.style import LINE as LINE
+from geomdl.style import MUTED as MUTED
+from geomdl.style import STYLE
+from geomdl.style import SURFACE as SURFACE
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # name: (light, dark). Series are told apart by the colour-blind and in grey as well as can be.
 COLORS = {
-    "ink": ("#1b2230", "#e7eaf0"),
-    "muted": ("#5d6878", "#9ba6b5"),
-    "line": ("#dfe3e9", "#323b48"),
-    "surface": ("#fefefe", "#171c24"),
+    "ink": (INK, "#e7eaf0"),
+    "muted": (MUTED, "#9ba6b5"),
+    "line": (LINE, "#323b48"),
+    "surface": (SURFACE, "#171c24"),
     "good": ("#14794f", "#4fd39a"),
     "bad": ("#c02f3f", "#ff8590"),
     "s0": ("#77808d", "#a3adba"),
@@ -29,36 +35,17 @@ COLORS = {
     "s4": ("#8447c9", "#c79bff"),
     "s5": ("#b73a77", "#ff8fc3"),
 }
-INK, MUTED, LINE, SURFACE, GOOD, BAD = (
-    COLORS[k][0] for k in ("ink", "muted", "line", "surface", "good", "bad")
-)
+GOOD, BAD = (COLORS[k][0] for k in ("good", "bad"))
 SERIES = tuple(light for name, (light, _) in COLORS.items() if re.fullmatch(r"s\d", name))
 
-_STYLE: dict[str, Any] = {
+_STYLE: dict[str, Any] = STYLE | {
     "font.family": "DejaVu Sans",
-    "font.size": 10.5,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.facecolor": SURFACE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
     "axes.unicode_minus": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.8,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.major.pad": 6,
     "xtick.minor.pad": 6,
     "xtick.minor.size": 0,
-    "figure.facecolor": SURFACE,
-    "savefig.facecolor": SURFACE,
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",

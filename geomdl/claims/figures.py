@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
+
+from geomdl.style import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,28 +15,7 @@ if TYPE_CHECKING:
 
     from geomdl.claims.evidence import Draw, Evidence
 
-INK, MUTED, LINE, SURFACE = "#1b2230", "#5d6878", "#dfe3e9", "#fefefe"
 PREDICTED, MEASURED, OTHER = "#1f6fc4", "#c26a02", "#77808d"
-_STYLE: dict[str, Any] = {
-    "font.size": 10.5,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.labelcolor": MUTED,
-    "axes.facecolor": SURFACE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.8,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "figure.facecolor": SURFACE,
-    "savefig.facecolor": SURFACE,
-    "legend.frameon": False,
-}
 
 
 def draw(evidence: "Evidence") -> "Figure":
@@ -53,7 +34,7 @@ def draw(evidence: "Evidence") -> "Figure":
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
+        mpl.rcParams.update(STYLE | {"legend.frameon": False})  # type: ignore[arg-type]
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()

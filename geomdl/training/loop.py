@@ -103,8 +103,9 @@ def fit(
         folder: where ``history.jsonl`` (one line an epoch), ``best.safetensors`` and the
             checkpoints ``last.safetensors`` and ``previous.safetensors`` go, each written whole
             or not at all. A broken checkpoint is told in a warning, and the one before taken.
-        resume: go on with the run in the folder, which must have the same settings, data and
-            shapes; False starts afresh, over it.
+        resume: go on with the run in the folder, which must have the same settings, model, loss
+            and data (a ``Dataset`` or ``DataLoader`` counts by its number of batches); False
+            starts afresh, over it.
         checkpoint_every: seconds between two checkpoints within an epoch, besides the one at its
             end; 0 is one a step.
         progress: show a bar; None when the standard output is a terminal.
@@ -155,7 +156,8 @@ def fit(
         target = batches.example().target
         asked = {"loss": loss, "metric": metric, "augment": augment}
         data = {"train": batches, "val": checks}
-        world.require_same(fingerprint(settings, precision, model, data, asked))
+        if not world.alone:
+            world.require_same(fingerprint(settings, precision, model, data, asked))
         loss, metric = loss or default_loss(target), metric or default_metric(target)
         if monitor == "metric" and metric is None:
             raise ValueError("metric: should be given when monitor='metric', got None")

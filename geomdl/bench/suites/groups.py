@@ -1,12 +1,8 @@
 """Suite `groups`: time of solving for equivariant linear maps, with the residual beside it."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
+from geomdl.bench.fresh import measure_fresh
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import quartiles, worst
@@ -75,17 +71,7 @@ def cold_call(group: str, source: str, target: str, threads: int) -> dict[str, A
     Returns:
         `n`, `shape`, seconds `cold` and `warm`, and the residual `error`.
     """
-    home = str(Path(__file__).resolve().parents[3])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    code = _CHILD.format(group=group, source=source, target=target, threads=threads)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return measure_fresh(_CHILD.format(group=group, source=source, target=target, threads=threads))
 
 
 @suite("groups", title="Solving for equivariant linear maps", weight=1.0)

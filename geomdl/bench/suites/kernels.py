@@ -1,15 +1,12 @@
 """Suite `kernels`: the sum over neighbours against PyG's default path, with the error beside it."""
 
 import functools
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from geomdl.bench.fresh import measure_fresh
 from geomdl.bench.memory import peak_memory
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
@@ -121,16 +118,7 @@ def first_call(folder: Path, threads: int) -> dict[str, float]:
         folder: of the cache; empty for a cold start.
         threads: of torch.
     """
-    home = str(Path(__file__).resolve().parents[3])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD.format(threads=threads)],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": path, "GEOMDL_CACHE_DIR": str(folder)},
-    )
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return measure_fresh(_CHILD.format(threads=threads), GEOMDL_CACHE_DIR=str(folder))
 
 
 def measure(context: Context, nodes: int, edges: int, channels: int) -> list[dict[str, Any]]:

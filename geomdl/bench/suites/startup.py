@@ -1,12 +1,9 @@
 """Suite `import`: what `import geomdl` costs beyond `import torch`."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from geomdl.bench.fresh import run_fresh
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import quartiles
@@ -40,14 +37,7 @@ def interpreter(code: str) -> Callable[[], object]:
     Returns:
         The callable; it raises where the code fails.
     """
-    home = str(Path(__file__).resolve().parents[3])
-    path = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path}
-
-    def run() -> None:
-        subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-
-    return run
+    return lambda: run_fresh(code)
 
 
 @suite("import", title="What import geomdl costs", weight=1.0)

@@ -4,6 +4,7 @@ from geomdl.groups import elements
 from geomdl.groups.decompose import Decomposition
 from geomdl.groups.elements import Element
 from geomdl.groups.group import Group, Parts
+from geomdl.groups.harmonics import harmonic_values, harmonics
 from geomdl.groups.intertwiners import (
     IntertwinerOperator,
     clebsch_gordan,
@@ -31,6 +32,8 @@ __all__ = [
     "elements",
     "from_config",
     "group",
+    "harmonic_values",
+    "harmonics",
     "intertwiner_operator",
     "intertwiners",
     "isomorphic",

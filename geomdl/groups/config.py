@@ -9,6 +9,7 @@ import torch
 from geomdl.groups.constructions import Dual, Pullback
 from geomdl.groups.finite import ElementGroup
 from geomdl.groups.group import Group
+from geomdl.groups.harmonics import harmonics
 from geomdl.groups.matrix import matrix_group
 from geomdl.groups.names import from_config, group
 from geomdl.groups.products import DirectProduct
@@ -64,6 +65,8 @@ def rep_from_config(config: dict[str, Any], of: Group) -> Rep:
     if kind in ("sym", "alt"):
         base = rep_from_config(config["base"], of)
         return base.sym(config["k"]) if kind == "sym" else base.alt(config["k"])
+    if kind == "harmonic":
+        return harmonics(rep_from_config(config["action"], of), config["l"])
     if kind == "dual":
         return Dual(rep_from_config(config["base"], of))
     if kind == "table":

@@ -1,7 +1,8 @@
 """Steerable and group convolutions on pixel and voxel grids.
 
-Exact for groups that map the grid to itself: subgroups of D4 in 2D, of Oh in 3D, with any of their
-representations.
+Any representations of any compact group that turns and mirrors the grid. Exact for the elements
+that map the grid to itself (quarter turns and mirrorings); under other angles the error is that of
+sampling.
 """
 
 from geomdl.steerable.conv import Conv
@@ -11,8 +12,9 @@ from geomdl.steerable.models import SteerableCNN, c4_cnn, d4_cnn
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.pointwise import Pointwise
 from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
+from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
-from geomdl.steerable.taps import tap_representation
+from geomdl.steerable.taps import TapSpace, tap_representation, tap_space
 
 __all__ = [
     "AvgPool",
@@ -24,10 +26,13 @@ __all__ = [
     "Linear",
     "MaxPool",
     "Pointwise",
+    "Rings",
     "Sequential",
     "SteerableCNN",
+    "TapSpace",
     "c4_cnn",
     "d4_cnn",
     "filter_basis",
     "tap_representation",
+    "tap_space",
 ]

@@ -1,14 +1,15 @@
 """What the layers check of their fields and inputs, with one-line errors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from geomdl.fields import Field, Vector
-from geomdl.groups import Rep
+from geomdl.groups import Rep, direct_sum
 from geomdl.steerable.sizes import check_exact
-from geomdl.steerable.taps import grid_of, linear_parts
+from geomdl.steerable.taps import action_on, grid_of
 
 
 def whole(**sizes: int) -> None:
@@ -35,40 +36,61 @@ class GridCheck:
     Attributes:
         field: what the inputs should be.
         centred: whether some element turns or mirrors the grid, so that strides must be centred.
-        square: whether some element exchanges axes, so that all sizes must be equal.
+        mixed: sets of spatial axes that the group exchanges or turns into one another, whose sizes
+            must be equal.
     """
 
     field: Field
     centred: bool
-    square: bool
+    mixed: tuple[tuple[int, ...], ...]
 
     @classmethod
     def of(cls, field: Field) -> "GridCheck":
         """Find what the group of a field on a grid needs."""
-        grid = grid_of(field, "source")
-        linear = linear_parts(field.group, grid)
-        one = torch.eye(grid.d, dtype=linear.dtype)
-        centred = bool(((linear - one).abs() > 0.5).any())
-        return cls(field, centred, bool(((linear.abs() - one).abs() > 0.5).any()))
+        action = action_on(field.group, grid_of(field, "source"))
+        one = torch.eye(action.dim, dtype=torch.float64)
+        moves = torch.cat([action(field.group.generators) - one, action.lie]).abs() > 1e-9
+        return cls(field, bool(moves.any()), _components(moves.any(0)))
 
     def shape(self, x: Tensor) -> None:
         """Refuse an input of another shape, or one that the group cannot turn."""
         self.field.check(x)
         if not x.is_floating_point():
             raise ValueError(f"x: should be floating point, got {x.dtype}")
-        if self.square and len(set(x.shape[2:])) > 1:
-            raise ValueError(
-                f"x: {self.field.group.name} turns the grid, so all sizes should be equal, got "
-                f"{'x'.join(map(str, x.shape[2:]))}"
-            )
+        self.equal(x.shape[2:])
+
+    def equal(self, sizes: Sequence[int]) -> None:
+        """Refuse unequal sizes along axes that the group turns into one another."""
+        for axes in self.mixed:
+            if any(sizes[a] != sizes[axes[0]] for a in axes):
+                raise ValueError(
+                    f"x: {self.field.group.name} turns the grid, so "
+                    f"{'all sizes' if len(axes) == len(sizes) else f'sizes along axes {axes}'} "
+                    f"should be equal, got {'x'.join(map(str, sizes))}"
+                )
 
     def windows(
         self, x: Tensor, kernel_size: int, stride: int, padding: int, dilation: int = 1
     ) -> None:
         """Refuse also sizes at which windows do not fit or are not centred."""
         self.shape(x)
-        name, step = self.field.group.name, stride if self.centred else 1
-        check_exact(name, x.shape[2:], kernel_size, step, padding, dilation)
+        self.fit(x.shape[2:], kernel_size, stride, padding, dilation)
+
+    def fit(
+        self, sizes: Sequence[int], kernel_size: int, stride: int, padding: int, dilation: int = 1
+    ) -> None:
+        """Refuse sizes at which windows do not fit or are not centred."""
+        step = stride if self.centred else 1
+        check_exact(self.field.group.name, sizes, kernel_size, step, padding, dilation)
+
+
+def _components(joined: Tensor) -> tuple[tuple[int, ...], ...]:
+    """Sets of array axes joined by a matrix (d, d) in coordinates; only those of two or more."""
+    d = len(joined)
+    axes = joined.flip(0, 1) | joined.flip(0, 1).T  # x is the last axis
+    reach = (torch.eye(d, dtype=torch.bool) | axes).double().matrix_power(d) > 0
+    sets = {tuple(row.nonzero().flatten().tolist()) for row in reach}
+    return tuple(sorted(s for s in sets if len(s) > 1))
 
 
 def shifts(field: Field) -> bool:
@@ -97,3 +119,18 @@ def fibre_axis(field: Field, name: str = "source") -> int:
 def copies(rep: Rep) -> int:
     """Number of copies in the top-level direct sum."""
     return sum(n for _, n in rep.blocks)
+
+
+def split(field: Field, groups: int, name: str) -> Rep:
+    """Representation of one of ``groups`` equal parts of a field's channels.
+
+    Raises:
+        ValueError: the copies do not fall into equal parts.
+    """
+    parts = [rep for rep, n in field.rep.blocks for _ in range(n)]
+    size = len(parts) // groups
+    if len(parts) % groups or parts != groups * parts[:size]:
+        raise ValueError(
+            f"{name}: should be {groups} equal parts, as groups={groups} says, got {field.rep.name}"
+        )
+    return direct_sum([(rep, 1) for rep in parts[:size]])

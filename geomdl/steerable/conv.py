@@ -1,23 +1,27 @@
 """Equivariant convolution on pixels and voxels."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from geomdl import groups
+from geomdl import groups as groups_
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, same_domain, shifts, whole
+from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
 from geomdl.steerable.expansion import Expansion
-from geomdl.steerable.taps import grid_of, tap_representation
+from geomdl.steerable.rings import Rings
+from geomdl.steerable.sizes import exact_padding, out_size
+from geomdl.steerable.taps import grid_of, tap_space
 
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
+PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
 
 def _example() -> nn.Module:
-    G = groups.group("D4")
+    G = groups_.group("D4")
     source = Field(Grid(2), 2 * G.trivial + G.standard)
     return Conv(source, Field(Grid(2), 2 * G.regular), 3, stride=2, padding=1)
 
@@ -30,11 +34,12 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 class Conv(nn.Module):
     """Convolution with every filter bank that commutes with the group, and no other.
 
-    y(x) = b + Σ_t K[t] f(x + t), K in Hom_G(P ⊗ r, s), b in Hom_G(1, s); P permutes the taps.
+    y(x) = b + Σ_t K[t] f(x + t), K[g t] = s(g) K[t] r(g)⁻¹, b in Hom_G(1, s).
 
     For regular fields K holds the |G| rotated and mirrored copies of free filters. Works for any
-    representations of any finite group that maps the grid to itself: subgroups of D4 in 2D, of Oh
-    in 3D. The cost is that of a dense convolution of ``source.channels`` to ``target.channels``.
+    representations of any compact group that turns and mirrors the grid: C_n, D_n, SO2, O2 in the
+    plane; cyclic, dihedral and polyhedral groups, SO3, O3 in space. The cost is that of a dense
+    convolution of ``source.channels`` to ``target.channels``.
 
     Args:
         source: field on ``Grid(d)``, representation r.
@@ -42,23 +47,31 @@ class Conv(nn.Module):
         kernel_size: taps along each axis, odd or even.
         stride: pixels from one output to the next; exact only if the sizes allow it, else refused
             at the call.
-        padding: pixels added at both ends of each axis.
+        padding: pixels added at both ends of each axis; "exact" adds the fewest, at least half a
+            kernel, that keep strides centred.
         dilation: pixels from one tap to the next.
+        groups: parts into which channels are cut, outputs of a part seeing its inputs only.
         bias: whether to add a bias; none exists where s has no fixed vector.
         padding_mode: what the added pixels hold; by default "circular" on a periodic grid, else
             "zeros".
+        radial: what filters are made of. "free": every function of the taps, for groups that map
+            the grid to itself; "gaussian": smooth rings with a highest frequency on each, the
+            customary ones; or other `Rings`. None is free where that is possible, else gaussian.
         gain: of the initial weights, which preserve the mean square of uncorrelated inputs through
-            a ReLU by default.
+            a ReLU by default. Smooth images are correlated: see `calibrate`.
         rng: source of the initial weights; None draws as PyTorch's own layers do, so
             that ``torch.manual_seed`` decides.
 
     Shape:
         ``(batch, source.channels, *spatial)`` -> ``(batch, target.channels, *spatial')``; exact
-        under 90° rotations and reflections: to 1e-12 in float64, 1e-5 in float32.
+        under 90° rotations and reflections: to 1e-12 in float64, 1e-5 in float32. Under other
+        angles the error is that of sampling: it falls as images become smooth on the scale of a
+        pixel, and rings wide.
 
     Raises:
-        ValueError: the group does not map the grid to itself, the fields do not fit together, or
-            there is no equivariant filter but zero.
+        ValueError: free filters where the group does not map the grid to itself, fields that do not
+            fit together, or no equivariant filter but zero; at the call, a size at which windows do
+            not fit or are not centred.
 
     Example:
         >>> import geomdl
@@ -69,6 +82,10 @@ class Conv(nn.Module):
         torch.Size([1, 32, 28, 28])
         >>> conv.filters.n  # eight free filters of nine taps
         72
+        >>> O2 = geomdl.group("O2")
+        >>> conv = Conv(Field(Grid(2), O2.trivial), Field(Grid(2), O2.bandlimited(2)), 5)
+        >>> conv.filters.n  # on three rings
+        11
 
     Source: Cohen and Welling 2016, arXiv:1602.07576; Weiler and Cesa 2019, arXiv:1911.08251.
     """
@@ -79,10 +96,12 @@ class Conv(nn.Module):
         target: Field,
         kernel_size: int,
         stride: int = 1,
-        padding: int = 0,
+        padding: int | Literal["exact"] = 0,
         dilation: int = 1,
+        groups: int = 1,
         bias: bool = True,
         padding_mode: PaddingMode | None = None,
+        radial: Rings | Literal["free", "gaussian"] | None = None,
         *,
         gain: float = 2**0.5,
         rng: torch.Generator | None = None,
@@ -90,17 +109,16 @@ class Conv(nn.Module):
         super().__init__()
         grid = grid_of(source, "source")
         same_domain(source, target)
-        whole(kernel_size=kernel_size, stride=stride, dilation=dilation)
-        if padding < 0:
-            raise ValueError(f"padding: should be 0 or more, got {padding}")
+        whole(kernel_size=kernel_size, stride=stride, dilation=dilation, groups=groups)
+        if padding != "exact" and (not isinstance(padding, int) or padding < 0):
+            raise ValueError(f"padding: should be 0 or more, or 'exact', got {padding!r}")
         if padding_mode is None:
             padding_mode = "circular" if grid.periodic else "zeros"
-        modes = ("zeros", "circular", "reflect", "replicate")
-        if padding_mode not in modes:
+        if padding_mode not in PADDING_MODES:
             raise ValueError(
-                f"padding_mode: should be one of {', '.join(modes)}, got {padding_mode!r}"
+                f"padding_mode: should be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}"
             )
-        same_size = 2 * padding == dilation * (kernel_size - 1)
+        same_size = padding == "exact" or 2 * padding == dilation * (kernel_size - 1)
         if shifts(source) and not (stride == 1 and padding_mode == "circular" and same_size):
             raise ValueError(
                 f"padding: {source.group.name} shifts pixels, which needs stride=1, "
@@ -109,9 +127,13 @@ class Conv(nn.Module):
             )
         self.source, self.target = source, target
         self.kernel_size, self.stride = kernel_size, stride
-        self.padding, self.dilation, self.padding_mode = padding, dilation, padding_mode
-        taps = tap_representation(source, kernel_size)
-        self.filters = Expansion(taps, source.rep, target.rep, gain, rng)
+        self.padding, self.dilation, self.groups = padding, dilation, groups
+        self.padding_mode, self.radial = padding_mode, radial
+        part = split(source, groups, "source")
+        split(target, groups, "target")
+        self.filters = Expansion(
+            tap_space(source, kernel_size, radial), part, target.rep, gain, rng
+        )
         trivial = source.group.trivial
         has_bias = bias and len(target.rep.fixed()) > 0
         self.bias = Expansion(trivial, trivial, target.rep, 0.0) if has_bias else None
@@ -123,21 +145,54 @@ class Conv(nn.Module):
         weight = self.filters.expand().unflatten(-1, (self.kernel_size,) * self._d)
         return weight, None if self.bias is None else self.bias.expand().flatten()
 
+    def padding_for(self, sizes: Sequence[int]) -> list[int]:
+        """Pixels added at both ends of each axis of an input of these sizes."""
+        if self.padding != "exact":
+            return [self.padding] * self._d
+        step = self.stride if self._check.centred else 1
+        return [exact_padding(n, self.kernel_size, step, self.dilation) for n in sizes]
+
+    def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """Sizes of the output for an input of these sizes.
+
+        Raises:
+            ValueError: windows do not fit, or are not centred.
+        """
+        self._check.equal(sizes)
+        out = []
+        for n, padding in zip(sizes, self.padding_for(sizes), strict=True):
+            self._check.fit([n], self.kernel_size, self.stride, padding, self.dilation)
+            if self.padding_mode == "reflect" and padding >= n:
+                raise ValueError(
+                    f"x: padding_mode='reflect' with padding={padding} needs size {padding + 1} or "
+                    f"more, got {n}"
+                )
+            if self.padding_mode == "circular" and padding > n:
+                raise ValueError(
+                    f"x: padding_mode='circular' with padding={padding} needs size {padding} or "
+                    f"more, got {n}"
+                )
+            out.append(out_size(n, self.kernel_size, self.stride, padding, self.dilation))
+        return tuple(out)
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a batch of fields."""
-        self._check.windows(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        self._check.shape(x)
+        self.sizes(x.shape[2:])
+        padding = self.padding_for(x.shape[2:])
         weight, bias = self.filter()
-        padding = self.padding
-        if self.padding_mode != "zeros" and padding:
-            x = F.pad(x, (padding,) * (2 * self._d), mode=self.padding_mode)
-            padding = 0
+        if self.padding_mode != "zeros" and any(padding):
+            x = F.pad(x, [p for p in reversed(padding) for _ in range(2)], mode=self.padding_mode)
+            padding = [0] * self._d
         conv = (F.conv1d, F.conv2d, F.conv3d)[self._d - 1]
-        return conv(x, weight, bias, self.stride, padding, self.dilation)
+        return conv(x, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Fields and sizes."""
+        radial = "" if self.radial is None else f", radial={self.radial!r}"
+        groups = "" if self.groups == 1 else f", groups={self.groups}"
         return (
             f"{self.source.rep.name} -> {self.target.rep.name}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"padding_mode={self.padding_mode}"
+            f"padding_mode={self.padding_mode}{groups}{radial}"
         )

@@ -1,7 +1,9 @@
 """Filter banks: the equivariant maps from a patch of one field to one pixel of another.
 
-A filter K[t] (s.dim, r.dim) is equivariant when K[g t] = s(g) K[t] r(g)⁻¹ for all g, that is, when
-it lies in Hom_G(P ⊗ r, s) with P the permutation representation on the taps.
+A filter K[t] (s.dim, r.dim) is equivariant when K[g t] = s(g) K[t] r(g)⁻¹ for all g. With a space T
+of functions on the taps, that is K[t] = Σ_m T_m(t) W_m for W in Hom_G(T ⊗ r, s): all functions of
+the taps where the group permutes these, else smooth ones (`Rings`), of which the group only mixes
+those of one ring and frequency, so that W comes from Clebsch–Gordan.
 """
 
 from dataclasses import dataclass
@@ -11,39 +13,62 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from geomdl.groups import Rep, intertwiner_operator, intertwiners
+from geomdl.groups import Rep, clebsch_gordan, intertwiner_operator, intertwiners
 from geomdl.groups import elements as el
 from geomdl.groups.linalg import canonical_basis, kron, null_space
+from geomdl.groups.orthogonal import Orthogonal
+from geomdl.groups.rep import Irrep
+from geomdl.steerable.orbital import Orbital, orbital
+from geomdl.steerable.taps import TapSpace
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """Basis of Hom_G(P ⊗ r, s), in one of two forms.
+    """Basis of the equivariant filters, in one of three forms.
 
     Attributes:
         n: number of basis filters.
-        labels: for permutation representations (s.dim, taps, r.dim) int64: entry (j, t, i) of
-            every filter is the weight ``labels[j, t, i]``. The basis filters are the indicators of
-            the orbits, so the weights of regular fields are the taps of free filters.
-        matrices: otherwise (n, s.dim, taps, r.dim) float64, orthonormal if r and s are orthogonal.
+        labels: permutation representations, free taps: (s.dim, taps, r.dim) int64: entry (j, t, i)
+            of every filter is the weight ``labels[j, t, i]``. The basis filters are the indicators
+            of the orbits, so the weights of regular fields are the taps of free filters.
+        orbital: permutation representations, smooth taps: one function for each orbit of entries.
+        matrices: otherwise (n, s.dim, taps, r.dim) float64; orthonormal for free taps if r and s
+            are orthogonal.
+        energy: Σ_b ‖B_b‖² / s.dim, the mean square of an output for weights and inputs of mean
+            square 1 that are uncorrelated.
     """
 
     n: int
+    energy: float
     labels: Tensor | None = None
+    orbital: Orbital | None = None
     matrices: Tensor | None = None
+
+    def dense(self) -> Tensor:
+        """All basis filters, (n, s.dim, taps, r.dim) float64."""
+        if self.matrices is not None:
+            return self.matrices
+        if self.orbital is not None:
+            return self.orbital.dense()
+        assert self.labels is not None
+        one_hot = torch.nn.functional.one_hot(self.labels, self.n)
+        return one_hot.movedim(-1, 0).to(torch.float64)
 
 
 @lru_cache(maxsize=1024)
-def filter_basis(taps: Rep, source: Rep, target: Rep) -> Basis:
-    """Basis of Hom_G(P ⊗ r, s) for one pair of representations, cached by value.
+def filter_basis(taps: Rep | TapSpace, source: Rep, target: Rep) -> Basis:
+    """Basis of the equivariant filters for one pair of representations, cached by value.
 
     Args:
-        taps: P, a permutation representation; the trivial one for a filter of one tap.
+        taps: functions on the taps; a permutation representation stands for all of them, the
+            trivial one for a filter of one tap.
         source: r.
         target: s.
 
     Returns:
-        the complete basis, exact.
+        the complete basis: exact for free taps, and for smooth ones wherever the group maps the
+        taps to taps; for other elements sampling leaves an error that falls with the widths of the
+        rings.
 
     Example:
         >>> import geomdl
@@ -53,14 +78,21 @@ def filter_basis(taps: Rep, source: Rep, target: Rep) -> Basis:
 
     Source: Weiler and Cesa 2019, arXiv:1911.08251; Cohen and Welling 2016, arXiv:1602.07576.
     """
+    space = TapSpace.of(taps)
     if source.is_permutation and target.is_permutation:
-        return _copied(taps, source, target)
-    if taps.dim == 1:
+        if space.rings is None and space.rep.is_permutation:
+            return _copied(space.rep, source, target)
+        if source.group.order is not None:
+            return _shared(space, source, target)
+    if space.rings is not None:
+        matrices = torch.cat(_smooth(space, source, target))
+    elif space.taps == 1:
         matrices = intertwiners(source, target).unsqueeze(2)
     else:
-        found = [_orbit_filters(orbit, taps.dim, source, target) for orbit in tap_orbits(taps)]
+        found = [_orbit_filters(o, space.taps, source, target) for o in tap_orbits(space.rep)]
         matrices = torch.cat(found)
-    return Basis(len(matrices), matrices=matrices)
+    energy = float(matrices.square().sum()) / target.dim
+    return Basis(len(matrices), energy, matrices=matrices)
 
 
 def _copied(taps: Rep, source: Rep, target: Rep) -> Basis:
@@ -68,7 +100,37 @@ def _copied(taps: Rep, source: Rep, target: Rep) -> Basis:
     op = intertwiner_operator(source if taps.dim == 1 else taps @ source, target)
     one = op(torch.ones(op.n, dtype=torch.float64))  # |orbit|^(-1/2) at every entry
     labels = op(torch.arange(op.n, dtype=torch.float64)) / one
-    return Basis(op.n, labels=labels.round().long().reshape(target.dim, taps.dim, source.dim))
+    labels = labels.round().long().reshape(target.dim, taps.dim, source.dim)
+    return Basis(op.n, float(taps.dim * source.dim), labels=labels)
+
+
+def _shared(space: TapSpace, source: Rep, target: Rep) -> Basis:
+    """Permutation representations: which entries of a filter are one function, moved."""
+    found = orbital(space, source, target)
+    return Basis(found.n, found.energy, orbital=found)
+
+
+def _smooth(space: TapSpace, source: Rep, target: Rep) -> list[Tensor]:
+    """Filters of each ring and frequency, (n, s.dim, taps, r.dim), from Hom_G(H_l ⊗ r, s)."""
+    out, start, samples = [], 0, space.samples
+    for harmonic, count in space.rep.blocks:
+        angular = _angular(harmonic, source, target)
+        for _ in range(count):
+            values = samples[:, start : start + harmonic.dim]
+            out.append(torch.einsum("th,nshr->nstr", values, angular))
+            start += harmonic.dim
+    return out
+
+
+def _angular(harmonic: Rep, source: Rep, target: Rep) -> Tensor:
+    """Orthonormal basis of Hom_G(H ⊗ r, s), (n, s.dim, H.dim, r.dim)."""
+    shape = (target.dim, harmonic.dim, source.dim)
+    if harmonic.dim == 1 and harmonic == source.group.trivial:
+        return intertwiners(source, target).reshape(-1, *shape)
+    known = isinstance(source.group, Orthogonal) and source.group.n == 3  # there are tables
+    if known and all(isinstance(r, Irrep) for r in (harmonic, source, target)):
+        return clebsch_gordan(harmonic, source, target).permute(0, 3, 1, 2)
+    return intertwiners(harmonic @ source, target).reshape(-1, *shape)
 
 
 def _orbit_filters(orbit: "Orbit", taps: int, source: Rep, target: Rep) -> Tensor:

@@ -66,6 +66,39 @@ def _remedies(n: int, k: int, s: int, p: int, d: int) -> str:
     return " or ".join([*found, "size " + " or ".join(map(str, sizes))])
 
 
+def out_size(n: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """Number of windows along an axis of n pixels.
+
+    Example:
+        >>> out_size(29, 3, stride=2, padding=1)
+        15
+    """
+    return (n + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
+
+
+def exact_padding(n: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> int:
+    """Least padding of at least half a kernel that makes windows centred on n pixels.
+
+    Raises:
+        ValueError: none does: with an even stride n and the reach d(k - 1) + 1 of a window must
+            both be odd or both be even.
+
+    Example:
+        >>> exact_padding(29, 3, stride=2), exact_padding(30, 3, stride=3)
+        (1, 3)
+    """
+    least = dilation * (kernel_size - 1) // 2
+    for padding in range(least, least + stride):
+        if not excess(n, kernel_size, stride, padding, dilation):
+            return padding
+    other = "odd" if dilation * (kernel_size - 1) % 2 == 0 else "even"
+    raise ValueError(
+        f"x: no padding makes windows of kernel_size={kernel_size} with stride={stride} and "
+        f"dilation={dilation} centred on {n} pixels; sizes should be {other}, use size {n - 1} or "
+        f"{n + 1}" + (f", or kernel_size={kernel_size + 1}" if dilation % 2 else "")
+    )
+
+
 def pool_window(n: int, stride: int) -> int:
     """Smallest window of at least ``stride`` pixels that pools n pixels to n // stride, centred.
 

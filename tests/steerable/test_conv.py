@@ -236,12 +236,12 @@ def test_what_can_be_refused_at_construction_is() -> None:
     with pytest.raises(ValueError, match=r"^source: should be a Field on a Grid, got Points"):
         Conv(Field(Points(2), D4.trivial), target, 3)
     with pytest.raises(ValueError, match=r"^source: C8 does not map the pixel grid to itself"):
-        Conv(grid(C8.trivial), grid(C8.regular), 3)
+        Conv(grid(C8.trivial), grid(C8.regular), 3, radial="free")
     with pytest.raises(ValueError, match=r"^kernel_size: should be a positive integer, got 0$"):
         Conv(source, target, 0)
     with pytest.raises(ValueError, match=r"^stride: should be a positive integer, got 1.5$"):
         Conv(source, target, 3, stride=1.5)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"^padding: should be 0 or more, got -1$"):
+    with pytest.raises(ValueError, match=r"^padding: should be 0 or more, or 'exact', got -1$"):
         Conv(source, target, 3, padding=-1)
     with pytest.raises(ValueError, match=r"^padding_mode: should be one of zeros, .* got 'valid'$"):
         Conv(source, target, 3, padding_mode="valid")  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 import geomdl
 from geomdl import Field, Grid, Points
 from geomdl.steerable import tap_representation
-from geomdl.steerable.taps import is_exact, tap_coordinates
+from geomdl.steerable.coordinates import is_exact, tap_coordinates
 
 
 @pytest.mark.parametrize("name", ["C1", "C2", "C4", "D1", "D2", "D4"])
@@ -44,7 +44,7 @@ def test_coordinates_are_x_right_and_y_up_from_the_centre() -> None:
 @pytest.mark.parametrize("name", ["C3", "C8", "D8", "SO2", "O2"])
 def test_groups_off_the_grid_are_refused_in_one_line(name: str) -> None:
     field = Field(Grid(2), geomdl.group(name).trivial)
-    with pytest.raises(ValueError, match=rf"^source: {name} does not map the pixel grid .* later$"):
+    with pytest.raises(ValueError, match=rf"^source: {name} does not map the pixel grid .* use radial='gaussian'$"):
         tap_representation(field, 3)
 
 

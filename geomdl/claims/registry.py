@@ -12,7 +12,15 @@ import torch
 from geomdl.claims.evidence import Evidence
 
 # modules of geomdl.claims, imported on first use
-BUILT_IN = ("representations", "products", "counting", "sharing", "statistics", "augmentation")
+BUILT_IN = (
+    "representations",
+    "products",
+    "counting",
+    "sharing",
+    "statistics",
+    "augmentation",
+    "filters",
+)
 
 Body = Callable[[torch.Generator, bool], Evidence]
 

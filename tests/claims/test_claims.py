@@ -16,7 +16,8 @@ from geomdl.groups import molien as library_molien
 OURS = (
     *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan", "frobenius"),
     *("hom-dimension", "invariance-gap", "invariant-harmonics", "molien", "rademacher"),
-    *("reynolds", "schur", "shift-classes", "weight-sharing"),
+    *("reynolds", "sampling-slope", "schur", "shift-classes", "steerable-basis"),
+    "weight-sharing",
 )
 SEEDS = (0, 1, 31)
 

@@ -1,0 +1,170 @@
+"""Steerable filters: how many there are, and what sampling them on pixels costs."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from geomdl.claims.evidence import Evidence
+from geomdl.claims.registry import claim
+from geomdl.fields import Field, Grid, coordinates
+from geomdl.groups import Group, Rep, group
+from geomdl.steerable import Conv, Rings, filter_basis, tap_space
+
+TOPIC = "networks"
+
+
+@claim(
+    "steerable-basis",
+    statement="On a ring that carries frequencies up to F, the steerable filters from r to s number"
+    " the sum over l ≤ F of the inner products of characters, and each turns with the group at any"
+    " angle.",
+    formula=r"\dim = \sum_{l \le F} \langle \chi_l \chi_r, \chi_s \rangle_G, \qquad"
+    r" K(gx) = s(g)\, K(x)\, r(g)^{-1}",
+    source="Weiler and Cesa 2019, arXiv:1911.08251, theorem 1; Lang and Weiler 2021,"
+    " arXiv:2010.10952",
+    topic=TOPIC,
+    sabotage="the target representation is conjugated: it turns the other way",
+)
+def steerable_basis(rng: torch.Generator, sabotage: bool) -> Evidence:
+    """Dimensions for planar and spatial groups; residuals at angles that move taps to taps.
+
+    A rotation by arctan(4/3) takes the tap (5, 0) to (3, 4), one in space (3, 0, 0) to (1, 2, 2):
+    there sampled filters can be compared off the multiples of 90°.
+    """
+    predicted: list[float] = []
+    measured: list[float] = []
+    labels = []
+    for r, s in _pairs():
+        G, d = r.group, r.group.standard_dim
+        rings = Rings((3.0,), (0.5,), (2,))
+        space = tap_space(Field(Grid(d), r), 7, rings)
+        predicted.append(_characters(space.rep, r, s))
+        measured.append(filter_basis(space, r, s).n)
+        labels.append(f"{G.name}: {r.name} to {s.name}")
+    for r, s in _pairs():
+        if r.group.lie_dim == 0:
+            continue
+        predicted.append(0.0)
+        measured.append(_residual(r, s, sabotage))
+        labels.append(f"{r.group.name}: {r.name} to {s.name}, residual")
+    because = "dimensions are whole numbers; residuals are the rounding of a few terms of size one"
+    return Evidence(predicted, measured, 1e-11, because, labels=tuple(labels))
+
+
+@claim(
+    "sampling-slope",
+    statement="Off the multiples of 90° a sampled filter errs by a power of the scale of the image:"
+    " the fourth for scalars, the square for vectors, the first moments at which the pixel grid is"
+    " not isotropic.",
+    formula=r"\frac{\|f_{45°} - f\|}{\|f\|} \sim \sigma^{-4} \;(l = 0),\qquad \sigma^{-2}\;(l = 1)",
+    source="the Taylor expansion of the image under the filter; of second order in Shen et al. 2020"
+    " (PDO-eConvs), arXiv:2007.10408",
+    topic=TOPIC,
+    sabotage="one tap of the filter is changed",
+)
+def sampling_slope(rng: torch.Generator, sabotage: bool) -> Evidence:
+    """Outputs at the centre for an anisotropic Gaussian and for the same turned by 45°."""
+    G = group("SO2")
+    grid = Grid(2)
+    sigmas = torch.tensor([32.0, 64.0, 128.0], dtype=torch.float64)
+    slopes = []
+    for label in (0, 1):
+        conv = Conv(Field(grid, G.trivial), Field(grid, G.irrep(label)), 5, bias=False, rng=rng)
+        with torch.no_grad():
+            for weights in conv.parameters():
+                weights.abs_()  # so that the leading moment does not happen to vanish
+            weight = conv.double().filter()[0]
+        if sabotage:
+            weight = weight.clone()
+            weight[..., 0, 1] += 0.3 * weight.abs().max()
+        turn = G.exp(torch.tensor([math.pi / 4]))
+        errors = []
+        for sigma in sigmas:
+            plain = _response(weight, sigma, G.identity)
+            turned = _response(weight, sigma, turn)
+            expected = G.irrep(label)(turn) @ plain
+            errors.append((turned - expected).norm() / expected.norm())
+        steps = torch.stack(errors).log2().diff()
+        slopes.append(float(steps[-1]))
+    because = "the next term of the expansion is smaller by a factor of σ or more, here at least 64"
+    return Evidence([-4.0, -2.0], slopes, 0.05, because, labels=("scalar output", "vector output"))
+
+
+def _pairs() -> list[tuple[Rep, Rep]]:
+    C8, D6, SO2, O2, SO3, O3 = map(group, ("C8", "D6", "SO2", "O2", "SO3", "O3"))
+    octahedral = group("O")
+    return [
+        (C8.regular, C8.regular),
+        (C8.irrep(1), C8.irrep(3)),
+        (D6.regular, D6.irrep((1, 2))),
+        (D6.quotient("C2"), D6.regular),
+        (octahedral.regular, octahedral.irrep("T2")),
+        (SO2.irrep(1), SO2.irrep(2)),
+        (O2.irrep((1, 1)), O2.irrep((1, 2))),
+        (O2.irrep((1, 0)), O2.irrep((1, 2))),
+        (SO3.irrep(1), SO3.irrep(2)),
+        (O3.irrep((1, -1)), O3.irrep((2, 1))),
+    ]
+
+
+def _characters(taps: Rep, r: Rep, s: Rep) -> float:
+    """⟨χ_T χ_r, χ_s⟩, the mean over the group; for Lie groups by exact quadrature."""
+    elements, weights = _haar(r.group)
+    values = taps.character(elements) * r.character(elements) * s.character(elements)
+    return float((weights * values).sum())
+
+
+def _haar(G: Group) -> tuple[Tensor, Tensor]:
+    """Elements and weights that average class functions of low frequency exactly."""
+    if G.order is not None:
+        return G.elements, torch.full((G.order,), 1 / G.order, dtype=torch.float64)
+    n = 32
+    angles = 2 * math.pi * torch.arange(n, dtype=torch.float64) / n
+    coefficients = torch.zeros(n, G.lie_dim, dtype=torch.float64)
+    coefficients[:, -1] = angles
+    turns = G.exp(coefficients)
+    weights = torch.full((n,), 1 / n, dtype=torch.float64)
+    if G.lie_dim == 3:  # Weyl's integration formula
+        weights = weights * (1 - angles.cos())
+    if len(G.components) == 1:
+        return turns, weights
+    return torch.cat([turns @ c for c in G.components]), weights.repeat(2) / 2
+
+
+def _residual(r: Rep, s: Rep, sabotage: bool) -> float:
+    """Largest |K(g x) − s(g) K(x) r(g)⁻¹| over basis filters, for taps x and g x of one radius."""
+    G, d = r.group, r.group.standard_dim
+    k, radius = (11, 5.0) if d == 2 else (7, 3.0)
+    rings = Rings((radius,), (0.5,), (2,))
+    basis = filter_basis(tap_space(Field(Grid(d), r), k, rings), r, s).dense()
+    image = torch.tensor([3.0, 4.0] if d == 2 else [1.0, 2.0, 2.0], dtype=torch.float64)
+    start = torch.zeros(d, dtype=torch.float64)
+    start[0] = radius
+    g = _carry(start, image)
+    places = coordinates((k,) * d).reshape(-1, d)
+    x, gx = ((places - p).norm(dim=1).argmin() for p in (start, image))
+    turned = s(G.inverse(g) if sabotage else g) @ basis[:, :, x] @ r(G.inverse(g))
+    return float((basis[:, :, gx] - turned).abs().max())
+
+
+def _carry(start: Tensor, image: Tensor) -> Tensor:
+    """Rotation that takes one vector to another of the same length, in their common plane."""
+    u = start / start.norm()
+    w = image / image.norm()
+    v = w - (w @ u) * u
+    v = v / v.norm()
+    c, s = w @ u, w @ v
+    one = torch.eye(len(u), dtype=torch.float64)
+    plane = torch.outer(u, u) + torch.outer(v, v)
+    turn: Tensor = one + (c - 1) * plane + s * (torch.outer(v, u) - torch.outer(u, v))
+    return turn
+
+
+def _response(weight: Tensor, sigma: Tensor, g: Tensor) -> Tensor:
+    """Filter on the patch of (1 + x/σ + xy/σ²) exp(−(x² + 2y²)/2σ²), moved by g."""
+    k = weight.shape[-1]
+    p = coordinates((k, k)).reshape(-1, 2) @ g / sigma  # g⁻¹ x
+    x, y = p.unbind(-1)
+    patch = (1 + x + x * y) * torch.exp(-(x**2 + 2 * y**2) / 2)
+    return weight.flatten(1) @ patch

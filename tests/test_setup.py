@@ -58,7 +58,7 @@ def test_installs_once(checkout: Checkout) -> None:
     assert "setup: done" in first.stdout
     assert [call.rsplit(" ", 1)[1] for call in checkout.pips] == [
         "torch==2.13.0",
-        ".[test,lint,docs,dist]",
+        ".[test,lint,docs,dist,export]",
     ]
     second = checkout.setup()
     assert (second.returncode, second.stdout, checkout.pips) == (0, "", [])

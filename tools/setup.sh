@@ -53,7 +53,7 @@ else
 fi
 # shellcheck disable=SC2086  # GEOMDL_TORCH may hold options too, such as an index
 pip $torch || fail "PyTorch did not install (log: $log). Next: check the network, or name another build in GEOMDL_TORCH, then run make again"
-pip -e '.[test,lint,docs,dist]' || fail "a dependency did not install (log: $log). Next: check the network, then run make again"
+pip -e '.[test,lint,docs,dist,export]' || fail "a dependency did not install (log: $log). Next: check the network, then run make again"
 
 echo "$wanted" >.venv/stamp
 echo "setup: done (log: $log)"

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.registry import claim
-from geomdl.fields import Field, Grid, coordinates
+from geomdl.fields import Field, Grid, Vector, coordinates
 from geomdl.groups import Group, Rep, group
-from geomdl.steerable import Conv, Rings, filter_basis, tap_space
+from geomdl.steerable import Conv, FourierPointwise, Rings, filter_basis, tap_space
 
 TOPIC = "networks"
 
@@ -89,6 +89,40 @@ def sampling_slope(rng: torch.Generator, sabotage: bool) -> Evidence:
         slopes.append(float(steps[-1]))
     because = "the next term of the expansion is smaller by a factor of σ or more, here at least 64"
     return Evidence([-4.0, -2.0], slopes, 0.05, because, labels=("scalar output", "vector output"))
+
+
+@claim(
+    "fourier-oversampling",
+    statement="A polynomial of degree d, applied to N samples of a function on the circle with"
+    " frequencies up to L, commutes with rotations if and only if N ≥ (d + 1)L + 1.",
+    formula=r"N_{\min} = (d + 1) L + 1",
+    source="Franzen and Wand 2021, General nonlinearities in SO(2)-equivariant CNNs, NeurIPS",
+    topic=TOPIC,
+    sabotage="the function is a rectifier, which is no polynomial",
+)
+def fourier_oversampling(rng: torch.Generator, sabotage: bool) -> Evidence:
+    """Least number of samples at which a random rotation commutes with the layer."""
+    SO2 = group("SO2")
+    turn = SO2.sample(1, rng)[0]
+    predicted, measured, labels = [], [], []
+    for top in (1, 2, 3):
+        field = Field(Vector(), SO2.bandlimited(top))
+        x = torch.randn(8, field.rep.dim, generator=rng, dtype=torch.float64)
+        for degree, function in ((2, "square"), (3, "cube")):
+            most = (degree + 1) * top + 3
+            found = most + 1
+            for n in range(2 * top + 1, most + 1):
+                layer = FourierPointwise(field, "relu" if sabotage else function, samples=n)
+                layer = layer.double()
+                error = layer(field.act(turn, x)) - field.act(turn, layer(x))
+                if error.norm() <= 1e-10 * layer(x).norm():
+                    found = n
+                    break
+            predicted.append((degree + 1) * top + 1)
+            measured.append(found)
+            labels.append(f"degree {degree}, frequencies up to {top}")
+    because = "counting: an error counts as zero below 1e-10, far above rounding"
+    return Evidence(predicted, measured, 0, because, labels=tuple(labels))
 
 
 def _pairs() -> list[tuple[Rep, Rep]]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import permutes
+from geomdl.steerable.parts import is_trivial
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -38,8 +38,8 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 class Pointwise(nn.Module):
     """The same function of every number: y = φ(x). Exact for permutation representations.
 
-    Only these commute with every φ; for other representations use norm, gated or Fourier
-    non-linearities (which come later).
+    Only these commute with every φ; for other representations there are `NormNonlinearity`,
+    `GatedNonlinearity` and `FourierPointwise`.
 
     Args:
         source: field of a permutation representation, on any domain.
@@ -61,7 +61,13 @@ class Pointwise(nn.Module):
 
     def __init__(self, source: Field, function: str = "relu") -> None:
         super().__init__()
-        permutes(source, f"a pointwise {function}")
+        for rep, _ in source.rep.blocks:
+            if not (rep.is_permutation or is_trivial(rep)):
+                raise ValueError(
+                    f"source: a pointwise {function} needs permutation representations (for others "
+                    "use NormNonlinearity, GatedNonlinearity or FourierPointwise), got "
+                    f"{rep.name} of {source.group.name}"
+                )
         if function not in FUNCTIONS:
             raise ValueError(f"function: should be one of {', '.join(FUNCTIONS)}, got {function!r}")
         self.source = self.target = source

@@ -14,7 +14,8 @@ from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
 OURS = (
-    *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan", "frobenius"),
+    *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan"),
+    *("fourier-oversampling", "frobenius"),
     *("hom-dimension", "invariance-gap", "invariant-harmonics", "molien", "rademacher"),
     *("reynolds", "sampling-slope", "schur", "shift-classes", "steerable-basis"),
     "weight-sharing",

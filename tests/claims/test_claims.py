@@ -15,6 +15,7 @@ from geomdl.groups import molien as library_molien
 
 OURS = (
     *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan"),
+    "data-efficiency",
     *("fourier-oversampling", "frobenius"),
     *("hom-dimension", "invariance-gap", "invariant-harmonics", "molien", "rademacher"),
     *("reynolds", "sampling-slope", "schur", "shift-classes", "steerable-basis"),

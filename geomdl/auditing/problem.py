@@ -11,7 +11,7 @@ from torch import Tensor
 from geomdl.auditing.analytic import Analytic
 from geomdl.auditing.trees import Leaf, arguments, cast, inexact, is_type, leaves, same, transform
 from geomdl.auditing.variation import direction
-from geomdl.fields import Field, Grid, Type, group_of
+from geomdl.fields import Field, Grid, Type, group_of, restricted
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name
 from geomdl.groups.products import Product
@@ -167,16 +167,26 @@ def resolve(
         source, target, the audited group, and its embedding in the group of the fields.
 
     Raises:
-        ValueError: a type is missing, the fields have different groups, or `group` is not (a
-            subgroup of) theirs.
+        ValueError: a type is missing, the fields have different groups (the target's may be a
+            subgroup: then it is audited), or `group` is not (a subgroup of) theirs.
     """
     source = _default(f, "source", source)
     target = _default(f, "target", target)
+    if isinstance(source, Field) and isinstance(target, Field) and source.group != target.group:
+        source = _under(source, target.group)
     ambient = group_of(source, target)
     if group is None:
         return source, target, ambient, _same
     wanted = group_by_name(group) if isinstance(group, str) else group
     return source, target, wanted, embedding(wanted, ambient)
+
+
+def _under(source: Field, group: Group) -> Field:
+    """The source under the group of the target, where that is a subgroup; else as it is."""
+    try:
+        return restricted(source, group)
+    except ValueError:
+        return source
 
 
 def embedding(wanted: Group, ambient: Group) -> Callable[[Any], Any]:

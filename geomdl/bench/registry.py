@@ -1,6 +1,6 @@
 """The registry of suites, and what a suite is given to work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -11,7 +11,7 @@ from geomdl.bench.progress import Progress
 from geomdl.bench.results import SuiteResult
 
 # modules of geomdl.bench.suites, imported on first use
-BUILT_IN = ("digits", "groups", "kernels", "startup")
+BUILT_IN = ("digits", "groups", "images", "kernels", "startup")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,32 @@ def find_suite(name: str) -> Suite:
     if name not in _suites:
         raise ValueError(f"suite: no suite {name!r}; there are {', '.join(sorted(_suites))}")
     return _suites[name]
+
+
+def find_suites(names: Iterable[str]) -> list[Suite]:
+    """Find suites by their names, by patterns, or all of a family at once.
+
+    Args:
+        names: of suites (`"images/speed"`), patterns as in a shell (`"images/*"`), or what stands
+            before the slash (`"images"`).
+
+    Returns:
+        The suites, each once, in the order of the names and then of the alphabet.
+
+    Raises:
+        ValueError: a name that fits none; the message names them all.
+
+    Example:
+        >>> [suite.name for suite in find_suites(["groups", "g*"])]
+        ['groups']
+    """
+    _load()
+    found = [
+        known
+        for name in names
+        for known in (list_suites(name) or list_suites(f"{name}/*") or [find_suite(name).name])
+    ]
+    return [_suites[name] for name in dict.fromkeys(found)]
 
 
 def _load() -> None:

@@ -13,7 +13,7 @@ from geomdl.bench import results as store
 from geomdl.bench.budget import Budget
 from geomdl.bench.environment import environment
 from geomdl.bench.progress import Progress
-from geomdl.bench.registry import Context, find_suite
+from geomdl.bench.registry import Context, find_suites
 from geomdl.bench.results import Results
 from geomdl.bench.table import markdown
 
@@ -37,7 +37,8 @@ def run(
     everything that it compares alike, and says so in its result.
 
     Args:
-        suites: names, as `list_suites()` gives them.
+        suites: names, as `list_suites()` gives them; `"images/*"` or `"images"` are all those
+            whose names begin so.
         budget: seconds for all of them together; None for as long as the full work takes.
         seeds: how many seeds, at least 1.
         out: folder of the results, made if need be; None writes nothing.
@@ -64,7 +65,7 @@ def run(
         >>> run(["example/empty"], out=None).holds
         True
     """
-    chosen = [find_suite(name) for name in dict.fromkeys(suites)]
+    chosen = find_suites(suites)
     if not chosen:
         raise ValueError("suites: expected at least one name, got none")
     for name, value in (("seeds", seeds), ("threads", threads)):

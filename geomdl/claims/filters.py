@@ -140,7 +140,7 @@ def data_efficiency(rng: torch.Generator, sabotage: bool) -> Evidence:
 
     The last two entries compare numbers of data at which both should leave the same risk.
     """
-    trials, noise = 1500, 0.5
+    trials, noise = 500, 0.5
     predicted, measured, errors, labels = [], [], [], []
     for name, radial, n in (
         ("C1", "free", 60),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-COMMANDS = ("doctor", "list", "audit", "train", "bench", "verify", "report")
+COMMANDS = ("doctor", "list", "audit", "train", "export", "bench", "verify", "report")
 # Bad input is one of these by the library's own rule; anything else is a defect and keeps its
 # traceback.
 EXPECTED = (ValueError, TypeError, OSError, ImportError)

@@ -12,7 +12,12 @@ def add(commands: Any) -> None:
         description="Run suites of benchmarks (see `geomdl list suites`); print their tables and"
         " write results.json, table.md, the plots and report.html. Exit code 1 if a check fails.",
     )
-    command.add_argument("suites", nargs="*", metavar="SUITE", help="default: digits")
+    command.add_argument(
+        "suites",
+        nargs="*",
+        metavar="SUITE",
+        help='name, pattern ("images/*") or what stands before the slash; default: digits',
+    )
     command.add_argument(
         "--budget",
         type=float,
@@ -25,7 +30,7 @@ def add(commands: Any) -> None:
     command.add_argument("--root", metavar="FOLDER", help="of data sets (or GEOMDL_DATA)")
     command.add_argument("--data", metavar="NAME", help="data set, where a suite has a choice")
     command.add_argument(
-        "--peers", action="store_true", help="time other libraries too (no suite has one yet)"
+        "--peers", action="store_true", help="measure other libraries too, where installed"
     )
     command.add_argument("--threads", type=int, default=1, metavar="N", help="of torch; default: 1")
     command.add_argument("--quiet", action="store_true", help="no progress on standard error")

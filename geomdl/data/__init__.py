@@ -8,10 +8,21 @@ Example:
     {'images': (1797, 1, 28, 28), 'labels': (1797,)}
 """
 
-from geomdl.data import digits, mnist
+from geomdl.data import digits, mnist, rotated_mnist, shapes3d
 from geomdl.data.files import data_folder
 from geomdl.data.images import upsample
 from geomdl.data.registry import load, names, register
 from geomdl.data.split import split
 
-__all__ = ["data_folder", "digits", "load", "mnist", "names", "register", "split", "upsample"]
+__all__ = [
+    "data_folder",
+    "digits",
+    "load",
+    "mnist",
+    "names",
+    "register",
+    "rotated_mnist",
+    "shapes3d",
+    "split",
+    "upsample",
+]

@@ -5,6 +5,7 @@ from geomdl.fields.field import Field, positions
 from geomdl.fields.graph import Graph
 from geomdl.fields.grid import coordinates, inscribed
 from geomdl.fields.resample import interpolate
+from geomdl.fields.restriction import restricted
 from geomdl.fields.stabilizers import stabilizer
 from geomdl.fields.types import (
     Type,
@@ -38,6 +39,7 @@ __all__ = [
     "leaves",
     "map_fields",
     "positions",
+    "restricted",
     "stabilizer",
     "type_from_config",
     "type_to_config",

@@ -5,46 +5,65 @@ that map the grid to itself (quarter turns and mirrorings); under other angles t
 sampling.
 """
 
+from geomdl.steerable.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool
+from geomdl.steerable.basis_change import ChangeOfBasis, Disentangle
 from geomdl.steerable.concatenated import ConcatenatedNonlinearity
 from geomdl.steerable.conv import Conv
+from geomdl.steerable.dropout import Dropout
 from geomdl.steerable.filters import Basis, filter_basis
 from geomdl.steerable.fourier import FourierPointwise
 from geomdl.steerable.gated import GatedNonlinearity
+from geomdl.steerable.layer_norm import LayerNorm
 from geomdl.steerable.linear import Linear
 from geomdl.steerable.models import SteerableCNN, c4_cnn, d4_cnn
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
+from geomdl.steerable.norm_pool import NormMaxPool, NormPool
+from geomdl.steerable.plain import to_plain
 from geomdl.steerable.pointwise import Pointwise
 from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
+from geomdl.steerable.restriction import Restrict
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
 from geomdl.steerable.taps import TapSpace, tap_representation, tap_space
 from geomdl.steerable.tensor_nonlinearity import TensorProductNonlinearity
+from geomdl.steerable.upsample import Upsample
 from geomdl.steerable.vector_field import VectorFieldNonlinearity
 
 __all__ = [
+    "AdaptiveAvgPool",
+    "AdaptiveMaxPool",
     "AvgPool",
     "Basis",
     "BatchNorm",
+    "ChangeOfBasis",
     "ConcatenatedNonlinearity",
     "Conv",
+    "Disentangle",
+    "Dropout",
     "FourierPointwise",
     "GatedNonlinearity",
     "GlobalPool",
     "GroupPool",
+    "LayerNorm",
     "Linear",
     "MaxPool",
+    "NormMaxPool",
     "NormNonlinearity",
+    "NormPool",
     "Pointwise",
+    "Restrict",
     "Rings",
     "Sequential",
     "SteerableCNN",
     "TapSpace",
     "TensorProductNonlinearity",
+    "Upsample",
     "VectorFieldNonlinearity",
     "c4_cnn",
     "d4_cnn",
     "filter_basis",
     "tap_representation",
     "tap_space",
+    "to_plain",
 ]

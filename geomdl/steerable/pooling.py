@@ -10,6 +10,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, copies, fibre_axis, permutes, shifts, whole
+from geomdl.steerable.low_pass import blur, positive
 from geomdl.steerable.sizes import pool_window
 from geomdl.steerable.taps import grid_of
 
@@ -23,14 +24,20 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
     return (torch.randn(2, 10, 9, 9, generator=rng, dtype=torch.float64),)
 
 
-class _WindowPool(nn.Module):
-    """What AvgPool and MaxPool share: windows chosen by parity, and checked."""
+class WindowPool(nn.Module):
+    """What pools over windows share: windows chosen by parity, and checked. Not a layer."""
 
     def __init__(
-        self, source: Field, stride: int = 2, kernel_size: int | None = None, padding: int = 0
+        self,
+        source: Field,
+        stride: int = 2,
+        kernel_size: int | None = None,
+        padding: int = 0,
+        antialias: float | None = None,
     ) -> None:
         super().__init__()
         whole(stride=stride, kernel_size=1 if kernel_size is None else kernel_size)
+        positive(antialias)
         if padding < 0 or (padding and (kernel_size is None or 2 * padding > kernel_size)):
             raise ValueError(
                 f"padding: should be from 0 to half of kernel_size={kernel_size}, got {padding}"
@@ -41,7 +48,8 @@ class _WindowPool(nn.Module):
             )
         self.source = self.target = source
         self.stride, self.kernel_size, self.padding = stride, kernel_size, padding
-        self._d = grid_of(source, "source").d
+        self.antialias = antialias
+        self._grid = grid_of(source, "source")
         self._check = GridCheck.of(source)
 
     def window(self, x: Tensor) -> list[int]:
@@ -50,33 +58,48 @@ class _WindowPool(nn.Module):
             self._check.shape(x)
             return [pool_window(n, self.stride) for n in x.shape[2:]]
         self._check.windows(x, self.kernel_size, self.stride, self.padding)
-        return [self.kernel_size] * self._d
+        return [self.kernel_size] * self._grid.d
+
+    def thinned(self, x: Tensor) -> Tensor:
+        """Low-pass what was pooled at every place, and keep one place in ``stride``."""
+        assert self.antialias is not None
+        return blur(x, self.antialias, self.stride)
 
     def extra_repr(self) -> str:
         """Sizes."""
         window = "by parity" if self.kernel_size is None else self.kernel_size
-        return f"stride={self.stride}, kernel_size={window}, padding={self.padding}"
+        low_pass = "" if self.antialias is None else f", antialias={self.antialias}"
+        return f"stride={self.stride}, kernel_size={window}, padding={self.padding}{low_pass}"
 
 
 @register_layer("steerable/AvgPool", example=Example(lambda: AvgPool(_field(True)), _inputs))
-class AvgPool(_WindowPool):
+class AvgPool(WindowPool):
     """Mean over windows of pixels, exact under 90° rotations and reflections.
 
     Without ``kernel_size`` the window is ``stride + n mod stride`` pixels wide: for stride 2 it is
     2 for even sizes and 3 for odd ones, so windows are centred at every size.
+
+    With ``antialias`` the mean is weighted by a Gaussian about the centre of that window, cut off
+    at 4σ (rounded to a pixel) and at the border of the array, where the weights that are left are
+    made to sum to one. The error at other angles falls with the width of the detail in the image
+    and with σ, which takes detail out: at 45° on a Gaussian spot of width 1 pixel, stride 2, it is
+    0.10 with equal weights and 0.03 with σ = 1.4 (0.15 with σ = 0.7, which only stops aliasing).
 
     Args:
         source: field of any representation on a grid.
         stride: pixels from one window to the next; n pixels become n // stride.
         kernel_size: width of the window; then sizes that break the symmetry are refused.
         padding: zeros added at both ends, counted in the mean; needs ``kernel_size``.
+        antialias: standard deviation σ in pixels of a Gaussian in place of the equal weights, about
+            the centres of the windows (``kernel_size=1``: about every ``stride``-th pixel); None
+            for none.
 
     Shape:
         ``(batch, source.channels, *spatial)`` -> ``(batch, source.channels, *spatial')``.
 
     Raises:
-        ValueError: the group does not map the grid to itself; or, at the call, a size that breaks
-            the symmetry.
+        ValueError: a group that does not act on the grid, ``padding`` beside ``antialias``; or, at
+            the call, a size that breaks the symmetry.
 
     Example:
         >>> import geomdl
@@ -84,52 +107,81 @@ class AvgPool(_WindowPool):
         >>> pool = AvgPool(Field(Grid(2), geomdl.group("D4").standard))
         >>> pool(torch.zeros(1, 2, 28, 28)).shape[2:], pool(torch.zeros(1, 2, 29, 29)).shape[2:]
         (torch.Size([14, 14]), torch.Size([14, 14]))
+
+    Source: Zhang 2019, arXiv:1904.11486 (low-pass filters before strides).
     """
+
+    def __init__(
+        self,
+        source: Field,
+        stride: int = 2,
+        kernel_size: int | None = None,
+        padding: int = 0,
+        antialias: float | None = None,
+    ) -> None:
+        super().__init__(source, stride, kernel_size, padding, antialias)
+        if antialias is not None and padding:
+            raise ValueError(f"padding: should be 0 beside antialias={antialias}, got {padding}")
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
         window = self.window(x)
-        pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._d - 1]
+        if self.antialias is not None:
+            return blur(x, self.antialias, self.stride, window, self._grid.periodic)
+        pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._grid.d - 1]
         return pool(x, window, self.stride, self.padding)
 
 
 @register_layer("steerable/MaxPool", example=Example(lambda: MaxPool(_field()), _inputs))
-class MaxPool(_WindowPool):
+class MaxPool(WindowPool):
     """Maximum over windows of pixels, exact under 90° rotations and reflections.
 
-    The window is chosen as in :class:`AvgPool`.
+    The window is chosen as in :class:`AvgPool`. With ``antialias`` maxima are taken at every place;
+    one place in ``stride`` is kept after a Gaussian mean (2·round(4σ) + 1 places wide, its weights
+    made to sum to one at the border). The error at 45° on a Gaussian spot of width 2 pixels falls
+    from 0.21 to 0.15 with σ = 0.7 and to 0.07 with σ = 1.4.
 
     Args:
         source: field of a permutation representation on a grid.
         stride: pixels from one window to the next; n pixels become n // stride.
         kernel_size: width of the window; then sizes that break the symmetry are refused.
         padding: pixels ignored by the maximum, added at both ends; needs ``kernel_size``.
+        antialias: standard deviation σ in pixels of the Gaussian; None for none.
 
     Shape:
         ``(batch, source.channels, *spatial)`` -> ``(batch, source.channels, *spatial')``.
 
     Raises:
-        ValueError: the representation is no permutation, the group does not map the grid to
-            itself; or, at the call, a size that breaks the symmetry.
+        ValueError: the representation is no permutation (see ``NormMaxPool`` for others), the group
+            does not act on the grid; or, at the call, a size that breaks the symmetry.
 
     Example:
         >>> import geomdl
         >>> from geomdl import Field, Grid
-        >>> pool = MaxPool(Field(Grid(2), geomdl.group("D4").regular))
+        >>> pool = MaxPool(Field(Grid(2), geomdl.group("D4").regular), antialias=0.6)
         >>> pool(torch.zeros(1, 8, 29, 29)).shape
         torch.Size([1, 8, 14, 14])
+
+    Source: Zhang 2019, arXiv:1904.11486.
     """
 
     def __init__(
-        self, source: Field, stride: int = 2, kernel_size: int | None = None, padding: int = 0
+        self,
+        source: Field,
+        stride: int = 2,
+        kernel_size: int | None = None,
+        padding: int = 0,
+        antialias: float | None = None,
     ) -> None:
         permutes(source, "MaxPool")
-        super().__init__(source, stride, kernel_size, padding)
+        super().__init__(source, stride, kernel_size, padding, antialias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
         window = self.window(x)
-        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self._d - 1]
+        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self._grid.d - 1]
+        if self.antialias is not None:
+            return self.thinned(pool(x, window, 1, self.padding))
         return pool(x, window, self.stride, self.padding)
 
 

@@ -1,0 +1,10 @@
+"""Suites `images/…`: steerable CNNs on images and volumes that are turned.
+
+`speed`: a training step against an ordinary CNN and escnn; `angles`: equivariance error over the
+angle; `curves`: test error against training seconds; `efficiency`: against the number of samples;
+`volumes`: 3D shapes.
+"""
+
+from geomdl.bench.suites.images import angles, curves, efficiency, speed, volumes
+
+__all__ = ["angles", "curves", "efficiency", "speed", "volumes"]

@@ -1,0 +1,217 @@
+"""Suite `images/efficiency`: test error against the number of training samples."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from geomdl.bench.budget import affordable
+from geomdl.bench.registry import Context, suite
+from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
+from geomdl.bench.statistics import mean_sd, paired_interval
+from geomdl.bench.suites.images.curves import (
+    NETWORKS,
+    OURS,
+    PEER,
+    PLAIN,
+    design_of,
+    facts_of,
+)
+from geomdl.bench.suites.images.designs import classifier
+from geomdl.bench.suites.images.peers import peer_of
+from geomdl.bench.suites.images.samples import SIZE, Task, load_task
+from geomdl.bench.suites.images.training import BATCH, Learner, error_of, turn_at_random
+
+COUNTS = (100, 500, 1000, 6000)
+NAMES = (PLAIN, "geomdl C4", OURS, PEER)
+STEPS, LEAST, TESTING = 300, 20, 16  # TESTING: steps that would take as long as the test
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps of each training and seeds, the same for all networks and numbers of samples."""
+
+    steps: int
+    seeds: int
+    counts: tuple[int, ...]
+    test: int
+    reduced: str | None
+
+
+def make_plan(left: float, cost: Mapping[str, float], seeds: int, known: int, test: int) -> Plan:
+    """Fit the work into the time: fewer seeds, then fewer steps.
+
+    Args:
+        left: seconds for everything.
+        cost: name -> seconds of one step.
+        seeds: how many are wanted.
+        known: training samples there are.
+        test: test samples there are.
+    """
+    counts = tuple(n for n in COUNTS if n < known) + ((known,) if known <= COUNTS[-1] else ())
+    counts = tuple(dict.fromkeys(counts))
+    whole = {name: (STEPS + TESTING) * seconds * len(counts) for name, seconds in cost.items()}
+    done = affordable(left, whole, repeats=1, most=seeds)
+    each = {name: seconds * len(counts) for name, seconds in cost.items()}
+    steps = affordable(left, each, repeats=done, most=STEPS + TESTING) - TESTING
+    tested = test if steps >= LEAST else min(test, 250)
+    steps = max(3, steps)
+    parts = [f"{done} instead of {seeds} seeds"] * (done < seeds)
+    parts += [f"{steps} steps of training instead of {STEPS}"] * (steps < STEPS)
+    reduced = ", ".join(parts) + ", to keep to the time budget" if parts else None
+    return Plan(steps, done, counts, tested, reduced)
+
+
+def learner_of(task: Task, name: str, count: int, seed: int) -> Learner:
+    """A network that learns from some of the samples, drawn by the seed."""
+    kind, group = NETWORKS[name]
+    x, y = task.train
+    rng = torch.Generator().manual_seed(seed)
+    some = torch.randperm(len(y), generator=rng)[:count]
+    model = classifier(kind, design_of(group), task.classes, seed)
+    return Learner(model, (x[some], y[some]), seed=seed, augment=turn_at_random)
+
+
+def cost_of(task: Task, names: Sequence[str]) -> dict[str, float]:
+    """Seconds of one step of each network."""
+    cost = {}
+    for name in names:
+        learner = learner_of(task, name, len(task.train[1]), 0)
+        learner.train(steps=1)
+        first = learner.seconds
+        learner.train(steps=3)
+        cost[name] = (learner.seconds - first) / 2
+    return cost
+
+
+@suite("images/efficiency", title="Rotated digits: error against samples", weight=6.0)
+def error_over_samples(context: Context) -> SuiteResult:
+    """Train on few and on many samples.
+
+    Args:
+        context: limits of the run; `peers` adds escnn.
+
+    Returns:
+        Test error for each number of samples, and the differences to the plain CNN.
+    """
+    peers, said = peer_of(context)
+    names = [name for name in NAMES if peers or name != PEER]
+    task = load_task(context)
+    cost = cost_of(task, names)
+    left = 0.85 * context.budget.left
+    plan = make_plan(left, cost, context.seeds, len(task.train[1]), len(task.test[1]))
+    test = task.reduced(1, plan.test).test
+    work = [
+        (count, seed, name) for count in plan.counts for seed in range(plan.seeds) for name in names
+    ]
+    context.progress.stage("images/efficiency: training", len(work))
+    errors: dict[str, dict[int, list[float]]] = {n: {c: [] for c in plan.counts} for n in names}
+    facts: dict[str, dict[str, Any]] = {}
+    for count, seed, name in work:
+        learner = learner_of(task, name, count, seed)
+        learner.train(steps=plan.steps)
+        with learner.averaged() as model:
+            errors[name][count].append(error_of(model, test))
+        if (count, seed) == (plan.counts[-1], 0):
+            facts[name] = {**facts_of(learner), "step": learner.seconds / learner.steps}
+        context.progress.advance(f"{name}, {count}: {100 * errors[name][count][-1]:.1f} %")
+    return SuiteResult(
+        title="Rotated digits: error against samples",
+        summary=f"The same steps of training ({plan.steps}) on some of the digits, turned by random"
+        " angles in every step.",
+        tables=(
+            Table("efficiency", columns_of(names), tuple(rows_of(errors)), "Test error"),
+            Table("networks", FACTS, tuple({"name": n, **facts[n]} for n in names), "Networks"),
+        ),
+        figures=(_figure(errors, plan.counts),),
+        checks=tuple(checks_of(errors)),
+        notes=() if task.said is None else (f"Data: {task.said}.",),
+        reduced=plan.reduced,
+        settings={
+            "data": task.name, "test samples": plan.test, "image": f"{SIZE}×{SIZE}",
+            "steps": plan.steps, "batch": f"{BATCH}, or all of the samples",
+            "seeds": list(range(plan.seeds)), "dtype": "float32", "peers": said,
+        },
+    )  # fmt: skip
+
+
+FACTS = (
+    Column("name", "network"),
+    Column("step", "time a step", "milliseconds", note="Mean, with all the samples, seed 0."),
+    Column("memory", "memory of a step", "bytes", note="Of tensors alive at one time."),
+    Column("parameters", "parameters", "count", note="Trainable numbers."),
+    Column(
+        "e90", "error, 90°", "scientific", "lower",
+        "Change of the scores under a rotation by 90°, relative to their variation, on exactly"
+        " turned blobs; trained on all the samples, seed 0, in float32.",
+    ),
+    Column("e45", "error, 45°", "scientific", "lower", "The same under a rotation by 45°."),
+)  # fmt: skip
+
+
+def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
+    """Columns of the table of errors."""
+    return (
+        Column("name", "training samples"),
+        *(Column(n, n, "percent", note="Share of wrong answers, over the seeds.") for n in names),
+        Column(
+            "gain", f"{PLAIN} − {OURS}", "points",
+            note="In points: mean and paired 95 % interval over the seeds.",
+        ),
+    )  # fmt: skip
+
+
+def rows_of(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[dict[str, Any]]:
+    """Rows of the table: one a number of samples."""
+    rows = []
+    for count in errors[PLAIN]:
+        row: dict[str, Any] = {"name": f"{count:,}"}
+        row |= {name: vars(mean_sd(found[count])) for name, found in errors.items()}
+        plain, ours = errors[PLAIN][count], errors[OURS][count]
+        several = len(plain) > 1
+        row["gain"] = vars(paired_interval(plain, ours)) if several else plain[0] - ours[0]
+        rows.append(row)
+    return rows
+
+
+def checks_of(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check]:
+    """Whether ours errs less than the plain CNN for every number of samples."""
+    means = {
+        count: [mean_sd(errors[name][count]).mean for name in (PLAIN, OURS)]
+        for count in errors[PLAIN]
+    }
+    text = "; ".join(
+        f"{100 * ours:.1f} % against {100 * plain:.1f} % with {count:,} samples"
+        for count, (plain, ours) in means.items()
+    )
+    return [
+        Check(
+            "samples",
+            all(ours < plain for plain, ours in means.values()),
+            f"{OURS} errs less than the {PLAIN} for every number of samples: {text}",
+        )
+    ]
+
+
+def _figure(errors: Mapping[str, Mapping[int, Sequence[float]]], counts: Sequence[int]) -> Figure:
+    return Figure(
+        "efficiency",
+        "curves",
+        "Test error against samples",
+        "Mean over the seeds; bands from the best to the worst.",
+        {
+            "x": [math.log10(count) for count in counts],
+            "x_label": "training samples (decimal logarithm)",
+            "y_label": "test error",
+            "log": True,
+            "series": [
+                {
+                    "name": name,
+                    "values": [list(run) for run in zip(*found.values(), strict=True)],
+                }
+                for name, found in errors.items()
+            ],
+        },
+    )

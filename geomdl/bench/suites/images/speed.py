@@ -1,0 +1,234 @@
+"""Suite `images/speed`: a training step against an ordinary CNN of the same channels, and escnn."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from geomdl.bench.registry import Context, suite
+from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
+from geomdl.bench.statistics import quartiles
+from geomdl.bench.suites.images import construction, precision
+from geomdl.bench.suites.images.designs import Design, ours, plain
+from geomdl.bench.suites.images.peers import escnn_body, peer_of
+from geomdl.bench.timing import Timing, compare
+
+GROUPS = ("C4", "C8", "C16", "D4", "D8")
+SIZES, KERNELS = (29, 15, 7), (3, 5, 7)
+CHANNELS, BATCH, ROUNDS = 48, 16, 9
+TRAIN, EVAL = 1.05, 1.02  # times the plain network
+LARGE, SMALL_IMAGE, FASTER = 16, 7, 1.5  # where ours should be so many times faster than escnn
+
+Measure = Callable[[Mapping[str, Callable[[], object]], float], Timing]
+
+
+def cases() -> list[tuple[str, int, int]]:
+    """Group, size and kernel of every case: from the cheapest, all groups of each in a row."""
+    pairs = sorted(((s, k) for s in SIZES for k in KERNELS), key=lambda p: (p[0] * p[1], p[0]))
+    return [(group, size, kernel) for size, kernel in pairs for group in GROUPS]
+
+
+def training_step(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
+    """Forward, backward, and a step of SGD with momentum."""
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(x).square().mean().backward()
+        optimizer.step()
+
+    return step
+
+
+def evaluation(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
+    """Forward in evaluation mode, without a graph."""
+    model.eval()
+
+    def step() -> None:
+        with torch.no_grad():
+            model(x)
+
+    return step
+
+
+def measure_case(
+    group: str, size: int, kernel: int, *, peers: bool, limit: float, rounds: int = ROUNDS
+) -> dict[str, Any]:
+    """A row of the table.
+
+    Args:
+        group: name.
+        size: pixels along each axis.
+        kernel: taps along each axis.
+        peers: whether to time escnn.
+        limit: seconds after which no further round starts.
+        rounds: of timing.
+
+    Returns:
+        the row.
+    """
+    design = Design(group, CHANNELS, kernel, lifted=True)
+    x = torch.randn(BATCH, CHANNELS, size, size, generator=torch.Generator().manual_seed(0))
+    models: dict[str, nn.Module] = {"plain": plain(design, 0), "geomdl": ours(design, 0)}
+    if peers:
+        models["escnn"] = escnn_body(design, 0)
+    train = compare(
+        {name: training_step(model, x) for name, model in models.items()},
+        baseline="plain", rounds=rounds, limit=0.7 * limit,
+    )  # fmt: skip
+    still = compare(
+        {name: evaluation(models[name], x) for name in ("plain", "geomdl")},
+        baseline="plain", rounds=rounds, limit=0.3 * limit,
+    )  # fmt: skip
+    row: dict[str, Any] = {
+        "name": group, "size": f"{size}²", "kernel": f"{kernel}×{kernel}",
+        "plain": train.time("plain").median,
+        "train": vars(train.ratio("geomdl")), "eval": vars(still.ratio("geomdl")),
+        "rounds": min(train.rounds, still.rounds),
+    }  # fmt: skip
+    if peers:
+        pairs = zip(train.seconds["escnn"], train.seconds["geomdl"], strict=True)
+        row["escnn"] = vars(quartiles([a / b for a, b in pairs]))
+    return row
+
+
+def measure(context: Context, peers: bool) -> list[dict[str, Any]]:
+    """Rows of as many cases as there is time for; all groups of a size and kernel, or none."""
+    todo = cases()
+    rows: list[dict[str, Any]] = []
+    context.progress.stage("images/speed: training steps", len(todo))
+    budget, unit = context.budget, 0.0
+    whole = sum((size * kernel) ** 2 for _, size, kernel in todo)
+    for i, (group, size, kernel) in enumerate(todo):
+        cost = (size * kernel) ** 2
+        least = (5 + 5 * 0.4) * (4.0 if peers else 2.5) * cost * unit
+        if i and i % len(GROUPS) == 0 and least * len(GROUPS) > budget.left:
+            break
+        rest = sum((s * k) ** 2 for _, s, k in todo[i:])
+        share = max(1.0, 0.8 * budget.left * max(cost / rest, 0.2 * cost / whole))
+        row = measure_case(group, size, kernel, peers=peers, limit=share)
+        unit = max(unit, row["plain"] / cost) if i < len(GROUPS) else row["plain"] / cost
+        rows.append(row)
+        context.progress.advance(f"{group}, {size}², {kernel}×{kernel}")
+    return rows
+
+
+def checks_of(rows: list[dict[str, Any]]) -> list[Check]:
+    """Whether the ratios keep their limits, beyond the spread."""
+    found = []
+    for key, limit, what in (("train", TRAIN, "training step"), ("eval", EVAL, "evaluation")):
+        worst = max(rows, key=lambda row: row[key]["median"])
+        within = sum(row[key]["median"] <= limit for row in rows)
+        text = (
+            f"{what}: at most {limit}× the time of a plain CNN of the same channels in"
+            f" {within} of {len(rows)} cases by the median (greatest {worst[key]['median']:.2f}×:"
+            f" {worst['name']}, {worst['size']}, {worst['kernel']}); in all of them but for the"
+            " spread (first quartile)"
+        )
+        found.append(Check(key, all(row[key]["low"] <= limit for row in rows), text))
+    peers = [row for row in rows if "escnn" in row]
+    if peers:
+        least = min(peers, key=lambda row: row["escnn"]["median"])
+        text = (
+            f"training step: never slower than escnn beyond the spread in {len(peers)} cases"
+            f" (least {least['escnn']['median']:.2f}×: {least['name']}, {least['size']},"
+            f" {least['kernel']})"
+        )
+        found.append(Check("escnn", all(row["escnn"]["high"] >= 1 for row in peers), text))
+        hard = [
+            row for row in peers
+            if row["name"] in ("C16", "D8") or row["size"] == f"{SMALL_IMAGE}²"
+        ]  # fmt: skip
+        fast = sum(row["escnn"]["median"] >= FASTER for row in hard)
+        text = (
+            f"training step: at least {FASTER}× faster than escnn at |G| = {LARGE} and at"
+            f" {SMALL_IMAGE}² in {fast} of {len(hard)} cases by the median"
+        )
+        found.append(
+            Check("escnn, hard", all(row["escnn"]["high"] >= FASTER for row in hard), text)
+        )
+    return found
+
+
+COLUMNS = (
+    Column("name", "group"),
+    Column("size", "image"),
+    Column("kernel", "kernel"),
+    Column(
+        "train", "geomdl / plain, training", "ratio",
+        note="Time of forward, backward and SGD with momentum over that of the plain CNN, paired"
+        " within each round; median [quartiles].",
+    ),
+    Column(
+        "eval", "geomdl / plain, evaluation", "ratio",
+        note="The forward pass in evaluation mode, likewise.",
+    ),
+    Column("plain", "plain, training", "milliseconds", note="Median of the plain CNN's step."),
+)  # fmt: skip
+PEER = Column(
+    "escnn", "escnn / geomdl, training", "ratio",
+    note="How many times faster than escnn ours is, paired within each round.",
+)  # fmt: skip
+
+
+@suite("images/speed", title="Steerable CNNs: time of a step", weight=3.0)
+def time_of_a_step(context: Context) -> SuiteResult:
+    """Time three layers of convolution, batch norm and ReLU on regular fields.
+
+    Args:
+        context: limits of the run; `peers` adds escnn.
+
+    Returns:
+        Ratios for each group, size and kernel; times of construction.
+    """
+    peers, said = peer_of(context)
+    made = construction.measure(context, peers)
+    mixed = precision.measure(0.05 * context.budget.seconds)
+    rows = measure(context, peers)
+    total = len(cases())
+    rounds = min(row["rounds"] for row in rows)
+    reduced = [f"{len(rows)} of {total} cases"] * (len(rows) < total)
+    reduced += [f"{rounds} rounds instead of {ROUNDS} in some cases"] * (rounds < ROUNDS)
+    return SuiteResult(
+        title="Steerable CNNs: time of a step",
+        summary=f"Three layers of convolution, batch norm and ReLU with {CHANNELS} channels, batch"
+        f" {BATCH}, float32: regular fields of a group against a plain CNN with the same channels"
+        f"{' and escnn' if peers else ''}, alternately in one process.",
+        tables=(
+            Table("speed", COLUMNS + (PEER,) * peers, tuple(rows), "Time of a step"),
+            construction.table(made, peers),
+            mixed,
+        ),
+        figures=(_figure(rows),),
+        checks=(*checks_of(rows), *construction.checks_of(made)),
+        notes=construction.notes(made),
+        reduced=", ".join(reduced) + ", to keep to the time budget" if reduced else None,
+        settings={
+            "channels": CHANNELS,
+            "batch": BATCH,
+            "rounds": rounds,
+            "dtype": "float32",
+            "threads": torch.get_num_threads(),
+            "peers": said,
+        },
+    )
+
+
+def _figure(rows: list[dict[str, Any]]) -> Figure:
+    return Figure(
+        "ratio",
+        "dots",
+        "Training step against a plain CNN",
+        "One dot a size of image and of kernel; the large one is the median.",
+        {
+            "rows": [
+                {"name": g, "values": [r["train"]["median"] for r in rows if r["name"] == g]}
+                for g in GROUPS
+            ],
+            "x_label": "time of a step, relative to the plain CNN",
+            "unit": "×",
+            "limit": {"value": TRAIN, "text": "limit"},
+        },
+    )

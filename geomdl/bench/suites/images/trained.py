@@ -1,0 +1,133 @@
+"""Equivariance error of trained networks, beside their test error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from geomdl.bench.budget import affordable
+from geomdl.bench.registry import Context
+from geomdl.bench.results import Check, Column, Table
+from geomdl.bench.statistics import mean_sd
+from geomdl.bench.suites.images.designs import VARIANTS, Classifier, Design, Variant, classifier
+from geomdl.bench.suites.images.errors import centre_error
+from geomdl.bench.suites.images.samples import SIZE, Task
+from geomdl.bench.suites.images.training import Learner, error_of, turn_at_random
+
+STEPS = 375  # four epochs of 6,000 samples
+TESTING = 16  # steps that would take as long as the test
+WIDTHS = (1, 2, 3)
+FACTOR = 2.0  # times lower than escnn's
+SLACK = 0.005  # test errors this close are equal
+
+
+@dataclass
+class Trained:
+    """Rows of the table, steps of training, and how this is less than the full work."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = STEPS
+    reduced: tuple[str, ...] = ()
+
+
+def design_of(group: str) -> Design:
+    """Five layers down to 5×5 pixels; the last has more channels."""
+    return Design(group, 48, 5, 3, pooled=True, last=192)
+
+
+def measure(context: Context, task: Task, groups: Sequence[str], peers: bool) -> Trained:
+    """Train every variant and escnn's network alike, test them, and measure their errors."""
+    variants: Mapping[str, Variant | None] = {**VARIANTS, **({"escnn": None} if peers else {})}
+    work = [(group, name) for group in groups for name in variants]
+    found = Trained()
+    cost = _cost_of_steps(task, work, variants)
+    left = 0.85 * context.budget.left
+    steps = affordable(left, cost, repeats=1, most=STEPS + TESTING) - TESTING
+    found.steps = max(3, steps)
+    whole = {name: (found.steps + TESTING) * seconds for name, seconds in cost.items()}
+    seeds = affordable(left, whole, repeats=1, most=context.seeds)
+    test = task.test if steps > TESTING else task.reduced(1, 250).test
+    context.progress.stage("images/angles: trained weights", len(work) * seeds)
+    for group, name in work:
+        design = design_of(group)
+        tests: list[float] = []
+        errors: dict[int, list[float]] = {width: [] for width in WIDTHS}
+        for seed in range(seeds):
+            learner = _learner(task, design, name, variants[name], seed)
+            learner.train(steps=found.steps)
+            with learner.averaged() as model:
+                body = cast(Classifier, model).body
+                tests.append(error_of(model, test))
+                for width in WIDTHS:
+                    error = centre_error(body, design.order, width, SIZE, 1, seed)
+                    errors[width].append(error)
+            context.progress.advance(f"{name}, {group}: test error {100 * tests[-1]:.1f} %")
+        row: dict[str, Any] = {"name": name, "group": group, "layout": "trained"}
+        row["test"] = vars(mean_sd(tests))
+        row |= {f"s{width}": vars(mean_sd(errors[width])) for width in WIDTHS}
+        found.rows.append(row)
+    parts = [f"{found.steps} steps of training instead of {STEPS}"] * (found.steps < STEPS)
+    parts += [f"{seeds} instead of {context.seeds} seeds of training"] * (seeds < context.seeds)
+    found.reduced = tuple(parts)
+    return found
+
+
+def _learner(task: Task, design: Design, name: str, variant: Variant | None, seed: int) -> Learner:
+    kind = "escnn" if name == "escnn" else "geomdl"
+    model = classifier(kind, design, task.classes, seed, variant)
+    return Learner(model, task.train, seed=seed, augment=turn_at_random)
+
+
+def _cost_of_steps(
+    task: Task, work: Sequence[tuple[str, str]], variants: Mapping[str, Variant | None]
+) -> dict[str, float]:
+    """Seconds of one step of each network."""
+    cost = {}
+    for group, name in work:
+        learner = _learner(task, design_of(group), name, variants[name], 0)
+        learner.train(steps=1)
+        first = learner.seconds
+        learner.train(steps=3)
+        cost[f"{name}, {group}"] = (learner.seconds - first) / 2
+    return cost
+
+
+def table(found: Trained, errors: tuple[Column, ...], peers: bool) -> Table:
+    """Test error and errors at 45° of the trained networks."""
+    columns: tuple[Column, ...] = (
+        Column("name", "network"),
+        Column("group", "group"),
+        Column("test", "test error", "percent", "lower", "Share of wrong answers."),
+        *errors,
+    )
+    if peers:
+        columns += (Column("gain", "escnn / this", "ratio", note="The least over σ."),)
+    return Table("trained", columns, tuple(found.rows), "Trained weights")
+
+
+def checks_of(
+    rows: Sequence[Mapping[str, Any]], groups: Sequence[str], widths: Sequence[int]
+) -> list[Check]:
+    """For each group: the best of ours against escnn, at equal test error."""
+    checks = []
+    for group in groups:
+        peer = next((r for r in rows if r["group"] == group and r["name"] == "escnn"), None)
+        if peer is None:
+            continue
+        most = peer["test"]["mean"] + SLACK
+        equal = [
+            r for r in rows
+            if r["group"] == group and r["name"] != "escnn" and r["test"]["mean"] <= most
+        ]  # fmt: skip
+        best = max(equal, key=lambda r: r["gain"], default=None)
+        if best is None:
+            text = f"{group}: no network of ours has a test error as low as escnn's"
+            checks.append(Check(f"45°, {group}", False, text))
+            continue
+        times = ", ".join(f"{peer[f's{w}']['mean'] / best[f's{w}']['mean']:.2f}" for w in widths)
+        text = (
+            f"{group}, trained: error at 45° of {best['name']} {times} times lower than escnn's at"
+            f" σ = {', '.join(map(str, widths))} (at least {FACTOR:g}), with a test error of"
+            f" {100 * best['test']['mean']:.2f} % against {100 * peer['test']['mean']:.2f} %"
+        )
+        checks.append(Check(f"45°, {group}", best["gain"] >= FACTOR, text))
+    return checks

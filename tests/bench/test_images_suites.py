@@ -1,0 +1,313 @@
+"""The suites of images: plans and checks on fakes, and each of them once, as small as it gets."""
+
+import dataclasses
+import math
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from geomdl import bench
+from geomdl.bench import Budget, Context, registry
+from geomdl.bench.statistics import quartiles
+from geomdl.bench.suites.images import (
+    angles,
+    construction,
+    curves,
+    efficiency,
+    precision,
+    samples,
+    solids,
+    speed,
+    trained,
+    volumes,
+)
+from geomdl.bench.suites.images.contest import Course
+from geomdl.bench.suites.images.designs import Design
+from geomdl.bench.table import markdown
+
+modules = {
+    "angles": angles, "curves": curves, "efficiency": efficiency, "speed": speed,
+    "volumes": volumes,
+}  # fmt: skip
+
+
+# --- names ----------------------------------------------------------------------------------------
+def test_a_family_of_suites_is_run_by_what_stands_before_the_slash():
+    names = [f"images/{name}" for name in sorted(modules)]
+    for given in (["images"], ["images/*"], ["images/curves", "images", "images/speed"]):
+        found = [suite.name for suite in registry.find_suites(given)]
+        assert sorted(found) == names
+    assert [s.name for s in registry.find_suites(["images/speed", "digits"])] == [
+        "images/speed",
+        "digits",
+    ]
+    with pytest.raises(ValueError, match=r"no suite 'image'; there are .*images/angles"):
+        registry.find_suites(["image"])
+
+
+# --- speed ----------------------------------------------------------------------------------------
+def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0):
+    def cell(middle):
+        return vars(quartiles([middle - spread, middle, middle + spread]))
+
+    return {
+        "name": name, "size": f"{size}²", "kernel": "3×3", "plain": 0.01, "rounds": 9,
+        "train": cell(train), "eval": cell(eval_), "escnn": cell(escnn),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "holds"),
+    [
+        ([row(), row("D8", 29)], [True, True, True, True]),
+        ([row(), row(train=1.2)], [False, True, True, True]),
+        ([row(), row(train=1.2, spread=0.4)], [True, True, True, True]),
+        ([row(), row(eval_=1.1)], [True, False, True, True]),
+        ([row(), row("C4", 29, escnn=0.9)], [True, True, False, True]),
+        ([row(), row("C4", 29, escnn=1.2)], [True, True, True, True]),
+        ([row(), row("C4", 7, escnn=1.2)], [True, True, True, False]),
+        ([row(), row("C16", 29, escnn=1.2)], [True, True, True, False]),
+    ],
+)
+def test_limits_of_speed_beyond_the_spread(rows, holds):
+    assert [check.holds for check in speed.checks_of(rows)] == holds
+    rows[0]["train"] = {"median": math.nan, "low": math.nan, "high": math.nan}
+    assert not speed.checks_of(rows)[0].holds
+
+
+def test_without_escnn_there_are_two_checks():
+    rows = [{k: v for k, v in row().items() if k != "escnn"}]
+    assert len(speed.checks_of(rows)) == 2
+
+
+def test_all_groups_of_a_size_and_kernel_or_none(monkeypatch):
+    now = [0.0]
+    calls = []
+
+    def fake(group, size, kernel, *, peers, limit):
+        now[0] += 20
+        calls.append((group, size, kernel))
+        return row(group, size) | {"plain": 1e-4 * (size * kernel) ** 2}
+
+    monkeypatch.setattr(speed, "measure_case", fake)
+    context = Context(budget=Budget(200, clock=lambda: now[0]))
+    rows = speed.measure(context, peers=True)
+    assert len(rows) == len(calls)
+    assert len(rows) % 5 == 0
+    assert 5 <= len(rows) <= 10
+    assert len(set(speed.cases())) == 45
+
+
+def test_one_real_case():
+    found = speed.measure_case("D4", 7, 3, peers=False, limit=0.1, rounds=1)
+    assert found["train"]["median"] > 0
+    assert found["eval"]["median"] > 0
+    assert found["rounds"] == 1
+
+
+def test_construction_in_a_fresh_process_and_what_is_left_out(monkeypatch):
+    assert 0 < construction.seconds_of(construction._OURS, group="C4", threads=1) < 60
+    monkeypatch.setattr(construction, "seconds_of", lambda code, **values: 0.5)
+    found = construction.measure(Context(budget=Budget(1e-9)), peers=True)
+    found[construction.MODEL] = {}
+    assert found["C8"] == {"geomdl": [0.5], "escnn": [0.5]}
+    assert [check.holds for check in construction.checks_of(found)] == [False] * 3
+    assert "was not timed" in construction.notes(found)[0]
+    found[construction.MODEL] = {"geomdl": [0.2]}
+    assert construction.checks_of(found)[-1].holds
+    assert construction.notes(found) == ()
+    assert construction.MODEL in markdown(construction.table(found, peers=True))
+
+
+# --- angles ---------------------------------------------------------------------------------------
+def errors(name, group="C8", s1=0.1, test=0.02):
+    cells = {f"s{w}": {"mean": s1 / w, "sd": 0.0, "n": 1} for w in (1, 2, 3)}
+    return {"name": name, "group": group, "layout": "trained", "test": {"mean": test}, **cells}
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ([errors("a", s1=0.04)], True),
+        ([errors("a", s1=0.06)], False),
+        ([errors("a", s1=0.04, test=0.03)], False),
+        ([errors("a", s1=0.04, test=0.03), errors("b", s1=0.045)], True),
+        ([errors("a", s1=math.nan)], False),
+    ],
+)
+def test_a_lower_error_counts_at_equal_test_error_only(found, holds):
+    rows = [*found, errors("escnn")]
+    angles.gains(rows)
+    (check,) = trained.checks_of(rows, ["C8"], (1, 2, 3))
+    assert check.holds == holds
+    assert trained.checks_of(found, ["C8"], (1, 2, 3)) == []
+
+
+def test_the_gain_is_the_least_over_the_widths():
+    ours = errors("a", s1=0.05)
+    ours["s2"] = {"mean": 0.04}
+    angles.gains([ours, errors("escnn")])
+    assert ours["gain"] == pytest.approx(0.05 / 0.04)
+
+
+# --- curves and samples ---------------------------------------------------------------------------
+def test_less_time_means_fewer_seeds_and_then_less_training():
+    plan = curves.make_plan(math.inf, 5, 3, 2000)
+    assert (plan.seconds, plan.seeds, plan.reduced) == (120.0, 3, None)
+    before = plan
+    for left in (1000, 400, 100, 1):
+        plan = curves.make_plan(left, 5, 3, 2000)
+        assert plan.seeds <= before.seeds
+        assert plan.seconds * plan.seeds <= before.seconds * before.seeds
+        assert "to keep to the time budget" in plan.reduced
+        before = plan
+    assert (plan.seeds, plan.seconds, plan.points, plan.test) == (1, 0.5, 3, 250)
+
+
+def course(*errors):
+    return Course([float(k + 1) for k in range(len(errors))], list(errors), steps=len(errors))
+
+
+@pytest.mark.parametrize(
+    ("ours", "holds"),
+    [
+        ([0.05, 0.04, 0.03], [True, True]),
+        ([0.2, 0.2, 0.05], [False, False]),
+        ([0.2, 0.2, 0.2], [False, False]),
+        ([0.2, 0.05, 0.05], [False, True]),
+    ],
+)
+def test_shares_of_time(ours, holds):
+    courses = {
+        "plain CNN": [course(0.5, 0.2, 0.05)],
+        "geomdl C8": [course(*ours)],
+        "escnn C8": [course(0.5, 0.3, 0.05)],
+    }
+    assert [check.holds for check in curves.checks_of(courses)] == holds
+    facts = {name: {} for name in courses}
+    rows = curves.rows_of(courses, facts)
+    assert (rows[1]["plain"] is None) == (min(ours) > 0.05)
+    assert rows[0]["plain"]["median"] == 1.0
+    assert rows[0]["step"] == 1.0
+
+
+def test_a_plan_for_few_and_many_samples():
+    cost = {"a": 0.1, "b": 0.1}
+    full = efficiency.make_plan(math.inf, cost, 3, 6000, 2000)
+    assert full.counts == (100, 500, 1000, 6000)
+    assert (full.steps, full.seeds, full.reduced) == (300, 3, None)
+    less = efficiency.make_plan(300.0, cost, 3, 1200, 2000)
+    assert less.counts == (100, 500, 1000, 1200)
+    assert less.seeds == 1
+    least = efficiency.make_plan(0.1, cost, 3, 1200, 2000)
+    assert (least.steps, least.test) == (3, 250)
+    assert "3 steps of training instead of 300" in least.reduced
+
+
+def test_fewer_errors_for_every_number_of_samples():
+    found = {
+        "plain CNN": {10: [0.5, 0.4], 20: [0.3, 0.3]},
+        "geomdl C8": {10: [0.3, 0.3], 20: [0.2, 0.2]},
+    }
+    assert efficiency.checks_of(found)[0].holds
+    rows = efficiency.rows_of(found)
+    assert rows[0]["gain"]["mean"] == pytest.approx(0.15)
+    found["geomdl C8"][20] = [0.3, 0.3]
+    assert not efficiency.checks_of(found)[0].holds
+
+
+# --- volumes --------------------------------------------------------------------------------------
+class Radial(nn.Module):
+    """Looks at the distance from the centre only; sabotaged: at places."""
+
+    def __init__(self, sabotaged=False):
+        super().__init__()
+        line = torch.arange(17.0) - 8
+        r2 = line[:, None, None] ** 2 + line[:, None] ** 2 + line**2
+        weights = torch.stack([r2, r2.sqrt()])
+        self.weights = weights + 10 * line if sabotaged else weights
+
+    def forward(self, x):
+        return torch.einsum("bcxyz,kxyz->bk", x, self.weights)
+
+
+def test_what_looks_at_distances_only_is_invariant():
+    assert volumes.turned_error(Radial(), "quarter") <= 1e-5
+    assert volumes.turned_error(Radial(), "any") <= 0.02
+    assert volumes.turned_error(Radial(sabotaged=True), "quarter") > 0.1
+
+
+@pytest.mark.parametrize("name", ["geomdl O", "geomdl SO(3)"])
+def test_networks_on_volumes_are_exact_under_quarter_turns(name):
+    model = solids.NETWORKS[name](10, 0).eval()
+    assert volumes.turned_error(model, "quarter") <= volumes.EXACT
+    assert volumes.turned_error(model, "any") < 1
+    assert volumes.turned_error(solids.plain(10, 0).eval(), "quarter") > 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "holds"),
+    [
+        ({}, [True, True]),
+        ({"quarter": 1e-3}, [False, True]),
+        ({"quarter": math.nan}, [False, True]),
+        ({"test": 0.5}, [True, False]),
+    ],
+)
+def test_checks_of_volumes(changes, holds):
+    good = {"test": 0.1, "quarter": 1e-7, "any": 0.1}
+    found = {"plain 3D CNN": [{**good, "test": 0.4, "quarter": 0.2}], "geomdl O": [good | changes]}
+    assert [check.holds for check in volumes.checks_of(found)] == holds
+
+
+# --- the whole ------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def small():
+    """A few of the samples."""
+    task = samples.load_task(Context(data="rotated_digits"))
+    return dataclasses.replace(task.reduced(128, 60), said="something else")
+
+
+@pytest.fixture
+def tiny(monkeypatch, small):
+    """Small networks."""
+    for name in ("angles", "curves", "efficiency"):
+        monkeypatch.setattr(modules[name], "load_task", lambda context: small)
+    for module in (curves, efficiency, trained):
+        monkeypatch.setattr(
+            module, "design_of", lambda group: Design(group, 16, 3, 3, pooled=True, last=16)
+        )
+    monkeypatch.setattr(angles, "CHANNELS", 16)
+    monkeypatch.setattr(angles, "GROUPS", ("C8",))
+    monkeypatch.setattr(angles, "LAYOUTS", {"no pooling": (False, 13), "pooling": (True, 17)})
+    monkeypatch.setattr(curves, "NETWORKS", {
+        name: (kind, "C4" if name == "geomdl C16" else group)
+        for name, (kind, group) in curves.NETWORKS.items()
+    })  # fmt: skip
+    monkeypatch.setattr(solids, "CHANNELS", 24)
+    monkeypatch.setattr(solids, "KERNELS", (3, 3, 3))
+    monkeypatch.setattr(volumes, "TRAIN", 20)
+    monkeypatch.setattr(volumes, "TEST", 10)
+    monkeypatch.setattr(construction, "ROUNDS", 1)
+    monkeypatch.setattr(construction, "seconds_of", lambda code, **values: 0.5)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("name", sorted(modules))
+def test_the_smallest_run_is_whole(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(speed, "GROUPS", ("C4",))
+    monkeypatch.setattr(precision, "measure", partial(precision.measure, rounds=1, size=7))
+    results = bench.run([f"images/{name}"], budget=0.1, seeds=2, out=tmp_path)
+    found = results.suites[f"images/{name}"]
+    assert found.reduced is not None
+    assert found.tables[0].rows
+    assert (tmp_path / f"images_{name}_{found.figures[0].name}.png").is_file()
+    assert "to keep to the time budget" in (tmp_path / "table.md").read_text()
+    assert "not asked for" in found.settings["peers"]
+    for table in found.tables:
+        for column in table.columns:
+            assert any(column.key in row for row in table.rows), column.key
+    if name in ("curves", "efficiency"):
+        assert "something else" in found.notes[0]

@@ -7,14 +7,18 @@ sampling.
 
 from geomdl.steerable.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool
 from geomdl.steerable.basis_change import ChangeOfBasis, Disentangle
+from geomdl.steerable.calibration import calibrate
 from geomdl.steerable.concatenated import ConcatenatedNonlinearity
 from geomdl.steerable.conv import Conv
+from geomdl.steerable.conv_transpose import ConvTranspose
 from geomdl.steerable.dropout import Dropout
+from geomdl.steerable.e2cnn import E2CNN, e2cnn_mnist_rot_d16c16
 from geomdl.steerable.filters import Basis, filter_basis
 from geomdl.steerable.fourier import FourierPointwise
 from geomdl.steerable.gated import GatedNonlinearity
 from geomdl.steerable.layer_norm import LayerNorm
 from geomdl.steerable.linear import Linear
+from geomdl.steerable.mask import Mask
 from geomdl.steerable.models import SteerableCNN, c4_cnn, d4_cnn
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
@@ -22,6 +26,7 @@ from geomdl.steerable.norm_pool import NormMaxPool, NormPool
 from geomdl.steerable.plain import to_plain
 from geomdl.steerable.pointwise import Pointwise
 from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
+from geomdl.steerable.resnet import SteerableResNet
 from geomdl.steerable.restriction import Restrict
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
@@ -29,8 +34,11 @@ from geomdl.steerable.taps import TapSpace, tap_representation, tap_space
 from geomdl.steerable.tensor_nonlinearity import TensorProductNonlinearity
 from geomdl.steerable.upsample import Upsample
 from geomdl.steerable.vector_field import VectorFieldNonlinearity
+from geomdl.steerable.volumes import cnn3d_o, cnn3d_so3
+from geomdl.steerable.wide_resnets import wrn16_d8, wrn16_medium, wrn16_small, wrn28_d8d4d1
 
 __all__ = [
+    "E2CNN",
     "AdaptiveAvgPool",
     "AdaptiveMaxPool",
     "AvgPool",
@@ -39,6 +47,7 @@ __all__ = [
     "ChangeOfBasis",
     "ConcatenatedNonlinearity",
     "Conv",
+    "ConvTranspose",
     "Disentangle",
     "Dropout",
     "FourierPointwise",
@@ -47,6 +56,7 @@ __all__ = [
     "GroupPool",
     "LayerNorm",
     "Linear",
+    "Mask",
     "MaxPool",
     "NormMaxPool",
     "NormNonlinearity",
@@ -56,14 +66,23 @@ __all__ = [
     "Rings",
     "Sequential",
     "SteerableCNN",
+    "SteerableResNet",
     "TapSpace",
     "TensorProductNonlinearity",
     "Upsample",
     "VectorFieldNonlinearity",
     "c4_cnn",
+    "calibrate",
+    "cnn3d_o",
+    "cnn3d_so3",
     "d4_cnn",
+    "e2cnn_mnist_rot_d16c16",
     "filter_basis",
     "tap_representation",
     "tap_space",
     "to_plain",
+    "wrn16_d8",
+    "wrn16_medium",
+    "wrn16_small",
+    "wrn28_d8d4d1",
 ]

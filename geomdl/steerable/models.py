@@ -1,23 +1,32 @@
 """Group-equivariant classifiers of images and volumes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from geomdl import groups
-from geomdl.fields import Field, Grid, Vector
+from geomdl.fields import Field
 from geomdl.groups import Group
 from geomdl.registry import Example, register_model
 from geomdl.steerable.checks import whole
+from geomdl.steerable.classifier import Classifier, equal_sizes
 from geomdl.steerable.conv import Conv
+from geomdl.steerable.features import (
+    Features,
+    FieldKind,
+    grid_for,
+    group_of,
+    source_of,
+    target_of,
+)
 from geomdl.steerable.linear import Linear
+from geomdl.steerable.mask import Mask
 from geomdl.steerable.norm import BatchNorm
-from geomdl.steerable.pointwise import Pointwise
-from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool
+from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
+from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
-from geomdl.steerable.taps import linear_parts
+from geomdl.steerable.taps import maps_grid
 
 
 def _small(build: Callable[..., nn.Module]) -> nn.Module:
@@ -37,40 +46,62 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_model("steerable/cnn", example=Example(lambda: _small(SteerableCNN), _inputs))
-class SteerableCNN(nn.Module):
+class SteerableCNN(Classifier):
     """Classifier that does not change its mind when the image is turned or mirrored.
 
-    ``depth`` stages of Conv, BatchNorm, ReLU and AvgPool on regular fields, each with half the
-    pixels and twice the fields. The filters of the last stage see all pixels that are left, so the
-    places of parts are kept relative to one another; only then the maximum over the group makes
-    the features invariant, and a linear map reads off the classes.
+    ``depth`` stages of Conv, BatchNorm, non-linearity and pool, each with half the pixels and twice
+    the fields. The filters of the last stage see all pixels that are left, so the places of parts
+    are kept relative to one another; only then features become invariant (the maximum over the
+    group for regular fields, else an invariant convolution), and a linear map reads off the
+    classes.
+
+    Works for every compact group that turns and mirrors the grid. Groups that map the pixels to
+    pixels (C4, D4, O, Oh and their subgroups) have free filters and are exact. For the others (C8,
+    D16, SO2, SO3, …) filters are smooth, corners are masked out, quarter turns remain exact, and
+    other angles err by what sampling costs: less for smoother images, wider filters
+    (``kernel_size=7``), wider means in the pools (``pool=1.0``), and fewer stages (``depth``), so
+    that the last one has more pixels.
 
     Args:
-        group: subgroup of D4 for images (Oh for volumes), or its name.
+        group: a group or its name.
         shape: pixels along each axis, all equal; odd and even sizes are exact.
         in_channels: channels of the input, each a trivial field.
         classes: number of outputs.
-        channels: channels of the first stage, a multiple of the group's order. The network costs
-            what an ordinary one with these channels costs, and has |G| times fewer weights.
+        channels: channels of the first stage; for regular fields a multiple of the group's order,
+            else rounded to whole copies. The network costs what an ordinary one with these channels
+            costs, and has |G| times fewer weights.
         depth: number of stages, at least 2; pixels that remain: shape // 2^(depth - 1).
         kernel_size: taps of all filters but the last, odd.
+        fields: hidden fields are copies of "regular" (finite groups), "bandlimited" (functions on
+            the group up to ``frequency``) or "harmonics" (functions of a direction). None: regular
+            for finite groups; else bandlimited in the plane, harmonics in space.
+        nonlinearity: a function of numbers ("relu", "elu", …) for regular fields, "fourier",
+            "gated" or "norm" for others. None: relu, fourier in the plane, gated in space.
+        frequency: highest one of the fields of infinite groups.
+        pool: "avg", "max" (permutation representations), or a number of pixels: mean weighted by a
+            Gaussian of this standard deviation.
+        mask: whether a smooth disc masks the corners of the input; None: if the group does not map
+            the grid to itself.
+        radial: what the filters are made of, as in `Conv`.
         rng: source of the initial weights; None draws as PyTorch's own layers do, so
             that ``torch.manual_seed`` decides.
 
     Shape:
         ``(batch, in_channels, *shape)`` -> (batch, classes); invariant, exact to 1e-12 in float64
-        and 1e-5 in float32.
+        and 1e-5 in float32 under 90° rotations, and reflections if the group has them.
 
     Raises:
-        ValueError: a group that does not map the grid to itself, or sizes that do not fit.
+        ValueError: fields or sizes that do not fit.
 
     Example:
         >>> net = SteerableCNN("D4", shape=(29, 29)).eval()
         >>> x = torch.randn(2, 1, 29, 29, generator=torch.Generator().manual_seed(0))
         >>> bool((net(x) - net(x.rot90(1, (-2, -1)))).abs().max() <= 1e-5)
         True
+        >>> SteerableCNN("O2", shape=(29, 29), nonlinearity="norm").source.group
+        group('O2')
 
-    Source: Cohen and Welling 2016, arXiv:1602.07576.
+    Source: Cohen and Welling 2016, arXiv:1602.07576; Weiler and Cesa 2019, arXiv:1911.08251.
     """
 
     def __init__(
@@ -83,55 +114,67 @@ class SteerableCNN(nn.Module):
         depth: int = 4,
         kernel_size: int = 5,
         *,
+        fields: FieldKind | None = None,
+        nonlinearity: str | None = None,
+        frequency: int = 2,
+        pool: Literal["avg", "max"] | float = "avg",
+        mask: bool | None = None,
+        radial: Rings | Literal["free", "gaussian"] | None = None,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__()
         whole(in_channels=in_channels, classes=classes, channels=channels, depth=depth)
-        G = groups.group(group) if isinstance(group, str) else group
-        self.shape = tuple(shape)
-        grid = Grid(len(self.shape))
-        self.source = Field(grid, in_channels * G.trivial)
-        left = _pixels_left(self.shape, depth)
-        order = len(linear_parts(G, grid))
-        if channels % order:
+        shape = equal_sizes(shape)
+        G = group_of(group)
+        grid = grid_for(G, len(shape))
+        super().__init__(Field(grid, in_channels * G.trivial), shape, classes)
+        left = _pixels_left(shape, depth)
+        features = Features.of(G, grid, fields, nonlinearity, frequency)
+        if G.order and features.each == G.regular and channels % G.order:
             raise ValueError(
-                f"channels: should be a multiple of |{G.name}|={order}, got {channels}"
+                f"channels: should be a multiple of |{G.name}|={G.order}, got {channels}"
             )
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size: should be odd, got {kernel_size}")
+        if mask is None:
+            mask = not maps_grid(G, grid)
 
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = [Mask(self.source, shape)] if mask else []
         field = self.source
         for stage in range(depth):
-            wide = Field(field.domain, (channels * 2**stage // order) * G.regular)
+            width = channels * 2**stage
+            wide = features.field(max(1, round(width / features.each.dim)))
             last = stage == depth - 1
+            if last and not features.is_permutation:
+                wide = features.invariants(width)
             size, padding = (left, 0) if last else (kernel_size, kernel_size // 2)
+            activation = features.activation(wide)
+            field, between = source_of(activation), field
             layers += [
-                Conv(field, wide, size, padding=padding, bias=False, rng=rng),
-                BatchNorm(wide),
-                Pointwise(wide),
+                Conv(between, field, size, padding=padding, bias=False, radial=radial, rng=rng),
+                BatchNorm(field),
+                activation,
             ]
             if not last:
-                layers.append(AvgPool(wide))
+                layers.append(_pool(wide, pool))
             field = wide
-        pool = GroupPool(field)
-        self.body = Sequential(*layers, pool, GlobalPool(pool.target))
-        self.target = Field(Vector(), classes * G.trivial)
+        if features.is_permutation:
+            layers.append(GroupPool(field))
+        layers.append(GlobalPool(target_of(layers[-1])))
+        self.body = Sequential(*layers, size=shape)
         self.head = Linear(self.body.target, self.target, rng=rng)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Scores of the classes (logits)."""
-        self.source.check(x)
-        if tuple(x.shape[2:]) != self.shape:
-            raise ValueError(f"x: sizes should be {self.shape}, got {tuple(x.shape[2:])}")
-        scores: Tensor = self.head(self.body(x))
-        return scores
+
+def _pool(field: Field, pool: str | float) -> nn.Module:
+    """The pool between stages."""
+    if pool == "max":
+        return MaxPool(field)
+    if isinstance(pool, str) and pool != "avg":
+        raise ValueError(f"pool: should be 'avg', 'max' or a number of pixels, got {pool!r}")
+    return AvgPool(field, antialias=None if isinstance(pool, str) else float(pool))
 
 
 def _pixels_left(shape: tuple[int, ...], depth: int) -> int:
     """Pixels along each axis before the last stage."""
-    if len(set(shape)) != 1 or not 1 <= len(shape) <= 3:
-        raise ValueError(f"shape: should be one to three equal sizes, got {shape}")
     if depth < 2:
         raise ValueError(f"depth: should be 2 or more, got {depth}")
     left = shape[0] >> (depth - 1)

@@ -129,6 +129,8 @@ class AvgPool(WindowPool):
         if self.antialias is not None:
             return blur(x, self.antialias, self.stride, window, self._grid.periodic)
         pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._grid.d - 1]
+        if self._grid.d == 3 and x.itemsize == 2:  # no half precision for volumes on a CPU
+            return pool(x.float(), window, self.stride, self.padding).to(x.dtype)
         return pool(x, window, self.stride, self.padding)
 
 

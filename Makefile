@@ -3,15 +3,16 @@
 # make lint     style, types, and the floors of the house
 # make docs     the site, its tutorials run in full; open out/docs/index.html
 # make verify   the theorems as programs: prediction, measurement, verdict
+# make peers    the same outputs as escnn, in an environment with the peers (tools/peers.sh)
 #
-# Each target sets up .venv first. ARGS adds arguments, as in
+# Each target sets up .venv first, peers .venv-peers. ARGS adds arguments, as in
 #   make bench ARGS="--budget 60"       make test ARGS="tests/groups -x"
 # PYTHON names the interpreter, GEOMDL_TORCH another build of PyTorch (tools/setup.sh).
 
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: bench test lint docs verify env
+.PHONY: bench test lint docs verify peers env
 
 bench: env
 	$(BIN)/geomdl bench $(ARGS)
@@ -31,6 +32,9 @@ docs: env
 
 verify: env
 	$(BIN)/geomdl verify $(ARGS)
+
+peers:
+	@sh tools/peers.sh $(ARGS)
 
 env:
 	@sh tools/setup.sh

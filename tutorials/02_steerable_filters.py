@@ -25,7 +25,7 @@ mirrorings, finite or not, in the plane and in space; and the audit says what sa
 # matrix :math:`D_l(g)`. So
 #
 # .. math:: K(x) = \sum_{\mathrm{rings}} e^{-(|x| - r_i)^2 / 2 w_i^2}
-#           \sum_{l \le F_i} W_{il}\, Y_l(x / |x|),
+#           \sum_{l \leq F_i} W_{il}\, Y_l(x / |x|),
 #           \qquad W_{il} \in \mathrm{Hom}_G(D_l \otimes r, s),
 #
 # and the weights :math:`W_{il}` are intertwiners, the same linear algebra as ever. For rotations
@@ -154,7 +154,7 @@ def network(name: str, fields: int, **options: object) -> torch.nn.Module:
     """Small classifier of 29 × 29 images, with ``fields`` regular fields of a group."""
     G = geomdl.group(name)
     layers, source = [], Field(Grid(2), G.trivial)
-    for kernel, padding, wider in ((7, 3, 1), (5, 2, 2), (5, 2, 2)):
+    for kernel, padding, wider in ((7, 3, 1), (5, 2, 2), (5, 2, 4)):
         target = Field(Grid(2), wider * fields * G.regular)
         layers += [
             steerable.Conv(source, target, kernel, padding=padding, bias=False, radial="gaussian"),

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from geomdl.fields import Field, Vector
-from geomdl.groups import Rep, direct_sum
+from geomdl.fields import Field, Grid, Vector
+from geomdl.groups import Group, Rep, direct_sum
 from geomdl.steerable.sizes import check_exact
 from geomdl.steerable.taps import action_on, grid_of
 
@@ -47,10 +48,7 @@ class GridCheck:
     @classmethod
     def of(cls, field: Field) -> "GridCheck":
         """Find what the group of a field on a grid needs."""
-        action = action_on(field.group, grid_of(field, "source"))
-        one = torch.eye(action.dim, dtype=torch.float64)
-        moves = torch.cat([action(field.group.generators) - one, action.lie]).abs() > 1e-9
-        return cls(field, bool(moves.any()), _components(moves.any(0)))
+        return cls(field, *_needs(field.group, grid_of(field, "source")))
 
     def shape(self, x: Tensor) -> None:
         """Refuse an input of another shape, or one that the group cannot turn."""
@@ -82,6 +80,14 @@ class GridCheck:
         """Refuse sizes at which windows do not fit or are not centred."""
         step = stride if self.centred else 1
         check_exact(self.field.group.name, sizes, kernel_size, step, padding, dilation)
+
+
+@lru_cache(maxsize=256)
+def _needs(group: Group, grid: Grid) -> tuple[bool, tuple[tuple[int, ...], ...]]:
+    action = action_on(group, grid)
+    one = torch.eye(action.dim, dtype=torch.float64)
+    moves = torch.cat([action(group.generators) - one, action.lie]).abs() > 1e-9
+    return bool(moves.any()), _components(moves.any(0))
 
 
 def _components(joined: Tensor) -> tuple[tuple[int, ...], ...]:

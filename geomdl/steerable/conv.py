@@ -12,6 +12,7 @@ from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
 from geomdl.steerable.expansion import Expansion
+from geomdl.steerable.remembered import Remembered
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sizes import exact_padding, out_size
 from geomdl.steerable.taps import grid_of, tap_space
@@ -131,19 +132,22 @@ class Conv(nn.Module):
         self.padding_mode, self.radial = padding_mode, radial
         part = split(source, groups, "source")
         split(target, groups, "target")
-        self.filters = Expansion(
-            tap_space(source, kernel_size, radial), part, target.rep, gain, rng
-        )
+        shape = (target.rep.dim, part.dim, *(kernel_size,) * grid.d)
+        space = tap_space(source, kernel_size, radial)
+        self.filters = Expansion(space, part, target.rep, gain, rng, shape)
         trivial = source.group.trivial
-        has_bias = bias and len(target.rep.fixed()) > 0
-        self.bias = Expansion(trivial, trivial, target.rep, 0.0) if has_bias else None
+        has_bias = bias and any(len(rep.fixed()) for rep, _ in target.rep.blocks)
+        self.bias = (
+            Expansion(trivial, trivial, target.rep, 0.0, shape=shape[:1]) if has_bias else None
+        )
         self._d = grid.d
         self._check = GridCheck.of(source)
+        self._remembered = Remembered()
+        self._accepted: tuple[torch.Size | None, list[int]] = (None, [])
 
     def filter(self) -> tuple[Tensor, Tensor | None]:
         """Expanded filter ``(out, in, *kernel)``, bias (out,) of the equal plain convolution."""
-        weight = self.filters.expand().unflatten(-1, (self.kernel_size,) * self._d)
-        return weight, None if self.bias is None else self.bias.expand().flatten()
+        return self.filters.expand(), None if self.bias is None else self.bias.expand()
 
     def padding_for(self, sizes: Sequence[int]) -> list[int]:
         """Pixels added at both ends of each axis of an input of these sizes."""
@@ -177,15 +181,33 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a batch of fields."""
-        self._check.shape(x)
-        self.sizes(x.shape[2:])
-        padding = self.padding_for(x.shape[2:])
-        weight, bias = self.filter()
+        accepted, padding = self._accepted
+        if torch.compiler.is_compiling() or x.shape != accepted or not x.is_floating_point():
+            padding = self._accept(x)
+        weight, bias = self._filter()
         if self.padding_mode != "zeros" and any(padding):
             x = F.pad(x, [p for p in reversed(padding) for _ in range(2)], mode=self.padding_mode)
             padding = [0] * self._d
-        conv = (F.conv1d, F.conv2d, F.conv3d)[self._d - 1]
+        conv = (torch.conv1d, torch.conv2d, torch.conv3d)[self._d - 1]
         return conv(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def _accept(self, x: Tensor) -> list[int]:
+        """Refuse a bad input; else the padding of a good one, whose shape is remembered."""
+        self._check.shape(x)
+        self.sizes(x.shape[2:])
+        padding = self.padding_for(x.shape[2:])
+        if type(x) is Tensor and not torch.compiler.is_compiling():
+            self._accepted = (x.shape, padding)
+        return padding
+
+    def _filter(self) -> tuple[Tensor, Tensor | None]:
+        """As `filter`, to be read only."""
+        if type(self).filter is not Conv.filter:
+            return self.filter()
+        if self.bias is None:
+            return self._remembered(self.filters)[0], None
+        weight, bias = self._remembered(self.filters, self.bias)
+        return weight, bias
 
     def extra_repr(self) -> str:
         """Fields and sizes."""

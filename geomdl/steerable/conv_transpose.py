@@ -150,7 +150,7 @@ class ConvTranspose(nn.Module):
         return self._transposed(weight), bias
 
     def _transposed(self, weight: Tensor) -> Tensor:
-        parts = weight.unflatten(0, (self.groups, -1)).transpose(1, 2)
+        parts: Tensor = weight.unflatten(0, (self.groups, -1)).transpose(1, 2)
         return parts.flatten(0, 1)
 
     def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:

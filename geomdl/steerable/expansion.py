@@ -1,102 +1,24 @@
 """Trainable equivariant filters: weights in a basis of them, expanded when used."""
 
-from collections.abc import Callable
-from typing import Self
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from geomdl.groups import Rep
-from geomdl.steerable.filters import Basis, filter_basis
+from geomdl.steerable.blocks import Block
 from geomdl.steerable.taps import TapSpace
 
+_NOTHING = nullcontext()
 
-class Block(nn.Module):
-    """Filters between ``m_r`` copies of r and ``m_s`` copies of s, weights (m_s, m_r, n).
 
-    For permutation representations the expansion is a gather of weights (free taps) or of rotated
-    functions (smooth ones); otherwise one product with the basis. The tables are held in the dtype
-    of the weights and rebuilt from float64 whenever that changes, so that ``.double()`` is exact;
-    they are no part of the state. Not a layer: it has no inputs, and nothing calls it but the layer
-    that owns it.
-    """
-
-    def __init__(self, taps: TapSpace, source: tuple[Rep, int], target: tuple[Rep, int]) -> None:
-        super().__init__()
-        m_r, m_s = source[1], target[1]
-        self.taps, self.columns, self.rows = taps, source, target
-        basis = self.basis
-        self.weight = nn.Parameter(torch.zeros(m_s, m_r, basis.n))
-        copies = torch.arange(m_s)[:, None] * m_r + torch.arange(m_r)
-        index = None
-        if basis.labels is not None:
-            labels = basis.labels.transpose(1, 2)  # (s.dim, r.dim, taps)
-            index = copies[:, None, :, None, None] * basis.n + labels[None, :, None]
-        elif basis.orbital is not None:
-            orbits, carriers = int(basis.orbital.orbit.max()) + 1, len(basis.orbital.carriers)
-            entry = basis.orbital.orbit * carriers + basis.orbital.carrier  # (s.dim, r.dim)
-            index = copies[:, None, :, None] * (orbits * carriers) + entry[None, :, None]
-        self.index: Tensor | None
-        self.register_buffer(
-            "index", None if index is None else index.reshape(-1).int(), persistent=False
-        )
-        self.stems: Tensor | None
-        self.register_buffer("stems", None, persistent=False)
-        self.table: Tensor | None
-        self.register_buffer("table", None, persistent=False)
-        self._cast()
-
-    @property
-    def basis(self) -> Basis:
-        """Basis of the filters between one copy and another."""
-        return filter_basis(self.taps, self.columns[0], self.rows[0])
-
-    def _cast(self) -> None:
-        basis = self.basis
-        table, stems = basis.matrices, None
-        if basis.orbital is not None:
-            table = basis.orbital.carriers.flatten(0, 1).T  # (T.dim, carriers · taps)
-            stems = basis.orbital.stems
-            if stems is not None:
-                stems = stems.flatten(0, 1).T.to(self.weight, copy=True)  # (n, orbits · T.dim)
-        self.table = None if table is None else table.to(self.weight, copy=True)
-        self.stems = stems
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self._cast()
-        return self
-
-    @property
-    def variance(self) -> float:
-        """Variance of the weights that gives an entry of the filter variance one, on average."""
-        r = self.columns[0]
-        return r.dim * self.taps.taps / max(self.basis.energy, 1e-300)
-
-    def expand(self) -> Tensor:
-        """Filters (m_s s.dim, m_r r.dim, taps)."""
-        (r, m_r), (s, m_s) = self.columns, self.rows
-        shape = (m_s * s.dim, m_r * r.dim, self.taps.taps)
-        if self.index is None:
-            assert self.table is not None
-            return torch.einsum("oib,bstr->osirt", self.weight, self.table).reshape(shape)
-        if self.table is None:
-            return self.weight.flatten().index_select(0, self.index).view(shape)
-        functions = self.weight if self.stems is None else self.weight @ self.stems
-        moved = functions.reshape(-1, len(self.table)) @ self.table
-        return moved.view(-1, self.taps.taps).index_select(0, self.index).view(shape)
-
-    @torch.no_grad()
-    def project(self, filters: Tensor) -> Tensor:
-        """Set the weights nearest to filters (m_s s.dim, m_r r.dim, taps); size of what is left."""
-        (r, m_r), (s, m_s) = self.columns, self.rows
-        wanted = filters.to(torch.float64).reshape(m_s, s.dim, m_r, r.dim, self.taps.taps)
-        wanted = wanted.permute(0, 2, 1, 4, 3).reshape(m_s * m_r, -1)
-        basis = self.basis.dense().flatten(1)
-        weights = torch.linalg.lstsq(basis.T, wanted.T, driver="gelsd").solution.T
-        self.weight.copy_(weights.reshape(self.weight.shape))
-        rest: Tensor = (wanted - weights @ basis).norm()
-        return rest
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Context without autocast: filters are made in the precision of the weights, then cast."""
+    if torch._C._is_any_autocast_enabled():
+        return torch.autocast(x.device.type, enabled=False)
+    return _NOTHING
 
 
 class Expansion(nn.Module):
@@ -110,6 +32,7 @@ class Expansion(nn.Module):
             square gain² on average (2^(1/2): preserved through a ReLU); 0 starts at zero.
         rng: source of the random weights; None draws as PyTorch's own layers do, so
             that ``torch.manual_seed`` decides.
+        shape: of what `expand` gives; by default (target.dim, source.dim, taps).
 
     Raises:
         ValueError: there is no equivariant map but zero.
@@ -122,9 +45,13 @@ class Expansion(nn.Module):
         target: Rep,
         gain: float,
         rng: torch.Generator | None = None,
+        shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         space = TapSpace.of(taps)
+        self.full = (target.dim, source.dim, space.taps)
+        self.shape = self.full if shape is None else tuple(shape)
+        self.size = math.prod(self.full)
         self.width = len(source.blocks)
         self.blocks = nn.ModuleList(
             Block(space, r, s) for s in target.blocks for r in source.blocks
@@ -145,8 +72,12 @@ class Expansion(nn.Module):
     @property
     def rows(self) -> list[list[Block]]:
         """The blocks, a list for each block of the target."""
-        flat = [block for block in self.blocks if isinstance(block, Block)]
+        flat = self._flat
         return [flat[i : i + self.width] for i in range(0, len(flat), self.width)]
+
+    @property
+    def _flat(self) -> list[Block]:
+        return [*self._modules["blocks"]._modules.values()]  # type: ignore[union-attr]
 
     @property
     def n(self) -> int:
@@ -169,11 +100,53 @@ class Expansion(nn.Module):
                 noise = torch.randn(block.weight.shape, generator=rng, dtype=torch.float64)
                 block.weight.copy_(noise * gain * (block.variance / fan_in) ** 0.5)
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """Weight of each block."""
+        return [block.weight for block in self._flat]
+
     def expand(self) -> Tensor:
-        """Filters (target.dim, source.dim, taps)."""
-        rows = [[block.expand() for block in row] for row in self.rows]
-        joined = [torch.cat(row, 1) if len(row) > 1 else row[0] for row in rows]
-        return torch.cat(joined) if len(joined) > 1 else joined[0]
+        """Filters of the weights as they are, in ``shape``; anew at every call."""
+        weights = self.weights
+        with full_precision(weights[0]):
+            return self.spread(weights)
+
+    def spread(self, weights: Sequence[Tensor]) -> Tensor:
+        """Filters of other weights, one for each block. Linear in them."""
+        if len(weights) == 1:
+            return self._flat[0].spread(weights[0], self.shape)
+        flat = self._flat
+        parts = [b.spread(w) for b, w in zip(flat, weights, strict=True)]
+        width = self.width
+        rows = [torch.cat(parts[i : i + width], 1) for i in range(0, len(parts), width)]
+        return torch.cat(rows).view(self.shape)
+
+    def spread_into(self, weights: Sequence[Tensor], out: Tensor) -> None:
+        """As `spread`, into memory given, of any shape; without derivatives."""
+        filters, start, rest = out.view(self.full), 0, iter(weights)
+        for row in self.rows:
+            height, at = row[0].shape[0], 0
+            for block in row:
+                part = filters[start : start + height, at : at + block.shape[1]]
+                block.spread_into(next(rest), part)
+                at += block.shape[1]
+            start += height
+
+    def collect(self, filters: Tensor) -> list[Tensor]:
+        """Transpose of `spread`, without derivatives: one tensor for each block, as its weight."""
+        flat = self._flat
+        if len(flat) == 1:
+            return [flat[0].collect(filters)]
+        filters = filters.reshape(self.full)
+        out, start = [], 0
+        for row in self.rows:
+            height, at = row[0].shape[0], 0
+            for block in row:
+                part = filters[start : start + height, at : at + block.shape[1]]
+                out.append(block.collect(part))
+                at += block.shape[1]
+            start += height
+        return out
 
     @torch.no_grad()
     def project(self, filters: Tensor) -> float:
@@ -189,16 +162,14 @@ class Expansion(nn.Module):
             ValueError: a wrong shape.
         """
         filters = filters.flatten(2)
-        expected = tuple(self.expand().shape)
-        if filters.shape != expected:
-            raise ValueError(f"filters: expected {expected}, got {tuple(filters.shape)}")
+        if filters.shape != self.full:
+            raise ValueError(f"filters: expected {self.full}, got {tuple(filters.shape)}")
         left, start = filters.new_zeros((), dtype=torch.float64), 0
         for row in self.rows:
-            height, at = row[0].rows[0].dim * row[0].rows[1], 0
+            height, at = row[0].shape[0], 0
             for block in row:
-                width = block.columns[0].dim * block.columns[1]
-                part = filters[start : start + height, at : at + width]
+                part = filters[start : start + height, at : at + block.shape[1]]
                 left = left + block.project(part).square()
-                at += width
+                at += block.shape[1]
             start += height
         return float(left.sqrt() / filters.double().norm().clamp(min=1e-300))

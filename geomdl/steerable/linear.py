@@ -13,6 +13,7 @@ from geomdl.steerable.blocks import Block
 from geomdl.steerable.checks import fibre_axis, same_domain
 from geomdl.steerable.expansion import Expansion
 from geomdl.steerable.irrep_basis import flattened, unflattened
+from geomdl.steerable.remembered import Remembered
 
 _LARGE = 128**2  # entries of a matrix from which blocks are worth their calls
 _WORTH = 0.25  # share of its multiplications at which they are faster
@@ -81,9 +82,13 @@ class Linear(nn.Module):
         same_domain(source, target)
         self.source, self.target = source, target
         trivial = source.group.trivial
-        self.filters = Expansion(trivial, source.rep, target.rep, gain, rng)
-        has_bias = bias and len(target.rep.fixed()) > 0
-        self.bias = Expansion(trivial, trivial, target.rep, 0.0) if has_bias else None
+        shape = (target.rep.dim, source.rep.dim)
+        self.filters = Expansion(trivial, source.rep, target.rep, gain, rng, shape)
+        has_bias = bias and any(len(rep.fixed()) for rep, _ in target.rep.blocks)
+        self.bias = (
+            Expansion(trivial, trivial, target.rep, 0.0, shape=shape[:1]) if has_bias else None
+        )
+        self._remembered = Remembered()
 
         plan = [
             [(i, _scale(block)) for i, block in enumerate(row) if block.weight.shape[2]]
@@ -99,15 +104,23 @@ class Linear(nn.Module):
 
     def filter(self) -> tuple[Tensor, Tensor | None]:
         """Matrix (target.rep.dim, source.rep.dim) and bias of the equal plain linear map."""
-        bias = None if self.bias is None else self.bias.expand().flatten()
-        return self.filters.expand().flatten(1), bias
+        return self.filters.expand(), None if self.bias is None else self.bias.expand()
+
+    def _filter(self) -> tuple[Tensor, Tensor | None]:
+        """As `filter`, to be read only."""
+        if type(self).filter is not Linear.filter:
+            return self.filter()
+        if self.bias is None:
+            return self._remembered(self.filters)[0], None
+        weight, bias = self._remembered(self.filters, self.bias)
+        return weight, bias
 
     def forward(self, x: Tensor) -> Tensor:
         """Map vectors."""
         self.source.check(x)
         if self._plan is not None:
             return self._by_blocks(x, self._plan)
-        weight, bias = self.filter()
+        weight, bias = self._filter()
         if isinstance(self.source.domain, Vector):
             return F.linear(x, weight, bias)
         d = x.ndim - 2

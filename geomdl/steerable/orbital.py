@@ -39,6 +39,11 @@ class Orbital:
     n: int
 
     @property
+    def count(self) -> int:
+        """Number of orbits."""
+        return int(self.orbit.max()) + 1
+
+    @property
     def energy(self) -> float:
         """Σ over entries and basis filters of their squares, divided by s.dim."""
         squares = self.carriers.mT @ self.carriers
@@ -51,7 +56,7 @@ class Orbital:
 
     def dense(self) -> Tensor:
         """The basis as a tensor (n, s.dim, taps, r.dim), for tests and small cases."""
-        count, dim = int(self.orbit.max()) + 1, self.carriers.shape[2]
+        count, dim = self.count, self.carriers.shape[2]
         stems = self.stems
         if stems is None:
             stems = torch.eye(self.n, dtype=torch.float64).reshape(count, dim, self.n)

@@ -1,0 +1,199 @@
+"""Filters between copies of one representation and copies of another, as linear maps of weights."""
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.groups import Rep
+from geomdl.steerable.filters import Basis, filter_basis
+from geomdl.steerable.taps import TapSpace
+
+_CACHED = 2**16  # entries that are moved at once: what the nearest caches hold
+
+
+class Block(nn.Module):
+    """Filters between ``m_r`` copies of r and ``m_s`` copies of s, weights (m_s, m_r, n).
+
+    For permutation representations a filter is a gather of weights (free taps) or of moved
+    functions (smooth ones), which costs dim T multiplications an entry; otherwise one product with
+    the basis. `spread` is that linear map, `collect` its transpose: gathers both, so that nothing
+    is added up in an order that threads decide. The tables are held in the dtype of the weights and
+    rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they are no part of
+    the state. Not a layer: it has no inputs, and nothing calls it but the layer that owns it.
+    """
+
+    def __init__(self, taps: TapSpace, source: tuple[Rep, int], target: tuple[Rep, int]) -> None:
+        super().__init__()
+        (r, m_r), (s, m_s) = source, target
+        self.taps, self.columns, self.rows = taps, source, target
+        self.shape = (m_s * s.dim, m_r * r.dim, taps.taps)
+        self.split = (m_s, s.dim, m_r, r.dim, taps.taps)
+        self.at_once = max(1, _CACHED // max(1, s.dim * m_r * r.dim * taps.taps))
+        basis = self.basis
+        self.n = basis.n
+        self.weight = nn.Parameter(torch.zeros(m_s, m_r, basis.n))
+        index = inverse = None
+        if basis.labels is not None:
+            index = _entries(basis.labels, basis.n, m_r)
+            inverse = _slots(index, m_r * basis.n)
+        elif basis.orbital is not None:
+            orbits, carriers = basis.orbital.count, len(basis.orbital.carriers)
+            entry = basis.orbital.orbit * carriers + basis.orbital.carrier  # (s.dim, r.dim)
+            copies = torch.arange(m_s)[:, None] * m_r + torch.arange(m_r)
+            index = copies[:, None, :, None] * (orbits * carriers) + entry[None, :, None]
+            index = index.reshape(-1)
+            if len(index) == m_s * m_r * orbits * carriers:  # no two are one, so all are there
+                inverse = torch.empty_like(index).scatter_(0, index, torch.arange(len(index)))
+        self.index: Tensor | None
+        self.register_buffer("index", index, persistent=False)
+        self.inverse: Tensor | None
+        self.register_buffer("inverse", inverse, persistent=False)
+        self.stems: Tensor | None
+        self.register_buffer("stems", None, persistent=False)
+        self.table: Tensor | None
+        self.register_buffer("table", None, persistent=False)
+        self._cast()
+
+    @property
+    def basis(self) -> Basis:
+        """Basis of the filters between one copy and another."""
+        return filter_basis(self.taps, self.columns[0], self.rows[0])
+
+    def _cast(self) -> None:
+        basis = self.basis
+        table, stems = basis.matrices, None
+        if table is not None:
+            table = table.transpose(2, 3).flatten(1)  # (n, s.dim · r.dim · taps)
+        if basis.orbital is not None:
+            table = basis.orbital.carriers.flatten(0, 1).T  # (T.dim, carriers · taps)
+            stems = basis.orbital.stems
+            if stems is not None:
+                stems = stems.flatten(0, 1).T.contiguous().to(self.weight, copy=True)
+        self.table = None if table is None else table.to(self.weight, copy=True).contiguous()
+        self.stems = stems
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._cast()
+        return self
+
+    @property
+    def variance(self) -> float:
+        """Variance of the weights that gives an entry of the filter variance one, on average."""
+        r = self.columns[0]
+        return r.dim * self.taps.taps / max(self.basis.energy, 1e-300)
+
+    def spread(self, weight: Tensor, shape: Sequence[int] | None = None) -> Tensor:
+        """Filters of weights, (m_s s.dim, m_r r.dim, taps) or of another shape. Linear."""
+        shape, held = shape or self.shape, self._buffers  # attributes of modules are slow
+        index, table, stems = held["index"], held["table"], held["stems"]
+        if table is None:
+            assert index is not None
+            return weight.reshape(len(weight), -1).index_select(1, index).view(shape)
+        if index is None:
+            m_s, s, m_r, r, taps = self.split
+            entries = weight.reshape(m_s * m_r, -1) @ table
+            return entries.view(m_s, m_r, s, r, taps).transpose(1, 2).reshape(shape)
+        functions = weight if stems is None else weight @ stems
+        moved = functions.reshape(-1, len(table)) @ table
+        return moved.view(-1, self.shape[2]).index_select(0, index).view(shape)
+
+    def spread_into(self, weight: Tensor, out: Tensor) -> None:
+        """As `spread`, into memory given, (m_s s.dim, m_r r.dim, taps); without derivatives."""
+        held, taps = self._buffers, self.shape[2]
+        index, table, stems = held["index"], held["table"], held["stems"]
+        if index is None or not out.is_contiguous():
+            out.copy_(self.spread(weight))
+            return
+        m_s = len(weight)
+        if table is None:
+            torch.index_select(weight.reshape(m_s, -1), 1, index, out=out.view(m_s, -1))
+            return
+        functions = (weight if stems is None else weight @ stems).reshape(m_s, -1, len(table))
+        for part, filters in zip(
+            functions.split(self.at_once), out.view(m_s, -1, taps).split(self.at_once), strict=True
+        ):
+            moved = part.reshape(-1, len(table)) @ table
+            rows = filters.view(-1, taps)  # every copy has the indices of the first, from its start
+            torch.index_select(moved.view(-1, taps), 0, index[: len(rows)], out=rows)
+
+    def collect(self, filters: Tensor) -> Tensor:
+        """Transpose of `spread`, without derivatives.
+
+        Filters (m_s s.dim, m_r r.dim, …) -> weights (m_s, m_r, n).
+        """
+        (m_s, s, m_r, r, taps), n, held = self.split, self.n, self._buffers
+        index, inverse, table, stems = (held[k] for k in ("index", "inverse", "table", "stems"))
+        if index is None:
+            assert table is not None
+            entries = filters.reshape(m_s, s, m_r, r * taps).transpose(1, 2)
+            return _back(entries.reshape(m_s * m_r, -1), table).view(m_s, m_r, n)
+        parts = filters.reshape(m_s, -1).split(self.at_once)
+        if table is None:
+            found = [_sums(part, inverse, m_r * n) for part in parts]
+        elif inverse is not None:
+            found = []
+            for part in parts:
+                rows = part.view(-1, taps)
+                moved = rows.index_select(0, inverse[: len(rows)])
+                found.append(_back(moved.view(-1, table.shape[1]), table))
+        else:  # some moved functions are no entry, and none is two
+            functions = m_s * m_r * (n if stems is None else stems.shape[1]) // len(table)
+            moved = filters.new_zeros(functions * table.shape[1] // taps, taps)
+            moved.index_copy_(0, index, filters.reshape(-1, taps))
+            found = [_back(moved.view(functions, -1), table)]
+        collected = found[0] if len(found) == 1 else torch.cat(found)
+        if stems is not None:
+            collected = collected.view(m_s * m_r, -1) @ stems.T
+        return collected.view(m_s, m_r, n)
+
+    @torch.no_grad()
+    def project(self, filters: Tensor) -> Tensor:
+        """Set the weights nearest to filters (m_s s.dim, m_r r.dim, taps); size of what is left."""
+        (r, m_r), (s, m_s) = self.columns, self.rows
+        wanted = filters.to(torch.float64).reshape(m_s, s.dim, m_r, r.dim, self.taps.taps)
+        wanted = wanted.permute(0, 2, 1, 4, 3).reshape(m_s * m_r, -1)
+        basis = self.basis.dense().flatten(1)
+        weights = torch.linalg.lstsq(basis.T, wanted.T, driver="gelsd").solution.T
+        self.weight.copy_(weights.reshape(self.weight.shape))
+        rest: Tensor = (wanted - weights @ basis).norm()
+        return rest
+
+
+def _back(x: Tensor, table: Tensor) -> Tensor:
+    """Product x tableᵀ, contiguous; for a table of few rows it is faster this way round."""
+    return (table @ x.T).T.contiguous()
+
+
+def _entries(labels: Tensor, n: int, m_r: int) -> Tensor:
+    """Weight (of m_r · n) at each entry of one copy of the target, (s.dim · m_r · r.dim · taps).
+
+    ``labels`` (s.dim, taps, r.dim) are those of one copy of the source too.
+    """
+    copies = torch.arange(m_r)[:, None, None] * n
+    return (copies + labels.transpose(1, 2)[:, None]).reshape(-1)
+
+
+def _slots(index: Tensor, n: int) -> Tensor | None:
+    """Where each of n weights stands, (slots · n): len(index) for slots that some do not need.
+
+    None where that is every place in order.
+    """
+    order = index.argsort(stable=True)
+    counts = index.bincount(minlength=n)
+    nth = torch.arange(len(index)) - (counts.cumsum(0) - counts)[index[order]]
+    slots = index.new_full((int(counts.max()), n), len(index))
+    slots[nth, index[order]] = order
+    slots = slots.reshape(-1)
+    return None if torch.equal(slots, torch.arange(len(index))) else slots
+
+
+def _sums(rows: Tensor, slots: Tensor | None, n: int) -> Tensor:
+    """Sum of what stands where each weight does, (copies, n), for rows (copies, entries)."""
+    if slots is not None:
+        if len(slots) != rows.shape[1]:  # some are unused
+            rows = nn.functional.pad(rows, (0, 1))
+        rows = rows.index_select(1, slots)
+    return rows if rows.shape[1] == n else rows.view(len(rows), -1, n).sum(1)

@@ -5,9 +5,9 @@ module stands is ``{"$same": n}``. Other arguments are plain JSON, or an object 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -18,8 +18,23 @@ from geomdl.groups import Group, Rep, Subgroup, from_config
 from geomdl.registry.names import Registry
 from geomdl.registry.record import record_of
 
+V = TypeVar("V")
 _LARGEST_TENSOR = 4096
+_VALUES: dict[str, Any] = {}
 _KEPT = "numbers, strings, groups, representations, fields, registered modules and lists of these"
+
+
+def register_value(name: str) -> Callable[[type[V]], type[V]]:
+    """Decorate a frozen class whose ``to_config`` gives the arguments that build it again.
+
+    Its instances can then be arguments of registered modules.
+    """
+
+    def register(cls: type[V]) -> type[V]:
+        _VALUES[name] = cls
+        return cls
+
+    return register
 
 
 def encode(module: nn.Module) -> dict[str, Any]:
@@ -108,6 +123,9 @@ def _encode(value: Any, where: str, seen: dict[int, int]) -> Any:
             return {"$field": value.to_config()}
         case Domain():
             return {"$domain": value.to_config()}
+    for name, cls in _VALUES.items():
+        if type(value) is cls:
+            return {"$value": name, "arguments": _encode(value.to_config(), where, seen)}
     raise ValueError(f"{where}: cannot be saved, got {type(value).__name__}; saved are {_KEPT}")
 
 
@@ -133,6 +151,8 @@ def _decode(node: Any, registry: Registry, built: dict[int, Any]) -> Any:
             return _decode_module(node, registry, built)
         case {"$same": int(number)} if number in built:
             return built[number]
+        case {"$value": str(name), "arguments": dict(arguments)} if name in _VALUES:
+            return _VALUES[name](**_decode(arguments, registry, built))
         case {"$tuple": list(items)}:
             return tuple(_decode(item, registry, built) for item in items)
         case {"$dict": list(pairs)}:

@@ -23,6 +23,7 @@ from geomdl.steerable.models import SteerableCNN, c4_cnn, d4_cnn
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
 from geomdl.steerable.norm_pool import NormMaxPool, NormPool
+from geomdl.steerable.oversampled import FilteredPointwise
 from geomdl.steerable.plain import to_plain
 from geomdl.steerable.pointwise import Pointwise
 from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
@@ -50,6 +51,7 @@ __all__ = [
     "ConvTranspose",
     "Disentangle",
     "Dropout",
+    "FilteredPointwise",
     "FourierPointwise",
     "GatedNonlinearity",
     "GlobalPool",

@@ -44,7 +44,8 @@ def test_coordinates_are_x_right_and_y_up_from_the_centre() -> None:
 @pytest.mark.parametrize("name", ["C3", "C8", "D8", "SO2", "O2"])
 def test_groups_off_the_grid_are_refused_in_one_line(name: str) -> None:
     field = Field(Grid(2), geomdl.group(name).trivial)
-    with pytest.raises(ValueError, match=rf"^source: {name} does not map the pixel grid .* use radial='gaussian'$"):
+    refusal = rf"^source: {name} does not map the pixel grid .* use radial='gaussian'$"
+    with pytest.raises(ValueError, match=refusal):
         tap_representation(field, 3)
 
 

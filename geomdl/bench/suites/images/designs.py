@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from geomdl import groups
 from geomdl.fields import Field, Grid
-from geomdl.steerable import AvgPool, BatchNorm, Conv, GroupPool, Pointwise, Sequential
+from geomdl.steerable import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    FilteredPointwise,
+    GroupPool,
+    Pointwise,
+    Rings,
+    Sequential,
+)
 
 
 @dataclass(frozen=True)
@@ -67,15 +76,29 @@ class Variant:
     Attributes:
         activation: field -> layer.
         pool: field -> layer that halves the pixels.
-        radial: rings of the filters, as for `geomdl.steerable.Conv`.
+        radial: kernel size -> rings of the filters, as for `geomdl.steerable.Conv`.
     """
 
     activation: Callable[[Field], nn.Module] = Pointwise
     pool: Callable[[Field], nn.Module] = low_pass
-    radial: Any = None
+    radial: Callable[[int], Any] = lambda kernel_size: None
 
 
-VARIANTS = {"geomdl": Variant()}
+def oversampled(field: Field) -> nn.Module:
+    """ReLU on a grid twice as fine, then a Gaussian."""
+    return FilteredPointwise(field, "relu", oversample=2, blur=0.5)
+
+
+def gaussian_pool(field: Field) -> nn.Module:
+    """Gaussian of 1.4 pixels, at every other pixel."""
+    return AvgPool(field, 2, kernel_size=1, antialias=1.4)
+
+
+VARIANTS = {
+    "geomdl": Variant(),
+    "geomdl, oversampled": Variant(oversampled, gaussian_pool),
+    "geomdl, oversampled, smooth rings": Variant(oversampled, gaussian_pool, Rings.smooth),
+}
 
 
 def ours(design: Design, seed: int, variant: Variant | None = None) -> Sequential:
@@ -105,7 +128,7 @@ def ours(design: Design, seed: int, variant: Variant | None = None) -> Sequentia
                 design.kernel_size,
                 padding=padding,
                 bias=False,
-                radial=chosen.radial,
+                radial=chosen.radial(design.kernel_size),
                 rng=rng,
             )
         )

@@ -300,8 +300,8 @@ assert difference <= 1e-10
 #
 # 1. Count by characters how many filters lead from irrep(1) to irrep(2) of SO2 on a ring with
 #    frequencies up to 2, then check with ``steerable.filter_basis``. Which frequencies do it?
-# 2. On 2 × 2 taps one of the two functions of frequency 2 is zero. Which one, and why does that break
-#    every group of turns finer than C4?
+# 2. On 2 × 2 taps one of the two functions of frequency 2 is zero. Which one, and why does that
+#    break every group of turns finer than C4?
 # 3. Train the C8 network with ``FilteredPointwise`` and ``AvgPool(target, antialias=1.4)``. What
 #    becomes of the certificate at 45°, and of the accuracy?
 # 4. Turn the image of a Gaussian blob of width σ, exactly, by evaluating its formula. How fast does

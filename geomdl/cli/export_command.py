@@ -63,6 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     model = geomdl.load(arguments.checkpoint).eval()
     shape = None if arguments.shape is None else [n for part in arguments.shape for n in part]
     x = example(model, shape)
+    if kind == "onnx" and x.dtype != torch.float32:
+        name = str(x.dtype).removeprefix("torch.")
+        raise ValueError(
+            f"--format: onnx needs a network in float32, this one is in {name}; save model.float()"
+        )
     with torch.no_grad():
         wanted = model(x)
     data = DATA[kind](plain(model, kind), x)

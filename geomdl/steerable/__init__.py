@@ -9,6 +9,21 @@ from geomdl.steerable.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool
 from geomdl.steerable.basis_change import ChangeOfBasis, Disentangle
 from geomdl.steerable.calibration import calibrate
 from geomdl.steerable.concatenated import ConcatenatedNonlinearity
+from geomdl.steerable.configurations import (
+    cnn1d_c2,
+    cnn3d_o,
+    cnn3d_so3,
+    cnn_medium,
+    cnn_small,
+    e2cnn_medium,
+    e2cnn_small,
+    resnet3d_medium,
+    resnet3d_small,
+    wrn16_d8,
+    wrn16_medium,
+    wrn16_small,
+    wrn28_d8d4d1,
+)
 from geomdl.steerable.conv import Conv
 from geomdl.steerable.conv_transpose import ConvTranspose
 from geomdl.steerable.dropout import Dropout
@@ -35,8 +50,6 @@ from geomdl.steerable.taps import TapSpace, tap_representation, tap_space
 from geomdl.steerable.tensor_nonlinearity import TensorProductNonlinearity
 from geomdl.steerable.upsample import Upsample
 from geomdl.steerable.vector_field import VectorFieldNonlinearity
-from geomdl.steerable.volumes import cnn3d_o, cnn3d_so3
-from geomdl.steerable.wide_resnets import wrn16_d8, wrn16_medium, wrn16_small, wrn28_d8d4d1
 
 __all__ = [
     "E2CNN",
@@ -75,11 +88,18 @@ __all__ = [
     "VectorFieldNonlinearity",
     "c4_cnn",
     "calibrate",
+    "cnn1d_c2",
     "cnn3d_o",
     "cnn3d_so3",
+    "cnn_medium",
+    "cnn_small",
     "d4_cnn",
+    "e2cnn_medium",
     "e2cnn_mnist_rot_d16c16",
+    "e2cnn_small",
     "filter_basis",
+    "resnet3d_medium",
+    "resnet3d_small",
     "tap_representation",
     "tap_space",
     "to_plain",

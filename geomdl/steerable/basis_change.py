@@ -1,7 +1,7 @@
 """Fields in other bases: carried along isomorphisms of representations."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Rep
 from geomdl.groups.rep import direct_sum
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis, same_domain
+from geomdl.steerable.checks import check_input, fibre_axis, same_domain
+from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.irrep_basis import IrrepBasis, flattened, orthogonal, unflattened
 
 _ISOMETRY = 1e-9
@@ -38,7 +39,7 @@ def _inputs(channels: int) -> Callable[[torch.Generator], tuple[Any, ...]]:
 
 
 @register_layer("steerable/ChangeOfBasis", example=Example(_example_between, _inputs(8)))
-class ChangeOfBasis(nn.Module):
+class ChangeOfBasis(ExactBuffers):
     """The same field in the basis of an isomorphic representation: y = M x. Exact.
 
     M is orthogonal with s(g) M = M r(g). By default both sides are split into irreps and copies are
@@ -55,6 +56,7 @@ class ChangeOfBasis(nn.Module):
         unchanged: ``(batch, channels, *spatial)``, or (..., channels) for plain vectors.
 
     Raises:
+        TypeError: ``matrix`` is no tensor of floating-point numbers.
         ValueError: the representations are not orthogonal or not isomorphic; ``matrix`` is no
             isometry or does not commute with the group.
 
@@ -89,15 +91,13 @@ class ChangeOfBasis(nn.Module):
             )
         self.source, self.target = source, target
         self._exact = None if matrix is None else _checked(matrix, source.rep, target.rep)
-        held = None if self._exact is None else self._exact.to(torch.get_default_dtype(), copy=True)
         self.dense: Tensor | None
-        self.register_buffer("dense", held, persistent=False)
+        self.register_buffer("dense", None, persistent=False)
+        self.hold()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        if self._exact is not None and self.dense is not None:
-            self.dense = self._exact.to(self.dense, copy=True)
-        return self
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """M, where it is given."""
+        return {} if self._exact is None else {"dense": self._exact}
 
     def matrix(self) -> Tensor:
         """M, (target.rep.dim, source.rep.dim), in the dtype of the module."""
@@ -109,7 +109,7 @@ class ChangeOfBasis(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Change the basis of a batch of fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         flat = flattened(x, self._axis)
         if self.dense is not None:
             return unflattened(self.dense @ flat, x, self._axis)
@@ -150,6 +150,9 @@ class Disentangle(ChangeOfBasis):
 
 def _checked(matrix: Tensor, r: Rep, s: Rep) -> Tensor:
     """The given matrix in float64; refuse one that is no isometric intertwiner."""
+    if not isinstance(matrix, Tensor) or not matrix.dtype.is_floating_point:
+        got = matrix.dtype if isinstance(matrix, Tensor) else type(matrix).__name__
+        raise TypeError(f"matrix: should be a Tensor of floating-point numbers, got {got}")
     if matrix.shape != (s.dim, r.dim):
         raise ValueError(f"matrix: should be {(s.dim, r.dim)}, got {tuple(matrix.shape)}")
     m = matrix.detach().to("cpu", torch.float64)

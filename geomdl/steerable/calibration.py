@@ -1,11 +1,16 @@
 """Initial weights scaled by data, layer after layer."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
 
+from geomdl.steerable.checks import is_real
 from geomdl.steerable.conv import Conv
 from geomdl.steerable.conv_transpose import ConvTranspose
 from geomdl.steerable.linear import Linear
@@ -25,8 +30,10 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
     `ConvTranspose` and `Linear` as it is reached: later layers already see what earlier ones will
     give. The symmetry is untouched: filters are multiplied by numbers.
 
-    Biases of these layers are set to zero. Modes, statistics of normalisations and PyTorch's random
-    state are left as they are; a layer that is called several times is scaled at its first call.
+    Biases of layers that are reached are set to zero. Modes, statistics of normalisations and
+    PyTorch's random state are left as they are. A layer that is called several times, and filters
+    that several layers share, are scaled at the first call. After an error the model is what it
+    was.
 
     Args:
         model: any module that contains such layers.
@@ -37,7 +44,8 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
         name of a layer -> factor, in order of execution.
 
     Raises:
-        ValueError: no such layer is reached, or an output does not vary or is not finite.
+        ValueError: no such layer is reached, an empty batch, or an output that does not vary or is
+            not finite.
 
     Example:
         >>> import geomdl
@@ -51,53 +59,80 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
 
     Source: Mishkin and Matas 2016, arXiv:1511.06422.
     """
-    if not gain > 0:
-        raise ValueError(f"gain: should be positive, got {gain}")
-    factors: dict[str, float] = {}
-    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    before = {k: v.clone() for k, v in model.state_dict().items() if k not in parameters}
+    if not is_real(gain) or gain <= 0:
+        raise ValueError(f"gain: should be positive and finite, got {gain!r}")
+    for x in tree_leaves(inputs):
+        if isinstance(x, Tensor) and x.numel() == 0:
+            raise ValueError(f"inputs: should hold samples, got a tensor of shape {tuple(x.shape)}")
     layers = [(name, m) for name, m in model.named_modules() if isinstance(m, LAYERS)]
-    handles = []
+    weights = [w for _, layer in layers for w in layer.parameters()]
+    was = [w.clone() for w in weights]
+    scaled = _Scaled(gain)
+    handles: list[RemovableHandle] = []
     for name, layer in layers:
-        if layer.bias is not None:
-            _scale(layer.bias, 0.0)
-        handles.append(layer.register_forward_hook(_scaler(name, gain, factors)))
+        handles.append(layer.register_forward_pre_hook(_unbiased))
+        handles.append(layer.register_forward_hook(partial(scaled.hook, name)))
     try:
-        with torch.random.fork_rng():
+        with _kept(model), torch.random.fork_rng():
             model(*inputs)
+    except BaseException:
+        for weight, value in zip(weights, was, strict=True):
+            weight.copy_(value)
+        raise
     finally:
         for handle in handles:
             handle.remove()
-        now = model.state_dict(keep_vars=True)
-        for key, value in before.items():
-            now[key].copy_(value)
-    if not factors:
+    if not scaled.factors:
         raise ValueError(
             f"model: {type(model).__name__} calls no Conv, ConvTranspose or Linear of "
             "geomdl.steerable"
         )
-    return factors
+    return scaled.factors
 
 
-def _scaler(
-    name: str, gain: float, factors: dict[str, float]
-) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
-    """Hook that scales a layer and its output at the first call."""
+@contextmanager
+def _kept(model: nn.Module) -> Iterator[None]:
+    """Put statistics and all else that is state but no parameter back."""
+    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    before = {k: v.clone() for k, v in model.state_dict().items() if k not in parameters}
+    try:
+        yield
+    finally:
+        now = model.state_dict(keep_vars=True)
+        for key, value in before.items():
+            now[key].copy_(value)
 
-    def hook(layer: nn.Module, _: Any, output: Tensor) -> Tensor | None:
-        if name in factors:
+
+def _unbiased(layer: nn.Module, _: Any) -> None:
+    """Hook that zeroes the bias of a layer which is reached."""
+    if isinstance(layer.bias, nn.Module):
+        _scale(layer.bias, 0.0)
+
+
+class _Scaled:
+    """Factors found so far, and the filters that have theirs."""
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.factors: dict[str, float] = {}
+        self._seen: set[int] = set()
+
+    def hook(self, name: str, layer: nn.Module, _: Any, output: Tensor) -> Tensor | None:
+        """Scale filters and the layer's output when they are first used."""
+        filters = cast(nn.Module, layer.filters)
+        weights = {id(weight) for weight in filters.parameters()}
+        if weights & self._seen:
             return None
-        size = output.double().std(correction=0).item()
+        size = output.double().std(correction=0).item() if output.numel() else 0.0
         if not (0 < size < float("inf")):
             raise ValueError(
                 f"x: the output of layer {name or type(layer).__name__} should be finite and vary, "
                 f"got a standard deviation of {size}"
             )
-        factors[name] = gain / size
-        _scale(cast(nn.Module, layer.filters), factors[name])
-        return output * factors[name]
-
-    return hook
+        self._seen |= weights
+        self.factors[name] = self.gain / size
+        _scale(filters, self.factors[name])
+        return output * self.factors[name]
 
 
 def _scale(filters: nn.Module, factor: float) -> None:

@@ -1,8 +1,10 @@
 """What the layers check of their fields and inputs, with one-line errors."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,11 +15,34 @@ from geomdl.steerable.sizes import check_exact
 from geomdl.steerable.taps import action_on, grid_of
 
 
+def is_whole(value: Any, least: int = 0) -> bool:
+    """Whether a value is an ``int`` (no ``bool``, no number of NumPy) of at least ``least``."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def whole(**sizes: int) -> None:
     """Refuse arguments that are not positive whole numbers."""
     for name, size in sizes.items():
-        if not isinstance(size, int) or size < 1:
+        if not is_whole(size, 1):
             raise ValueError(f"{name}: should be a positive integer, got {size!r}")
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a finite real number, and no ``bool``."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
+
+
+def check_input(field: Field, x: Tensor) -> None:
+    """Refuse an input that is not of a field's type, or not of real floating-point numbers.
+
+    Raises:
+        TypeError: no tensor.
+        ValueError: another shape or dtype.
+    """
+    field.check(x)
+    if not x.dtype.is_floating_point:
+        raise ValueError(f"x: should be floating point, got {x.dtype}")
 
 
 def same_domain(source: Field, target: Field) -> None:
@@ -36,13 +61,14 @@ class GridCheck:
 
     Attributes:
         field: what the inputs should be.
-        centred: whether some element turns or mirrors the grid, so that strides must be centred.
+        moved: for each spatial axis whether some element turns or mirrors it, so that strides
+            along it must be centred.
         mixed: sets of spatial axes that the group exchanges or turns into one another, whose sizes
             must be equal.
     """
 
     field: Field
-    centred: bool
+    moved: tuple[bool, ...]
     mixed: tuple[tuple[int, ...], ...]
 
     @classmethod
@@ -50,11 +76,14 @@ class GridCheck:
         """Find what the group of a field on a grid needs."""
         return cls(field, *_needs(field.group, grid_of(field, "source")))
 
+    @property
+    def centred(self) -> bool:
+        """Whether some element turns or mirrors the grid."""
+        return any(self.moved)
+
     def shape(self, x: Tensor) -> None:
         """Refuse an input of another shape, or one that the group cannot turn."""
-        self.field.check(x)
-        if not x.is_floating_point():
-            raise ValueError(f"x: should be floating point, got {x.dtype}")
+        check_input(self.field, x)
         self.equal(x.shape[2:])
 
     def equal(self, sizes: Sequence[int]) -> None:
@@ -74,20 +103,32 @@ class GridCheck:
         self.shape(x)
         self.fit(x.shape[2:], kernel_size, stride, padding, dilation)
 
+    def steps(self, stride: int) -> list[int]:
+        """Along each axis, the stride by which windows must be centred: 1 where none must."""
+        return [stride if moved else 1 for moved in self.moved]
+
     def fit(
-        self, sizes: Sequence[int], kernel_size: int, stride: int, padding: int, dilation: int = 1
+        self,
+        sizes: Sequence[int],
+        kernel_size: int,
+        stride: int,
+        padding: int | Sequence[int],
+        dilation: int = 1,
     ) -> None:
         """Refuse sizes at which windows do not fit or are not centred."""
-        step = stride if self.centred else 1
-        check_exact(self.field.group.name, sizes, kernel_size, step, padding, dilation)
+        paddings = [padding] * len(sizes) if isinstance(padding, int) else padding
+        for n, step, p in zip(sizes, self.steps(stride), paddings, strict=True):
+            check_exact(self.field.group.name, [n], kernel_size, step, p, dilation)
 
 
 @lru_cache(maxsize=256)
-def _needs(group: Group, grid: Grid) -> tuple[bool, tuple[tuple[int, ...], ...]]:
+def _needs(group: Group, grid: Grid) -> tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]:
     action = action_on(group, grid)
     one = torch.eye(action.dim, dtype=torch.float64)
     moves = torch.cat([action(group.generators) - one, action.lie]).abs() > 1e-9
-    return bool(moves.any()), _components(moves.any(0))
+    joined = moves.any(0)
+    moved = (joined | joined.T).any(0).flip(0)  # x is the last axis
+    return tuple(moved.tolist()), _components(joined)
 
 
 def _components(joined: Tensor) -> tuple[tuple[int, ...], ...]:
@@ -104,13 +145,24 @@ def shifts(field: Field) -> bool:
     return field.group.parts(field.group.identity).translation is not None
 
 
-def permutes(field: Field, what: str) -> None:
-    """Refuse a field whose representation is not a permutation, naming the block."""
+def is_trivial(rep: Rep) -> bool:
+    """Whether every element acts as the number 1."""
+    return rep.dim == 1 and len(rep.fixed()) == 1
+
+
+def permutes(field: Field, what: str, others: str = "") -> None:
+    """Refuse a field that is no sum of permutation and trivial representations, naming the block.
+
+    Args:
+        field: to be checked.
+        what: needs them.
+        others: what to do with other representations.
+    """
     for rep, _ in field.rep.blocks:
-        if not rep.is_permutation:
+        if not (rep.is_permutation or is_trivial(rep)):
             raise ValueError(
-                f"source: {what} needs permutation representations (trivial, regular, quotient), "
-                f"got {rep.name} of {field.group.name}"
+                f"source: {what} needs permutation representations "
+                f"({others or 'trivial, regular, quotient'}), got {rep.name} of {field.group.name}"
             )
 
 

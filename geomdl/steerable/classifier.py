@@ -1,10 +1,12 @@
 """What all classifiers of images share: a body, a head, one size."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from geomdl.fields import Field, Vector
+from geomdl.steerable.checks import check_input, is_real, is_whole
 from geomdl.steerable.sequential import Sequential
 
 
@@ -38,7 +40,7 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores of the classes (logits)."""
-        self.source.check(x)
+        check_input(self.source, x)
         self.sizes(x.shape[2:])
         scores: Tensor = self.head(self.body(x))
         return scores
@@ -50,7 +52,20 @@ def equal_sizes(shape: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: not one to three equal positive sizes.
     """
-    shape = tuple(shape)
-    if len(set(shape)) != 1 or not 1 <= len(shape) <= 3 or shape[0] < 1:
-        raise ValueError(f"shape: should be one to three equal sizes, got {shape}")
-    return shape
+    sizes = tuple(shape) if isinstance(shape, Sequence) else ()
+    if len(set(sizes)) != 1 or len(sizes) > 3 or not all(is_whole(n, 1) for n in sizes):
+        raise ValueError(f"shape: should be one to three equal sizes, got {shape!r}")
+    return sizes
+
+
+def check_pool(pool: object, names: Sequence[str]) -> None:
+    """Refuse what is neither one of the names of pools nor a number of pixels."""
+    if not (is_real(pool) or (isinstance(pool, str) and pool in names)):
+        known = ", ".join(map(repr, names))
+        raise ValueError(f"pool: should be {known} or a number of pixels, got {pool!r}")
+
+
+def check_odd(kernel_size: Any) -> None:
+    """Refuse filters without a middle."""
+    if not is_whole(kernel_size, 1) or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size: should be odd, got {kernel_size!r}")

@@ -10,7 +10,7 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
 from geomdl.groups.constant import memoized
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis
+from geomdl.steerable.checks import check_input, fibre_axis
 from geomdl.steerable.pointwise import FUNCTIONS
 
 
@@ -91,7 +91,7 @@ class ConcatenatedNonlinearity(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to every number and to its negative."""
-        self.source.check(x)
+        check_input(self.source, x)
         phi, axis = FUNCTIONS[self.function], self._axis
         blocks = self.source.rep.blocks
         inner = -1 if axis == -1 else 2

@@ -153,8 +153,11 @@ class Conv(nn.Module):
         """Pixels added at both ends of each axis of an input of these sizes."""
         if self.padding != "exact":
             return [self.padding] * self._d
-        step = self.stride if self._check.centred else 1
-        return [exact_padding(n, self.kernel_size, step, self.dilation) for n in sizes]
+        steps = self._check.steps(self.stride)
+        return [
+            exact_padding(n, self.kernel_size, step, self.dilation)
+            for n, step in zip(sizes, steps, strict=True)
+        ]
 
     def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
         """Sizes of the output for an input of these sizes.
@@ -163,9 +166,9 @@ class Conv(nn.Module):
             ValueError: windows do not fit, or are not centred.
         """
         self._check.equal(sizes)
-        out = []
-        for n, padding in zip(sizes, self.padding_for(sizes), strict=True):
-            self._check.fit([n], self.kernel_size, self.stride, padding, self.dilation)
+        out, paddings = [], self.padding_for(sizes)
+        self._check.fit(sizes, self.kernel_size, self.stride, paddings, self.dilation)
+        for n, padding in zip(sizes, paddings, strict=True):
             if self.padding_mode == "reflect" and padding >= n:
                 raise ValueError(
                     f"x: padding_mode='reflect' with padding={padding} needs size {padding + 1} or "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis, permutes
+from geomdl.steerable.checks import check_input, fibre_axis, is_real, permutes
 
 
 def _example() -> nn.Module:
@@ -62,8 +62,8 @@ class Dropout(nn.Module):
     ) -> None:
         super().__init__()
         fibre_axis(source)
-        if not 0 <= p < 1:
-            raise ValueError(f"p: should be at least 0 and less than 1, got {p}")
+        if not (is_real(p) and 0 <= p < 1):
+            raise ValueError(f"p: should be at least 0 and less than 1, got {p!r}")
         if pointwise:
             permutes(source, "pointwise dropout")
         self.source = self.target = source
@@ -76,14 +76,14 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop copies of a batch of fields when training."""
-        self.source.check(x)
+        check_input(self.source, x)
         if not self.training or self.p == 0:
             return x
         if isinstance(self.source.domain, Vector):
             mask = F.dropout(x.new_ones(*x.shape[:-1], self._masks), self.p)
             return x * mask.index_select(-1, self.index)
         places = x.shape[2:] if self.per_pixel else (1,) * (x.ndim - 2)
-        mask = F.dropout(x.new_ones(len(x), self._masks, *places), self.p)
+        mask = F.dropout(x.new_ones(x.shape[0], self._masks, *places), self.p)
         return x * mask.index_select(1, self.index)
 
     def extra_repr(self) -> str:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, cast
 
+import torch
 from torch import nn
 
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.groups import Group, Rep, direct_sum, harmonics
+from geomdl.steerable.checks import is_whole
 from geomdl.steerable.fourier import FourierPointwise
 from geomdl.steerable.gated import GatedNonlinearity
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
@@ -20,25 +22,64 @@ NONLINEARITIES = (*FUNCTIONS, "fourier", "gated", "norm")
 _DIRECTIONS = {"SO2": "", "O2": "D1", "SO3": "SO2", "O3": "O2"}  # what leaves a direction in place
 
 
-def group_of(group: Group | str) -> Group:
-    """A group, or the one of this name."""
-    return groups.group(group) if isinstance(group, str) else group
-
-
-def grid_for(group: Group, d: int) -> Grid:
-    """Grid of d axes: a planar group turns volumes about the z axis.
+def named_group(group: Group | str) -> Group:
+    """A group, or the one of this name.
 
     Raises:
-        ValueError: the group acts in more dimensions.
+        ValueError: something else.
     """
+    if isinstance(group, str):
+        return groups.group(group)
+    if not isinstance(group, Group):
+        raise ValueError(f"group: should be a Group or its name, got {group!r}")
+    return group
+
+
+def grid_for(group: Group, d: int, action: Rep | None = None) -> Grid:
+    """Grid of d axes: a planar group turns volumes about the z axis.
+
+    Args:
+        group: that is to act.
+        d: number of axes.
+        action: how it moves coordinates; None for its own way.
+
+    Raises:
+        ValueError: the group acts in more dimensions, or moves no pixel; an action of another group
+            or dimension.
+    """
+    grid = _own_grid(group, d) if action is None else _grid_under(group, d, action)
+    moves = action_on(group, grid)
+    still = torch.cat([moves(group.generators) - torch.eye(d, dtype=torch.float64), moves.lie])
+    if group.order != 1 and not (still.abs() > 1e-9).any():
+        raise ValueError(
+            f"group: should move the pixels of a grid with {d} axes, got {group.name}, which moves "
+            "none of them"
+        )
+    return grid
+
+
+def _own_grid(group: Group, d: int) -> Grid:
     missing = d - group.standard_dim
     if group.parts(group.identity).linear is None or missing == 0:
         return Grid(d)
+    if group.order == 1:
+        return Grid(d, action=d * group.trivial)
     if missing < 0:
         raise ValueError(
-            f"shape: {group.name} acts in {group.standard_dim} dimensions, got {d} axes"
+            f"shape: {group.name} acts in {group.standard_dim} dimensions, got {d} axes; "
+            "action= states another way"
         )
     return Grid(d, action=direct_sum([(group.standard, 1), (group.trivial, missing)]))
+
+
+def _grid_under(group: Group, d: int, action: Rep) -> Grid:
+    if not isinstance(action, Rep):
+        raise ValueError(f"action: should be a representation, got {action!r}")
+    if action.group != group or action.dim != d:
+        raise ValueError(
+            f"action: should be a representation of {group.name} of dimension {d}, got {action!r}"
+        )
+    return Grid(d, action=action)
 
 
 @dataclass(frozen=True)
@@ -83,7 +124,7 @@ class Features:
             raise ValueError(
                 f"fields: {group.name} is infinite, use 'bandlimited' or 'harmonics', got 'regular'"
             )
-        if not isinstance(frequency, int) or frequency < 1:
+        if not is_whole(frequency, 1):
             raise ValueError(f"frequency: should be a positive integer, got {frequency!r}")
         subgroup = ""
         if fields == "regular":

@@ -1,7 +1,7 @@
 """Pointwise non-linearities of band-limited functions on a group."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Group, Rep, Subgroup, direct_sum
 from geomdl.groups.constant import memoized
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis, whole
+from geomdl.steerable.checks import check_input, fibre_axis, whole
+from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.pointwise import FUNCTIONS
 from geomdl.steerable.sampling import evaluation, frequency
 
@@ -72,6 +73,13 @@ def transform(each: Rep, n: int | None, subgroup: Subgroup | None) -> tuple[Tens
     return values.contiguous(), torch.linalg.solve(gram, weighted).contiguous()
 
 
+def _reaches(phi: Callable[[Tensor], Tensor], values: Tensor, back: Tensor) -> bool:
+    """Whether P φ(E x) is not zero for all x, as random ones tell."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(values.shape[1], 4, generator=rng, dtype=torch.float64)
+    return bool((back @ phi(values @ x)).abs().max() > 1e-9)
+
+
 def _example() -> nn.Module:
     G = groups.group("D4")
     irreps = direct_sum([(irrep, irrep.dim) for irrep in G.irreps()])
@@ -83,7 +91,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/FourierPointwise", example=Example(_example, _inputs))
-class FourierPointwise(nn.Module):
+class FourierPointwise(ExactBuffers):
     """A function of the values of band-limited functions on the group: y = P φ(E x).
 
     Every copy of ``each`` holds the Fourier coefficients of a function on G (or G/H). E evaluates
@@ -135,7 +143,8 @@ class FourierPointwise(nn.Module):
 
     Raises:
         ValueError: not orthogonal, not within the functions on G/H, too few samples, a group
-            without a known grid, or an unknown function.
+            without a known grid, an unknown function, or one that gives zero: a square of odd
+            irreps alone has no part in them (of several irreps, some parts may be zero).
 
     Example:
         >>> import geomdl
@@ -189,20 +198,20 @@ class FourierPointwise(nn.Module):
         self._copies = (n, each.dim)
         values, back = transform(*self._key)
         self.points = len(values)
-        default = torch.get_default_dtype()
-        self.register_buffer("evaluate", values.to(default, copy=True), persistent=False)
-        self.register_buffer("project", back.to(default, copy=True), persistent=False)
+        if not _reaches(FOURIER_FUNCTIONS[function], values, back):
+            raise ValueError(
+                f"function: {function} gives nothing but zero on {each.name} of {group.name}: its "
+                "powers lie in other irreps"
+            )
+        self.hold()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        values, back = transform(*self._key)
-        self.evaluate = values.to(self.evaluate, copy=True)
-        self.project = back.to(self.project, copy=True)
-        return self
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """Matrices to the samples and back."""
+        return dict(zip(("evaluate", "project"), transform(*self._key), strict=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """Sample, apply the function, project back."""
-        self.source.check(x)
+        check_input(self.source, x)
         phi = FOURIER_FUNCTIONS[self.function]
         if self._axis == -1:
             y = phi(x.unflatten(-1, self._copies) @ self.evaluate.T) @ self.project.T

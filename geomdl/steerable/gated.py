@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
-from geomdl.groups.permutation import Induced
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.parts import component_axis, cosets, is_trivial, parts_of
+from geomdl.steerable.checks import check_input
+from geomdl.steerable.parts import component_axis, coset_action, is_trivial, parts_of
 from geomdl.steerable.pointwise import FUNCTIONS
 
 GATES = ("copy", "coset", "shared")
@@ -34,14 +34,7 @@ def gate_representation(rep: Rep, gates: str = "copy") -> Rep:
         return trivial
     if gates == "copy":
         return direct_sum([(trivial, sum(n for _, n in gated))])
-    return direct_sum([(_coset_action(block), n) for block, n in gated])
-
-
-def _coset_action(rep: Rep) -> Rep:
-    """How the group permutes the parts of one copy."""
-    if isinstance(rep, Induced):
-        return rep.group.quotient(rep.subgroup)
-    return rep if rep.is_permutation else cosets(rep, "target") * rep.group.trivial
+    return direct_sum([(coset_action(block, "target"), n) for block, n in gated])
 
 
 def _example() -> nn.Module:
@@ -115,7 +108,7 @@ class GatedNonlinearity(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate every copy."""
-        self.source.check(x)
+        check_input(self.source, x)
         sizes = [self._gates, *(p.channels for p in self._parts)]
         gates, *pieces = x.split(sizes, self._axis)
         gates = FUNCTIONS[self.function](gates)

@@ -1,14 +1,14 @@
 """Fields split into irreps and joined again, for layers that treat irreps one by one."""
 
-from collections.abc import Callable, Sequence
-from typing import Self
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from geomdl.fields import Field
 from geomdl.groups import Rep
 from geomdl.groups.rep import direct_sum
+from geomdl.steerable.exact_buffers import ExactBuffers
 
 
 def flattened(x: Tensor, axis: int) -> Tensor:
@@ -33,7 +33,7 @@ def orthogonal(field: Field, what: str) -> None:
             )
 
 
-class IrrepBasis(nn.Module):
+class IrrepBasis(ExactBuffers):
     """Splits fields of an orthogonal representation into irreps, and joins them again.
 
     Not a layer: it has no weights and no ``forward``; the layers that own it call `split` and
@@ -66,16 +66,13 @@ class IrrepBasis(nn.Module):
             unit = plain or torch.allclose(basis, torch.eye(len(basis), dtype=basis.dtype))
             self._exact.append(None if unit else basis)
         self.irreps = tuple(zip(order, counts, strict=True))
-        for i, exact in enumerate(self._exact):
-            held = None if exact is None else exact.to(torch.get_default_dtype(), copy=True)
-            self.register_buffer(f"basis_{i}", held, persistent=False)
+        for i in range(len(self._exact)):  # none where nothing is to be multiplied
+            self.register_buffer(f"basis_{i}", None, persistent=False)
+        self.hold()
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for i, exact in enumerate(self._exact):
-            if exact is not None:
-                setattr(self, f"basis_{i}", exact.to(self._buffers[f"basis_{i}"], copy=True))
-        return self
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """The changes of basis."""
+        return {f"basis_{i}": basis for i, basis in enumerate(self._exact) if basis is not None}
 
     def split(self, x: Tensor) -> list[Tensor]:
         """From (batch, channels, places): (batch, multiplicity, dim, places) for each irrep."""
@@ -89,7 +86,7 @@ class IrrepBasis(nn.Module):
             sizes = [m * self.irreps[k][0].dim for k, m in self._segments[i]]
             for (k, m), segment in zip(self._segments[i], copies.split(sizes, 2), strict=True):
                 d = self.irreps[k][0].dim
-                parts[k].append(segment.reshape(len(x), n * m, d, x.shape[2]))
+                parts[k].append(segment.reshape(x.shape[0], n * m, d, x.shape[2]))
         return [torch.cat(part, 1) if len(part) > 1 else part[0] for part in parts]
 
     def join(self, parts: Sequence[Tensor]) -> Tensor:
@@ -102,7 +99,7 @@ class IrrepBasis(nn.Module):
             for k, m in self._segments[i]:
                 part = parts[k].narrow(1, taken[k], n * m)
                 taken[k] += n * m
-                segments.append(part.reshape(len(part), n, m * part.shape[2], part.shape[3]))
+                segments.append(part.reshape(part.shape[0], n, m * part.shape[2], part.shape[3]))
             copies = torch.cat(segments, 2) if len(segments) > 1 else segments[0]
             basis = self._buffers[f"basis_{i}"]
             if basis is not None:

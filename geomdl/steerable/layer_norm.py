@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from geomdl import groups
-from geomdl.fields import Field, Grid
+from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis
+from geomdl.steerable.checks import check_input, fibre_axis, is_trivial
 from geomdl.steerable.irrep_basis import IrrepBasis, flattened, orthogonal, unflattened
-from geomdl.steerable.norm import mean_square
-from geomdl.steerable.parts import is_trivial
+from geomdl.steerable.norm import mean_square, positive_eps
 
-Axes = Literal["all", "channels"]
+Axes = Literal["all", "channels", "space"]
+AXES = {"all": (1, 2, 3), "channels": (1, 2), "space": (2, 3)}
+"""Of (batch, copies, dim, pixels), those over which a mean is taken."""
 
 
 def _example() -> nn.Module:
@@ -27,28 +28,33 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 @register_layer("steerable/LayerNorm", example=Example(_example, _inputs))
 class LayerNorm(nn.Module):
-    """Normalisation of each sample by itself: one variance for each kind of irrep. Exact.
+    """Normalisation of each sample by itself, in irreps; only the trivial one is centred. Exact.
 
     In the irreps of the group, for the copies i of one irrep ρ,
 
         y_i = γ_i (x_i - mean_ρ) / (var_ρ + eps)^(1/2) + β_i,  var_ρ = mean |x_i - mean_ρ|²/dim ρ,
 
-    where only the trivial irrep has a mean and β. Means run over the copies of ρ and, by default,
-    all pixels. On trivial fields this is ``torch.nn.LayerNorm``, with γ and β for each channel.
+    where only the trivial irrep has a mean and β. By default means run over the copies of ρ and
+    all pixels: one variance for each kind of irrep. On trivial fields this is
+    ``torch.nn.LayerNorm``, with γ and β for each channel, and it has a meaning for plain vectors
+    too. With ``axes="space"`` every irreducible copy has a variance of its own, over the pixels.
 
     Args:
         source: field of an orthogonal representation, on a grid or a plain vector.
         eps: added to the variance.
         affine: whether γ and β are learnt (else 1 and 0).
         axes: "all": over channels and pixels of a sample. "channels": at each pixel by itself; an
-            irrep with few copies then has little left of it (one trivial copy: only β).
+            irrep with few copies then has little left of it (one trivial copy: only β). "space":
+            over the pixels of each irreducible copy by itself (on trivial fields instance
+            normalisation); on a grid.
 
     Shape:
         unchanged. ``weight`` has one number for each irreducible copy, ``bias`` for each trivial
         one, ordered by irreps.
 
     Raises:
-        ValueError: a representation that is not orthogonal, or unknown axes.
+        ValueError: a representation that is not orthogonal, unknown axes, those of space for
+            plain vectors, or ``eps`` not positive.
 
     Example:
         >>> import geomdl
@@ -57,7 +63,8 @@ class LayerNorm(nn.Module):
         >>> norm(torch.randn(2, 32, 5, 5)).shape, norm.weight.shape, norm.bias.shape
         (torch.Size([2, 32, 5, 5]), torch.Size([24]), torch.Size([4]))
 
-    Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450; Liao and Smidt 2023, arXiv:2206.11990.
+    Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450; Liao and Smidt 2023, arXiv:2206.11990;
+    Ulyanov et al. 2016, arXiv:1607.08022 (over the pixels of each copy).
     """
 
     def __init__(
@@ -66,8 +73,11 @@ class LayerNorm(nn.Module):
         super().__init__()
         self._axis = fibre_axis(source)
         orthogonal(source, "LayerNorm")
-        if axes not in ("all", "channels"):
-            raise ValueError(f"axes: should be 'all' or 'channels', got {axes!r}")
+        if axes not in AXES:
+            raise ValueError(f"axes: should be one of {', '.join(AXES)}, got {axes!r}")
+        if axes == "space" and isinstance(source.domain, Vector):
+            raise ValueError(f"axes: 'space' needs a field on a grid, got {source.domain!r}")
+        positive_eps(eps)
         self.source = self.target = source
         self.eps, self.axes = eps, axes
         self._basis = IrrepBasis(source.rep, align=False)
@@ -79,9 +89,9 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch of fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         parts = self._basis.split(flattened(x, self._axis))  # (batch, copies, dim, pixels)
-        dims = (1, 2, 3) if self.axes == "all" else (1, 2)
+        dims = AXES[self.axes]
         first, out = 0, []
         for part, is_one in zip(parts, self._trivial, strict=True):
             n = part.shape[1]

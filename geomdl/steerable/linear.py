@@ -10,7 +10,7 @@ from geomdl import groups
 from geomdl.fields import Field, Vector
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.blocks import Block
-from geomdl.steerable.checks import fibre_axis, same_domain
+from geomdl.steerable.checks import check_input, fibre_axis, same_domain
 from geomdl.steerable.expansion import Expansion
 from geomdl.steerable.irrep_basis import flattened, unflattened
 from geomdl.steerable.remembered import Remembered
@@ -117,7 +117,7 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map vectors."""
-        self.source.check(x)
+        check_input(self.source, x)
         if self._plan is not None:
             return self._by_blocks(x, self._plan)
         weight, bias = self._filter()
@@ -141,7 +141,7 @@ class Linear(nn.Module):
                 block = self.bias.rows[k][0]
                 terms.append(block.spread(block.weight).reshape(1, rows, 1))
             y = sum(terms[1:], terms[0]) if terms else flat.new_zeros(1, 1, 1)
-            out.append(y.expand(len(flat), rows, flat.shape[2]))
+            out.append(y.expand(flat.shape[0], rows, flat.shape[2]))
         y = torch.cat(out, 1) if len(out) > 1 else out[0]
         return unflattened(y, x, self._axis)
 
@@ -172,5 +172,5 @@ def _product(block: Block, scale: float | None, x: Tensor) -> Tensor:
     if scale is None:
         matrix = block.spread(block.weight).reshape(m_s * s.dim, m_r * r.dim)
         return matrix @ x
-    copies = x.reshape(len(x), m_r, r.dim * x.shape[2])
-    return (scale * block.weight[:, :, 0] @ copies).view(len(x), m_s * s.dim, x.shape[2])
+    copies = x.reshape(x.shape[0], m_r, r.dim * x.shape[2])
+    return (scale * block.weight[:, :, 0] @ copies).view(x.shape[0], m_s * s.dim, x.shape[2])

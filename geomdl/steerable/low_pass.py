@@ -1,10 +1,13 @@
 """Gaussian low-pass filters before a stride: what a coarser grid cannot hold is taken out first."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from geomdl.steerable.checks import is_real
 
 _CUT = 4.0  # standard deviations at which the Gaussian is cut off
 _SMALL = 64  # taps up to which one filter is faster than one for each axis
@@ -33,12 +36,18 @@ def taps(sigma: float, window: int = 1) -> Tensor:
     """
     width = window + 2 * reach(sigma, window)
     t = torch.arange(width, dtype=torch.float64) - (width - 1) / 2
-    weights = torch.exp(-t.square() / (2 * sigma**2))
+    beyond = t.square() - t.square().min()  # one weight is 1, however narrow the Gaussian
+    weights = torch.exp(-beyond / sigma / sigma / 2)
     return weights / weights.sum()
 
 
 def blur(
-    x: Tensor, sigma: float, stride: int = 1, windows: list[int] | None = None, wrap: bool = False
+    x: Tensor,
+    sigma: float,
+    stride: int = 1,
+    windows: list[int] | None = None,
+    wrap: bool = False,
+    extended: bool = False,
 ) -> Tensor:
     """Gaussian means at the centres of windows ``stride`` pixels apart.
 
@@ -52,9 +61,12 @@ def blur(
         stride: pixels from one window to the next.
         windows: width of the window along each axis, by default 1.
         wrap: whether the array closes up at its ends.
+        extended: whether ``x`` holds `reach` more pixels at both ends of each axis already, which
+            count like all others; ``wrap`` is then of no account.
 
     Returns:
-        shape (batch, channels, *spatial'), with (n - window) // stride + 1 places along an axis.
+        shape (batch, channels, *spatial'), with (n - window) // stride + 1 places along an axis of
+        n pixels (without those it was extended by).
 
     Raises:
         ValueError: a Gaussian wider than an array that closes up.
@@ -69,21 +81,28 @@ def blur(
     weights = [taps(sigma, window).to(x) for window in windows]
     margins = [reach(sigma, window) for window in windows]
     sizes = x.shape[2:]
-    if wrap:
+    if wrap and not extended:
         if any(margin > n for margin, n in zip(margins, sizes, strict=True)):
             raise ValueError(
                 f"antialias: sigma={sigma} reaches {max(margins)} pixels, more than {min(sizes)}"
             )
-        x = F.pad(x, [m for margin in reversed(margins) for m in (margin, margin)], mode="circular")
+        x, extended = wrapped(x, margins), True
     together = math.prod([len(w) for w in weights]) <= _SMALL
     for axes in [list(range(d))] if together else [[axis] for axis in range(d)]:
-        x = _filtered(x, weights, axes, stride, [0] * d if wrap else margins)
-    if not wrap:
+        x = _filtered(x, weights, axes, stride, [0] * d if extended else margins)
+    if not extended:
         for axis, (w, margin, n) in enumerate(zip(weights, margins, sizes, strict=True)):
             if margin:
                 inside = F.conv1d(x.new_ones(1, 1, n), w.view(1, 1, -1), None, stride, margin)
                 x = x / inside.view(_along(axis, d))
     return x
+
+
+def wrapped(x: Tensor, margins: Sequence[int]) -> Tensor:
+    """Add pixels from the other end at both ends of each axis, at most as many as there are."""
+    if not any(margins):
+        return x
+    return F.pad(x, [m for margin in reversed(margins) for m in (margin, margin)], mode="circular")
 
 
 def _filtered(
@@ -107,5 +126,5 @@ def _along(axis: int, d: int) -> list[int]:
 
 def positive(sigma: float | None) -> None:
     """Refuse a width of the Gaussian that is not positive; None stands for no Gaussian."""
-    if sigma is not None and not 0 < sigma < float("inf"):
-        raise ValueError(f"antialias: should be None or a positive number of pixels, got {sigma}")
+    if sigma is not None and not (is_real(sigma) and sigma > 0):
+        raise ValueError(f"antialias: should be None or a positive number of pixels, got {sigma!r}")

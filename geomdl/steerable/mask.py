@@ -1,8 +1,8 @@
 """A smooth disc, so that corners which a rotation turns out of the image never count."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid, coordinates
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, shifts
+from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.static_sizes import whole_sizes
 from geomdl.steerable.taps import grid_of
 
@@ -43,7 +44,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/Mask", example=Example(_example, _inputs))
-class Mask(nn.Module):
+class Mask(ExactBuffers):
     """Multiplies by a smooth disc (ball) around the centre.
 
     y(p) = x(p) exp(-max(0, |p| - R)² / 2σ²), R = (n - 1)/2 - margin, n the smallest size. Corners
@@ -92,15 +93,12 @@ class Mask(nn.Module):
         self._check.equal(self.size)
         self.source = self.target = source
         self.margin, self.sigma = margin, sigma
-        self.register_buffer("mask", self._exact().to(torch.get_default_dtype()), persistent=False)
+        self.hold()
 
-    def _exact(self) -> Tensor:
-        return smooth_disc(self.size, (min(self.size) - 1) / 2 - self.margin, self.sigma)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.mask = self._exact().to(self.mask)
-        return self
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """The smooth disc."""
+        radius = (min(self.size) - 1) / 2 - self.margin
+        return {"mask": smooth_disc(self.size, radius, self.sigma)}
 
     def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
         """Sizes of the output: the same.

@@ -7,16 +7,16 @@ import torch
 from torch import nn
 
 from geomdl.fields import Field
-from geomdl.groups import Group
+from geomdl.groups import Group, Rep
 from geomdl.registry import Example, register_model
 from geomdl.steerable.checks import whole
-from geomdl.steerable.classifier import Classifier, equal_sizes
+from geomdl.steerable.classifier import Classifier, check_odd, check_pool, equal_sizes
 from geomdl.steerable.conv import Conv
 from geomdl.steerable.features import (
     Features,
     FieldKind,
     grid_for,
-    group_of,
+    named_group,
     source_of,
     target_of,
 )
@@ -27,6 +27,8 @@ from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
 from geomdl.steerable.taps import maps_grid
+
+POOLS = ("avg", "max")
 
 
 def _small(build: Callable[..., nn.Module]) -> nn.Module:
@@ -83,6 +85,8 @@ class SteerableCNN(Classifier):
         mask: whether a smooth disc masks the corners of the input; None: if the group does not map
             the grid to itself.
         radial: what the filters are made of, as in `Conv`.
+        action: how the group moves coordinates, a representation of one dimension for each axis;
+            None for its own way. Signals need it: ``action=C2.irrep(1)`` reverses them.
         rng: source of the initial weights; None draws as PyTorch's own layers do, so
             that ``torch.manual_seed`` decides.
 
@@ -120,12 +124,13 @@ class SteerableCNN(Classifier):
         pool: Literal["avg", "max"] | float = "avg",
         mask: bool | None = None,
         radial: Rings | Literal["free", "gaussian"] | None = None,
+        action: Rep | None = None,
         rng: torch.Generator | None = None,
     ) -> None:
         whole(in_channels=in_channels, classes=classes, channels=channels, depth=depth)
         shape = equal_sizes(shape)
-        G = group_of(group)
-        grid = grid_for(G, len(shape))
+        G = named_group(group)
+        grid = grid_for(G, len(shape), action)
         super().__init__(Field(grid, in_channels * G.trivial), shape, classes)
         left = _pixels_left(shape, depth)
         features = Features.of(G, grid, fields, nonlinearity, frequency)
@@ -133,8 +138,8 @@ class SteerableCNN(Classifier):
             raise ValueError(
                 f"channels: should be a multiple of |{G.name}|={G.order}, got {channels}"
             )
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size: should be odd, got {kernel_size}")
+        check_odd(kernel_size)
+        check_pool(pool, POOLS)
         if mask is None:
             mask = not maps_grid(G, grid)
 
@@ -168,8 +173,6 @@ def _pool(field: Field, pool: str | float) -> nn.Module:
     """The pool between stages."""
     if pool == "max":
         return MaxPool(field)
-    if isinstance(pool, str) and pool != "avg":
-        raise ValueError(f"pool: should be 'avg', 'max' or a number of pixels, got {pool!r}")
     return AvgPool(field, antialias=None if isinstance(pool, str) else float(pool))
 
 

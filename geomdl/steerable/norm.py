@@ -10,8 +10,8 @@ from torch.overrides import has_torch_function_unary
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
+from geomdl.steerable.checks import check_input, is_real, is_trivial
 from geomdl.steerable.irrep_basis import IrrepBasis, orthogonal
-from geomdl.steerable.parts import is_trivial
 from geomdl.steerable.taps import grid_of
 
 
@@ -23,6 +23,12 @@ def mean_square(x: Tensor, dims: tuple[int, ...]) -> Tensor:
     for axis in dims:
         size *= x.shape[axis]
     return norm.square() / max(1, size)
+
+
+def positive_eps(eps: float) -> None:
+    """Refuse what is added to variances, unless it is a positive number."""
+    if not (is_real(eps) and eps > 0):
+        raise ValueError(f"eps: should be a positive number, got {eps!r}")
 
 
 class _Part(NamedTuple):
@@ -70,7 +76,7 @@ class BatchNorm(nn.Module):
         number for each copy, ``running_mean`` and ``bias`` for each that has a mean.
 
     Raises:
-        ValueError: a representation that is not orthogonal.
+        ValueError: a representation that is not orthogonal, ``eps`` or ``momentum`` out of range.
 
     Example:
         >>> import geomdl
@@ -95,6 +101,9 @@ class BatchNorm(nn.Module):
         super().__init__()
         grid_of(source, "source")
         orthogonal(source, "BatchNorm")
+        positive_eps(eps)
+        if not (is_real(momentum) and 0 <= momentum <= 1):
+            raise ValueError(f"momentum: should be a number from 0 to 1, got {momentum!r}")
         self.source = self.target = source
         self.eps, self.momentum = eps, momentum
         bases = [
@@ -114,7 +123,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise a batch of fields, and update the running statistics when training."""
-        self.source.check(x)
+        check_input(self.source, x)
         blocks = self.source.rep.blocks
         if len(blocks) == 1:
             return self._block(x, 0)

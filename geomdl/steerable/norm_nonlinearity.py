@@ -8,8 +8,11 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
+from geomdl.steerable.checks import check_input
+from geomdl.steerable.irrep_basis import orthogonal
 from geomdl.steerable.parts import component_axis, parts_of, spread
 from geomdl.steerable.pointwise import FUNCTIONS
+from geomdl.steerable.vector_norms import largest
 
 NORM_FUNCTIONS = ("relu", "sigmoid", "softplus", "silu", "softsign", "squash")
 """Names of the functions of a norm."""
@@ -29,12 +32,15 @@ def scale_by_norm(x: Tensor, bias: Tensor | float, axis: int, function: str) -> 
         root of the smallest normal number (|x| < 3e-10 in float32).
     """
     wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-    square = wide.square().sum(axis, keepdim=True)
+    unit = largest(wide, axis)
+    square = (wide / unit).square().sum(axis, keepdim=True)
     zero = square <= torch.finfo(wide.dtype).tiny ** 0.5  # false for NaN, which therefore goes on
-    safe = torch.where(zero, 1.0, square).sqrt()
+    safe = torch.where(zero, 1.0, square).sqrt() * unit
     norm = torch.where(zero, 0.0, safe)
     if function == "squash":
-        return x * (norm / (1 + square)).to(x.dtype)
+        below, above = norm.clamp(max=1), norm.clamp(min=1)  # squares neither of large numbers
+        factor = torch.where(norm > 1, 1 / (above + 1 / above), below / (1 + below.square()))
+        return x * factor.to(x.dtype)
     if function == "softsign":
         return x / (1 + norm).to(x.dtype)
     if function == "silu":
@@ -107,12 +113,7 @@ class NormNonlinearity(nn.Module):
     ) -> None:
         super().__init__()
         self._axis, self._components = component_axis(source)
-        for rep, _ in source.rep.blocks:
-            if not rep.is_orthogonal:
-                raise ValueError(
-                    f"source: NormNonlinearity needs orthogonal representations, got {rep.name} of "
-                    f"{rep.group.name}"
-                )
+        orthogonal(source, "NormNonlinearity")
         if function not in NORM_FUNCTIONS:
             raise ValueError(
                 f"function: should be one of {', '.join(NORM_FUNCTIONS)}, got {function!r}"
@@ -130,7 +131,7 @@ class NormNonlinearity(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale every copy."""
-        self.source.check(x)
+        check_input(self.source, x)
         pieces = x.split([p.channels for p in self._parts], self._axis)
         done, first = [], 0
         for piece, (copies, parts, size, _) in zip(pieces, self._parts, strict=True):

@@ -8,14 +8,13 @@ from torch import Tensor, nn
 
 from geomdl import groups
 from geomdl.fields import Field, Grid
-from geomdl.groups import Rep
-from geomdl.groups.permutation import Induced
 from geomdl.groups.rep import direct_sum
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis
+from geomdl.steerable.checks import check_input, fibre_axis
 from geomdl.steerable.irrep_basis import flattened, orthogonal, unflattened
-from geomdl.steerable.parts import cosets, parts_of
-from geomdl.steerable.pooling import WindowPool
+from geomdl.steerable.parts import coset_action, parts_of
+from geomdl.steerable.vector_norms import norms
+from geomdl.steerable.window_pool import WindowPool
 
 _TIE = 16  # norms that differ by fewer roundings than this are taken for equal
 
@@ -65,32 +64,26 @@ class NormPool(nn.Module):
         self._axis = fibre_axis(source)
         orthogonal(source, "NormPool")
         self._parts = parts_of(source.rep, per_coset)
-        pooled = [(_cosets(r) if per_coset else r.group.trivial, n) for r, n in source.rep.blocks]
+        pooled = [
+            (coset_action(r) if per_coset else r.group.trivial, n) for r, n in source.rep.blocks
+        ]
         self.source, self.target = source, Field(source.domain, direct_sum(pooled))
         self.per_coset = per_coset
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         flat = flattened(x, self._axis)
         pieces = flat.split([part.channels for part in self._parts], 1)
-        norms = [
-            torch.linalg.vector_norm(piece.unflatten(1, (-1, part.size)), dim=2)
+        pooled = [
+            norms(piece.unflatten(1, (-1, part.size)), 2).squeeze(2).to(x.dtype)
             for piece, part in zip(pieces, self._parts, strict=True)
         ]
-        return unflattened(torch.cat(norms, 1) if len(norms) > 1 else norms[0], x, self._axis)
+        return unflattened(torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0], x, self._axis)
 
     def extra_repr(self) -> str:
         """Representations."""
         return f"{self.source.rep.name} -> {self.target.rep.name}"
-
-
-def _cosets(rep: Rep) -> Rep:
-    """How the group permutes the cosets of an induced representation."""
-    cosets(rep)  # refuses others
-    if isinstance(rep, Induced):
-        return rep.group.quotient(rep.subgroup)
-    return rep if rep.is_permutation else rep.group.trivial
 
 
 @register_layer("steerable/NormMaxPool", example=Example(lambda: NormMaxPool(_field()), _inputs))
@@ -105,7 +98,8 @@ class NormMaxPool(WindowPool):
         source: field of an orthogonal representation on a grid.
         stride: pixels from one window to the next; n pixels become n // stride.
         kernel_size: width of the window; then sizes that break the symmetry are refused.
-        padding: pixels ignored, added at both ends; needs ``kernel_size``.
+        padding: pixels ignored, added at both ends; on a periodic grid the pixels from the other
+            end. Needs ``kernel_size``.
         antialias: standard deviation σ in pixels of a Gaussian mean between the choice, then made
             at every place, and the stride; None for none.
 
@@ -125,42 +119,36 @@ class NormMaxPool(WindowPool):
         [3.0, 4.0]
     """
 
-    def __init__(
-        self,
-        source: Field,
-        stride: int = 2,
-        kernel_size: int | None = None,
-        padding: int = 0,
-        antialias: float | None = None,
-    ) -> None:
-        super().__init__(source, stride, kernel_size, padding, antialias)
-        orthogonal(source, "NormMaxPool")
-        self._parts = parts_of(source.rep, False)
+    def prepare(self) -> None:
+        """Find the copies, whose norms should be invariant."""
+        orthogonal(self.source, "NormMaxPool")
+        self._parts = parts_of(self.source.rep, False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
         window = self.window(x)
         stride = self.stride if self.antialias is None else 1
+        x, padding = self.extended(x)
         pieces = x.split([part.channels for part in self._parts], 1)
         pooled = []
         for piece, part in zip(pieces, self._parts, strict=True):
             copies = piece.unflatten(1, (part.copies, part.size))
-            pooled.append(self._largest(copies, window, stride).flatten(1, 2))
+            pooled.append(_largest(copies, window, stride, padding).flatten(1, 2))
         y = torch.cat(pooled, 1) if len(pooled) > 1 else pooled[0]
         return y if self.antialias is None else self.thinned(y)
 
-    def _largest(self, x: Tensor, window: list[int], stride: int) -> Tensor:
-        """Copies (batch, copies, dim, *spatial) of largest norm in each window."""
-        wide = torch.promote_types(x.dtype, torch.float32)
-        norms = torch.linalg.vector_norm(x.detach(), dim=2, keepdim=True, dtype=wide)
-        if self.padding:
-            around = [self.padding] * (2 * len(window))
-            x, norms = F.pad(x, around), F.pad(norms, around, value=-1.0)
-        for axis, width in enumerate(window):  # windows become the last axes
-            x, norms = (t.unfold(3 + axis, width, stride) for t in (x, norms))
-        inside = tuple(range(-len(window), 0))
-        largest = norms.amax(inside, keepdim=True)
-        chosen = norms >= largest * (1 - _TIE * torch.finfo(wide).eps)
-        weights = chosen.to(x.dtype)
-        pooled: Tensor = (x * (weights / weights.sum(inside, keepdim=True))).sum(inside)
-        return pooled
+
+def _largest(x: Tensor, window: list[int], stride: int, padding: int) -> Tensor:
+    """Copies (batch, copies, dim, *spatial) of largest norm in each window."""
+    sizes = norms(x.detach(), 2)
+    if padding:
+        around = [padding] * (2 * len(window))
+        x, sizes = F.pad(x, around), F.pad(sizes, around, value=-1.0)
+    for axis, width in enumerate(window):  # windows become the last axes
+        x, sizes = (t.unfold(3 + axis, width, stride) for t in (x, sizes))
+    inside = tuple(range(-len(window), 0))
+    rounding = _TIE * torch.finfo(torch.promote_types(x.dtype, torch.float32)).eps
+    chosen = sizes >= sizes.amax(inside, keepdim=True) * (1 - rounding)
+    weights = chosen.to(x.dtype)
+    pooled: Tensor = (x * (weights / weights.sum(inside, keepdim=True))).sum(inside)
+    return pooled

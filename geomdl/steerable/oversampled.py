@@ -14,14 +14,15 @@ from geomdl.steerable.pointwise import FUNCTIONS
 from geomdl.steerable.taps import grid_of
 
 _REACH = 8  # samples from a new place at which the interpolant ends
-_SHAPE = 8.0  # of its Kaiser window
+_SHAPE = 8.0  # of its window, the exponential of a semicircle
 _CUT = 4.0  # standard deviations at which the Gaussian ends
 
 
 def interpolation(n: int, scale: int, wrap: bool = False) -> Tensor:
     """Values of the interpolant of n samples at places 1/scale apart, the old ones among them.
 
-    A sinc under a Kaiser window of ±8 samples; rows are made to sum to one, at the ends too.
+    A sinc under a window of ±8 samples, exp(8 (√(1 − (u/8)²) − 1)); rows are made to sum to one, at
+    the ends too.
 
     Args:
         n: samples.
@@ -43,7 +44,7 @@ def interpolation(n: int, scale: int, wrap: bool = False) -> Tensor:
 def fitted(u: Tensor) -> Tensor:
     """Weights of samples at distances u (places, samples): rows sum to one."""
     inside = (1 - (u / _REACH).square()).clamp(min=0)
-    values = torch.sinc(u) * torch.special.i0(_SHAPE * inside.sqrt())
+    values = torch.sinc(u) * torch.exp(_SHAPE * (inside.sqrt() - 1))
     values = torch.where((inside > 0) & (u != u.round()), values, 0.0)
     on_sample = (u == 0).to(u.dtype)
     values = torch.where(on_sample.sum(1, keepdim=True) > 0, on_sample, values)
@@ -130,7 +131,7 @@ class FilteredPointwise(nn.Module):
         >>> relu(torch.ones(1, 8, 5, 5)).shape
         torch.Size([1, 8, 5, 5])
 
-    Source: Karras et al. 2021, arXiv:2106.12423; Franzen and Wand 2021, arXiv:2111.08420.
+    Source: Karras et al. 2021, arXiv:2106.12423; Franzen and Wand 2021, NeurIPS.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from geomdl.fields import Field, Vector
 from geomdl.groups import Rep
 from geomdl.groups.permutation import Induced
 from geomdl.steerable.checks import fibre_axis
+from geomdl.steerable.checks import is_trivial as is_trivial
 
 
 class Parts(NamedTuple):
@@ -31,11 +32,6 @@ class Parts(NamedTuple):
         return self.copies * self.parts * self.size
 
 
-def is_trivial(rep: Rep) -> bool:
-    """Whether every element acts as the number 1."""
-    return rep.dim == 1 and len(rep.fixed()) == 1
-
-
 def cosets(rep: Rep, name: str = "source") -> int:
     """Number of parts of dimension dim/cosets that the group permutes.
 
@@ -52,6 +48,18 @@ def cosets(rep: Rep, name: str = "source") -> int:
         f"{name}: parts for each coset need induced or permutation representations, got {rep.name} "
         f"of {rep.group.name}"
     )
+
+
+def coset_action(rep: Rep, name: str = "source") -> Rep:
+    """How the group permutes the parts that `cosets` counts.
+
+    Raises:
+        ValueError: the representation is neither induced nor a permutation.
+    """
+    cosets(rep, name)  # refuses others
+    if isinstance(rep, Induced):
+        return rep.group.quotient(rep.subgroup)
+    return rep if rep.is_permutation else rep.group.trivial
 
 
 def parts_of(rep: Rep, per_coset: bool, name: str = "source") -> tuple[Parts, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.parts import is_trivial
+from geomdl.steerable.checks import check_input, permutes
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -23,6 +23,8 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 """Functions of one real variable, by name."""
+
+_OTHERS = "for others use NormNonlinearity, GatedNonlinearity or FourierPointwise"
 
 
 def _example() -> nn.Module:
@@ -61,13 +63,7 @@ class Pointwise(nn.Module):
 
     def __init__(self, source: Field, function: str = "relu") -> None:
         super().__init__()
-        for rep, _ in source.rep.blocks:
-            if not (rep.is_permutation or is_trivial(rep)):
-                raise ValueError(
-                    f"source: a pointwise {function} needs permutation representations (for others "
-                    "use NormNonlinearity, GatedNonlinearity or FourierPointwise), got "
-                    f"{rep.name} of {source.group.name}"
-                )
+        permutes(source, f"a pointwise {function}", _OTHERS)
         if function not in FUNCTIONS:
             raise ValueError(f"function: should be one of {', '.join(FUNCTIONS)}, got {function!r}")
         self.source = self.target = source
@@ -75,7 +71,7 @@ class Pointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the function to every number."""
-        self.source.check(x)
+        check_input(self.source, x)
         return FUNCTIONS[self.function](x)
 
     def extra_repr(self) -> str:

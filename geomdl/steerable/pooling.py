@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, copies, fibre_axis, permutes, shifts, whole
-from geomdl.steerable.low_pass import blur, positive
-from geomdl.steerable.sizes import pool_window
+from geomdl.steerable.checks import check_input, copies, fibre_axis, permutes
+from geomdl.steerable.low_pass import blur
 from geomdl.steerable.taps import grid_of
+from geomdl.steerable.window_pool import WindowPool as WindowPool
 
 
 def _field(with_standard: bool = False) -> Field:
@@ -22,54 +22,6 @@ def _field(with_standard: bool = False) -> Field:
 
 def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
     return (torch.randn(2, 10, 9, 9, generator=rng, dtype=torch.float64),)
-
-
-class WindowPool(nn.Module):
-    """What pools over windows share: windows chosen by parity, and checked. Not a layer."""
-
-    def __init__(
-        self,
-        source: Field,
-        stride: int = 2,
-        kernel_size: int | None = None,
-        padding: int = 0,
-        antialias: float | None = None,
-    ) -> None:
-        super().__init__()
-        whole(stride=stride, kernel_size=1 if kernel_size is None else kernel_size)
-        positive(antialias)
-        if padding < 0 or (padding and (kernel_size is None or 2 * padding > kernel_size)):
-            raise ValueError(
-                f"padding: should be from 0 to half of kernel_size={kernel_size}, got {padding}"
-            )
-        if stride > 1 and shifts(source):
-            raise ValueError(
-                f"stride: {source.group.name} shifts pixels, which a stride of {stride} would skip"
-            )
-        self.source = self.target = source
-        self.stride, self.kernel_size, self.padding = stride, kernel_size, padding
-        self.antialias = antialias
-        self._grid = grid_of(source, "source")
-        self._check = GridCheck.of(source)
-
-    def window(self, x: Tensor) -> list[int]:
-        """Check the input; window along each axis."""
-        if self.kernel_size is None:
-            self._check.shape(x)
-            return [pool_window(n, self.stride) for n in x.shape[2:]]
-        self._check.windows(x, self.kernel_size, self.stride, self.padding)
-        return [self.kernel_size] * self._grid.d
-
-    def thinned(self, x: Tensor) -> Tensor:
-        """Low-pass what was pooled at every place, and keep one place in ``stride``."""
-        assert self.antialias is not None
-        return blur(x, self.antialias, self.stride)
-
-    def extra_repr(self) -> str:
-        """Sizes."""
-        window = "by parity" if self.kernel_size is None else self.kernel_size
-        low_pass = "" if self.antialias is None else f", antialias={self.antialias}"
-        return f"stride={self.stride}, kernel_size={window}, padding={self.padding}{low_pass}"
 
 
 @register_layer("steerable/AvgPool", example=Example(lambda: AvgPool(_field(True)), _inputs))
@@ -89,7 +41,8 @@ class AvgPool(WindowPool):
         source: field of any representation on a grid.
         stride: pixels from one window to the next; n pixels become n // stride.
         kernel_size: width of the window; then sizes that break the symmetry are refused.
-        padding: zeros added at both ends, counted in the mean; needs ``kernel_size``.
+        padding: zeros added at both ends, counted in the mean; on a periodic grid the pixels from
+            the other end. Needs ``kernel_size``.
         antialias: standard deviation σ in pixels of a Gaussian in place of the equal weights, about
             the centres of the windows (``kernel_size=1``: about every ``stride``-th pixel); None
             for none.
@@ -98,8 +51,9 @@ class AvgPool(WindowPool):
         ``(batch, source.channels, *spatial)`` -> ``(batch, source.channels, *spatial')``.
 
     Raises:
-        ValueError: a group that does not act on the grid, ``padding`` beside ``antialias``; or, at
-            the call, a size that breaks the symmetry.
+        ValueError: a group that does not act on the grid, ``padding`` beside ``antialias``; for a
+            group that shifts pixels a stride, or fewer pixels out than in; or, at the call, a size
+            that breaks the symmetry.
 
     Example:
         >>> import geomdl
@@ -111,27 +65,23 @@ class AvgPool(WindowPool):
     Source: Zhang 2019, arXiv:1904.11486 (low-pass filters before strides).
     """
 
-    def __init__(
-        self,
-        source: Field,
-        stride: int = 2,
-        kernel_size: int | None = None,
-        padding: int = 0,
-        antialias: float | None = None,
-    ) -> None:
-        super().__init__(source, stride, kernel_size, padding, antialias)
-        if antialias is not None and padding:
-            raise ValueError(f"padding: should be 0 beside antialias={antialias}, got {padding}")
+    def prepare(self) -> None:
+        """Refuse zeros under a Gaussian."""
+        if self.antialias is not None and self.padding:
+            raise ValueError(
+                f"padding: should be 0 beside antialias={self.antialias}, got {self.padding}"
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
         window = self.window(x)
         if self.antialias is not None:
-            return blur(x, self.antialias, self.stride, window, self._grid.periodic)
+            return blur(x, self.antialias, self.stride, window, self.wrap)
+        x, padding = self.extended(x)
         pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._grid.d - 1]
         if self._grid.d == 3 and x.itemsize == 2:  # no half precision for volumes on a CPU
-            return pool(x.float(), window, self.stride, self.padding).to(x.dtype)
-        return pool(x, window, self.stride, self.padding)
+            return pool(x.float(), window, self.stride, padding).to(x.dtype)
+        return pool(x, window, self.stride, padding)
 
 
 @register_layer("steerable/MaxPool", example=Example(lambda: MaxPool(_field()), _inputs))
@@ -147,7 +97,8 @@ class MaxPool(WindowPool):
         source: field of a permutation representation on a grid.
         stride: pixels from one window to the next; n pixels become n // stride.
         kernel_size: width of the window; then sizes that break the symmetry are refused.
-        padding: pixels ignored by the maximum, added at both ends; needs ``kernel_size``.
+        padding: pixels ignored by the maximum, added at both ends; on a periodic grid the pixels
+            from the other end. Needs ``kernel_size``.
         antialias: standard deviation σ in pixels of the Gaussian; None for none.
 
     Shape:
@@ -155,7 +106,8 @@ class MaxPool(WindowPool):
 
     Raises:
         ValueError: the representation is no permutation (see ``NormMaxPool`` for others), the group
-            does not act on the grid; or, at the call, a size that breaks the symmetry.
+            does not act on the grid, or it shifts pixels and there would be fewer; or, at the call,
+            a size that breaks the symmetry.
 
     Example:
         >>> import geomdl
@@ -167,24 +119,18 @@ class MaxPool(WindowPool):
     Source: Zhang 2019, arXiv:1904.11486.
     """
 
-    def __init__(
-        self,
-        source: Field,
-        stride: int = 2,
-        kernel_size: int | None = None,
-        padding: int = 0,
-        antialias: float | None = None,
-    ) -> None:
-        permutes(source, "MaxPool")
-        super().__init__(source, stride, kernel_size, padding, antialias)
+    def prepare(self) -> None:
+        """Refuse numbers that the group mixes."""
+        permutes(self.source, "MaxPool")
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
         window = self.window(x)
+        x, padding = self.extended(x)
         pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[self._grid.d - 1]
         if self.antialias is not None:
-            return self.thinned(pool(x, window, 1, self.padding))
-        return pool(x, window, self.stride, self.padding)
+            return self.thinned(pool(x, window, 1, padding))
+        return pool(x, window, self.stride, padding)
 
 
 @register_layer("steerable/GlobalPool", example=Example(lambda: GlobalPool(_field(True)), _inputs))
@@ -217,7 +163,7 @@ class GlobalPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         flat = x.flatten(2)
         return flat.mean(2) if self.mode == "mean" else flat.amax(2)
 
@@ -260,7 +206,7 @@ class GroupPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         axis = self._axis % x.ndim
         blocks = self.source.rep.blocks
         pieces = []

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Field, Grid, restricted
-from geomdl.groups import Group
+from geomdl.groups import Group, Rep
 from geomdl.registry import Example, register_model
 from geomdl.steerable.checks import whole
-from geomdl.steerable.classifier import Classifier, equal_sizes
+from geomdl.steerable.classifier import Classifier, check_odd, equal_sizes
 from geomdl.steerable.conv import Conv
 from geomdl.steerable.dropout import Dropout
 from geomdl.steerable.features import (
     Features,
     FieldKind,
     grid_for,
-    group_of,
+    named_group,
     source_of,
     target_of,
 )
@@ -140,6 +140,8 @@ class SteerableResNet(Classifier):
         nonlinearity: as in `SteerableCNN`.
         frequency: highest one of the fields of infinite groups.
         stem: channels of the first convolution; times 1, 2, 4 and ``widen`` those of the stages.
+        action: how the group moves coordinates, a representation of one dimension for each axis;
+            None for its own way. Signals need it: ``action=C2.irrep(1)`` reverses them.
         rng: source of the initial weights; None draws as PyTorch's own layers do.
 
     Shape:
@@ -176,11 +178,14 @@ class SteerableResNet(Classifier):
         nonlinearity: str | None = None,
         frequency: int = 2,
         stem: int = 16,
+        action: Rep | None = None,
         rng: torch.Generator | None = None,
     ) -> None:
         whole(in_channels=in_channels, classes=classes, depth=depth, widen=widen, stem=stem)
         shape = equal_sizes(shape)
-        stages = [groups] * STAGES if isinstance(groups, Group | str) else list(groups)
+        stages = [groups] * STAGES if isinstance(groups, Group | str) else groups
+        if not isinstance(stages, Sequence):
+            raise ValueError(f"groups: should be one, or {STAGES}, got {groups!r}")
         if len(stages) != STAGES:
             raise ValueError(f"groups: should be one, or {STAGES}, got {len(stages)}")
         if depth < 10 or (depth - 4) % 6:
@@ -191,12 +196,12 @@ class SteerableResNet(Classifier):
             raise ValueError(f"down: should be 'conv' or 'pool', got {down!r}")
         if first_stride not in (1, 2):
             raise ValueError(f"first_stride: should be 1 or 2, got {first_stride}")
-        if kernel_size is not None and (not isinstance(kernel_size, int) or kernel_size % 2 == 0):
-            raise ValueError(f"kernel_size: should be odd, got {kernel_size}")
+        if kernel_size is not None:
+            check_odd(kernel_size)
 
         kind = (fields, nonlinearity, frequency)
-        G = group_of(stages[0])
-        image = Field(grid_for(G, len(shape)), in_channels * G.trivial)
+        G = named_group(stages[0])
+        image = Field(grid_for(G, len(shape), action), in_channels * G.trivial)
         features = Features.of(G, _grid(image), *kind)
         activation = features.activation(features.field(_widths(stem, features, "params")[0]))
         stream = source_of(activation)
@@ -208,8 +213,8 @@ class SteerableResNet(Classifier):
             if halve and down == "pool":
                 layers.append(AvgPool(target_of(activation)))
                 sizes = chain_sizes(layers[-1:], sizes)
-            if group_of(name) != features.group:
-                layers.append(Restrict(target_of(activation), group_of(name)))
+            if named_group(name) != features.group:
+                layers.append(Restrict(target_of(activation), named_group(name)))
             stream = target_of(layers[-1])
             features = Features.of(stream.group, _grid(stream), *kind)
             taps = kernel_size or (3 if maps_grid(stream.group, features.grid) else 5)

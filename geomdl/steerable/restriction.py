@@ -9,6 +9,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid, restricted
 from geomdl.groups import Group, Subgroup
 from geomdl.registry import Example, register_layer
+from geomdl.steerable.checks import check_input
 
 
 def _example() -> nn.Module:
@@ -54,7 +55,7 @@ class Restrict(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same fields."""
-        self.source.check(x)
+        check_input(self.source, x)
         return x
 
     def extra_repr(self) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from geomdl.fields import Field, Grid
+from geomdl.steerable.checks import is_whole
 
 
 def whole_sizes(size: int | Sequence[int], d: int, name: str = "size") -> tuple[int, ...]:
@@ -20,8 +21,8 @@ def whole_sizes(size: int | Sequence[int], d: int, name: str = "size") -> tuple[
         >>> whole_sizes(29, 2), whole_sizes((8, 9), 2)
         ((29, 29), (8, 9))
     """
-    sizes = (size,) * d if isinstance(size, int) else tuple(size)
-    if len(sizes) != d or not all(isinstance(n, int) and n > 0 for n in sizes):
+    sizes = tuple(size) if isinstance(size, Sequence) else (size,) * d
+    if len(sizes) != d or not all(is_whole(n, 1) for n in sizes):
         raise ValueError(f"{name}: should be a positive integer or {d} of them, got {size!r}")
     return sizes
 

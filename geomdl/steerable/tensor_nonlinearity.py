@@ -1,8 +1,7 @@
 """Products of a vector with itself, projected on a representation: a learnt quadratic map."""
 
 import math
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,8 @@ from geomdl.groups import Rep, direct_sum, intertwiners
 from geomdl.groups.constant import memoized
 from geomdl.groups.linalg import canonical_basis
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis, same_domain, whole
+from geomdl.steerable.checks import check_input, fibre_axis, same_domain, whole
+from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.fourier import one_function
 
 
@@ -75,7 +75,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/TensorProductNonlinearity", example=Example(_example, _inputs))
-class TensorProductNonlinearity(nn.Module):
+class TensorProductNonlinearity(ExactBuffers):
     """Learnt quadratic map of each copy: y_c = Σ_b w[c, b] C_b(x_c ⊗ x_c). Exact.
 
     C is a basis of the equivariant maps r ⊗ r → s that do not vanish on x ⊗ x, for any two
@@ -139,7 +139,7 @@ class TensorProductNonlinearity(nn.Module):
         i, j = torch.triu_indices(r.dim, r.dim)
         self.register_buffer("pairs", torch.cat([i, j]), persistent=False)
         self.weight = nn.Parameter(torch.zeros(n, len(basis)))
-        self.register_buffer("maps", basis.to(self.weight, copy=True), persistent=False)
+        self.hold()
         self.reset(gain, rng)
 
     @torch.no_grad()
@@ -156,15 +156,14 @@ class TensorProductNonlinearity(nn.Module):
         noise = torch.randn(self.weight.shape, generator=rng, dtype=torch.float64)
         self.weight.copy_(noise * gain / size)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """Basis of the quadratic maps."""
         (r, _), (s, _) = self._fields
-        self.maps = quadratic_maps(r, s).to(self.weight, copy=True)
-        return self
+        return {"maps": quadratic_maps(r, s)}
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each copy with itself and project."""
-        self.source.check(x)
+        check_input(self.source, x)
         (r, n), _ = self._fields
         space = x.shape[2:]
         matrices = torch.einsum("nb,bsp->nsp", self.weight, self.maps)

@@ -1,7 +1,6 @@
 """Vector-field non-linearity: from a function on the group to its largest value's direction."""
 
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
 from geomdl.groups.permutation import Regular
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis
+from geomdl.steerable.checks import check_input, fibre_axis
+from geomdl.steerable.exact_buffers import ExactBuffers
 
 
 def _example() -> nn.Module:
@@ -24,7 +24,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/VectorFieldNonlinearity", example=Example(_example, _inputs))
-class VectorFieldNonlinearity(nn.Module):
+class VectorFieldNonlinearity(ExactBuffers):
     """The direction in which a function on the group is largest, as long as it is large there.
 
     y = max(x_g, 0) ρ(g) a at the element g where x is largest, a the first basis vector of ρ.
@@ -74,28 +74,23 @@ class VectorFieldNonlinearity(nn.Module):
         self._copies = (n, regular.dim)
         self.source = source
         self.target = Field(source.domain, direct_sum([(self.rep, n)]))
-        vectors = self._directions().to(torch.get_default_dtype(), copy=True)
-        self.register_buffer("vectors", vectors, persistent=False)
+        self.hold()
 
-    def _directions(self) -> Tensor:
-        """ρ(g) a for every element, (ρ.dim, |G|) float64."""
-        return self.rep(self.source.group.elements)[:, :, 0].T.contiguous()
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.vectors = self._directions().to(self.vectors, copy=True)
-        return self
+    def exact_buffers(self) -> dict[str, Tensor]:
+        """ρ(g) a for every element, (ρ.dim, |G|)."""
+        return {"vectors": self.rep(self.source.group.elements)[:, :, 0].T.contiguous()}
 
     def forward(self, x: Tensor) -> Tensor:
         """Replace each function by a vector."""
-        self.source.check(x)
+        check_input(self.source, x)
         if self._axis == -1:
             values = x.unflatten(-1, self._copies).unsqueeze(-1)
         else:
             values = x.unflatten(1, self._copies).flatten(3)
         y: Tensor = self.vectors @ _peak(values)
-        dim = self.target.rep.dim
-        return y.reshape((*x.shape[:-1], dim) if self._axis == -1 else (len(x), dim, *x.shape[2:]))
+        dim, axis = self.target.rep.dim, self._axis
+        shape = (*x.shape[:-1], dim) if axis == -1 else (x.shape[0], dim, *x.shape[2:])
+        return y.reshape(shape)
 
     def extra_repr(self) -> str:
         """Target representation."""

@@ -53,7 +53,8 @@ def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0):
         return vars(quartiles([middle - spread, middle, middle + spread]))
 
     return {
-        "name": name, "size": f"{size}²", "kernel": "3×3", "plain": 0.01, "rounds": 9,
+        "name": name, "size": f"{size}²", "kernel": "3×3", "channels": 48,
+        "plain": 0.01, "rounds": 9,
         "train": cell(train), "eval": cell(eval_), "escnn": cell(escnn),
     }  # fmt: skip
 
@@ -86,10 +87,10 @@ def test_all_groups_of_a_size_and_kernel_or_none(monkeypatch):
     now = [0.0]
     calls = []
 
-    def fake(group, size, kernel, *, peers, limit):
+    def fake(group, size, kernel, channels, *, peers, limit):
         now[0] += 20
         calls.append((group, size, kernel))
-        return row(group, size) | {"plain": 1e-4 * (size * kernel) ** 2}
+        return row(group, size) | {"plain": 1e-7 * (size * kernel * channels) ** 2}
 
     monkeypatch.setattr(speed, "measure_case", fake)
     context = Context(budget=Budget(200, clock=lambda: now[0]))
@@ -97,11 +98,11 @@ def test_all_groups_of_a_size_and_kernel_or_none(monkeypatch):
     assert len(rows) == len(calls)
     assert len(rows) % 5 == 0
     assert 5 <= len(rows) <= 10
-    assert len(set(speed.cases())) == 45
+    assert len(set(speed.cases())) == 50
 
 
 def test_one_real_case():
-    found = speed.measure_case("D4", 7, 3, peers=False, limit=0.1, rounds=1)
+    found = speed.measure_case("D4", 7, 3, 16, peers=False, limit=0.1, rounds=1)
     assert found["train"]["median"] > 0
     assert found["eval"]["median"] > 0
     assert found["rounds"] == 1

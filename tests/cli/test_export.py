@@ -50,6 +50,22 @@ def test_the_format_may_be_named_and_the_shape_given(checkpoint, tmp_path):
     assert "geomdl" not in type(torch.load(path, weights_only=False)).__module__
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_onnx_of_a_network_in_another_dtype_is_refused_in_one_line(dtype, tmp_path, capsys):
+    path = tmp_path / "net.safetensors"
+    net = geomdl.create_model("steerable/c4_cnn", shape=(9, 9), channels=8, depth=2)
+    geomdl.save(net.to(dtype), path)
+    name = str(dtype).removeprefix("torch.")
+    assert main(["export", str(path), "--output", str(tmp_path / "net.onnx")]) == 2
+    message = f"--format: onnx needs a network in float32, this one is in {name}; save model.float"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "net.onnx").exists()
+    assert main(["export", str(path), "--output", str(tmp_path / "net.pt")]) == 0
+    plain = torch.load(tmp_path / "net.pt", weights_only=False)
+    assert plain(IMAGES.to(dtype)).dtype == dtype
+
+
 def test_a_network_without_plain_form_is_exported_as_a_program_alone(tmp_path, capsys):
     path = tmp_path / "cnn.safetensors"
     geomdl.save(geomdl.create_model("translation/cnn", widths=(4,), shape=(8, 8)), path)

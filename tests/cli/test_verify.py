@@ -44,7 +44,7 @@ def test_patterns_and_topics(capsys):
     out = capsys.readouterr().out
     assert "burnside" in out and "shift-classes" in out and "weight-sharing" in out
     assert "schur" not in out
-    assert "3 of 3 claims hold" in out and "seed 4" in out
+    assert "6 of 6 claims hold" in out and "seed 4" in out
     assert "Source: Burnside 1897" in out
     assert "Tolerance: counting" in out
 

@@ -101,5 +101,68 @@ def test_bad_batches_are_refused_in_one_line() -> None:
         calibrate(deep(0), torch.full((2, 1, 12, 12), float("nan")))
     with pytest.raises(ValueError, match=r"^model: ReLU calls no Conv, ConvTranspose or Linear"):
         calibrate(nn.ReLU(), images(0))
-    with pytest.raises(ValueError, match=r"^gain: should be positive, got 0$"):
+    with pytest.raises(ValueError, match=r"^gain: should be positive and finite, got 0$"):
         calibrate(deep(0), images(0), gain=0)
+    for gain in (float("inf"), float("nan"), True):
+        with pytest.raises(ValueError, match=r"^gain: should be positive and finite, got"):
+            calibrate(deep(0), images(0), gain=gain)
+    with pytest.raises(ValueError, match=r"^inputs: should hold samples, got a tensor of shape"):
+        calibrate(deep(0), images(0, n=0))
+
+
+class Failing(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("end", ["constant", "error"])
+def test_after_an_error_the_model_is_what_it_was(end: str) -> None:
+    net = deep(0).train()
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.add_(0.1)
+        if end == "constant":
+            net[6].filters.blocks[0].weight.zero_()  # type: ignore[union-attr, index]
+    model = net if end == "constant" else nn.Sequential(net, BatchNorm(net.target), Failing())
+    before = copy.deepcopy(model.state_dict())
+    assert any(name.endswith("bias.blocks.0.weight") for name in before)
+    with pytest.raises((ValueError, RuntimeError), match=r"x: the output of layer 6|^no$"):
+        calibrate(model, images(0))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_layers_that_are_not_reached_keep_their_biases() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.used, self.idle = deep(0)[0], deep(1)[0]
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.used(x)
+            return y
+
+    model = Model()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(1.0)
+    before = copy.deepcopy(model.state_dict())
+    assert list(calibrate(model, images(0))) == ["used"]
+    for name, value in model.state_dict().items():
+        if name.startswith("idle"):
+            assert torch.equal(value, before[name])
+        elif "bias" in name:
+            assert (value == 0).all()
+
+
+def test_filters_that_two_layers_share_are_scaled_once() -> None:
+    field = Field(Grid(2), geomdl.group("C4").regular)
+    first, second = (Conv(field, field, 3, padding=1) for _ in range(2))
+    second.filters = first.filters
+    before = first.filters.blocks[0].weight.detach().clone()
+    x = torch.randn(8, 4, 6, 6, generator=torch.Generator().manual_seed(0))
+    factors = calibrate(Sequential(first, second), x)
+    assert list(factors) == ["0"]
+    after = first.filters.blocks[0].weight
+    assert torch.allclose(after, factors["0"] * before)
+    assert first(x).var(correction=0).item() == pytest.approx(1.0, rel=1e-5)

@@ -1,10 +1,12 @@
 """The published networks for rotated MNIST."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 import geomdl
-from geomdl.steerable import Conv, Pointwise
+from geomdl.steerable import AvgPool, Conv, Mask, Pointwise
 from geomdl.steerable.e2cnn import E2CNN, e2cnn_mnist_rot_d16c16
 from geomdl.steerable.static_sizes import layer_sizes
 
@@ -65,3 +67,34 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
         E2CNN("SO2")
     with pytest.raises(ValueError, match=r"^layer 19 \(Conv\): x: a window of 5 pixels needs"):
         E2CNN(shape=(12, 12), fields=(1,) * 6)
+    for pool in (True, None):
+        with pytest.raises(ValueError, match=r"^pool: should be 'max' or a number of pixels, got"):
+            E2CNN(pool=pool)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^classes: should be a positive integer, got 0$"):
+        E2CNN(classes=0)
+    with pytest.raises(ValueError, match=r"^kernel_sizes: should be 6 numbers, got 5$"):
+        E2CNN(kernel_sizes=5)  # type: ignore[arg-type]
+
+
+def test_the_end_and_the_non_linearity_are_those_of_the_introduction() -> None:
+    net = E2CNN()
+    acts = [m.function for m in net.body if isinstance(m, Pointwise)]
+    assert acts == ["relu"] * 6
+    assert [m.antialias for m in net.body if isinstance(m, AvgPool)] == [0.66] * 3
+    kinds = [type(m).__name__ for m in net.body][-3:]
+    assert kinds == ["AvgPool", "GroupPool", "GlobalPool"]
+    assert net.body[:-2].sizes((29, 29)) == (1, 1)
+    published = e2cnn_mnist_rot_d16c16(width=0.1)
+    assert {m.function for m in published.body if isinstance(m, Pointwise)} == {"elu"}
+    assert not any(isinstance(m, Mask) for m in published.body)
+    assert published.body[:-2].sizes((28, 28)) == (1, 1)
+
+
+def test_a_subgroup_may_be_given_as_such(tmp_path: Path) -> None:
+    D8 = geomdl.group("D8")
+    for restrict in ("C4", geomdl.group("C4"), D8.subgroup("C4")):
+        net = E2CNN("D8", fields=(1,) * 6, restrict=restrict).eval()
+        assert net.source.group == geomdl.group("C4")
+        geomdl.save(net, tmp_path / "net.safetensors")
+        x = torch.randn(2, 1, 29, 29, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(geomdl.load(tmp_path / "net.safetensors").eval()(x), net(x))

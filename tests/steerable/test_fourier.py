@@ -236,6 +236,17 @@ def test_double_is_exact_and_the_state_is_empty() -> None:
         assert FourierPointwise(field)(torch.ones(2, 7)).dtype == torch.bfloat16
 
 
+def test_functions_that_give_nothing_but_zero_are_refused() -> None:
+    SO2 = geomdl.group("SO2")
+    for n in (1, 3):
+        with pytest.raises(ValueError, match=r"^function: square gives nothing but zero on irrep"):
+            FourierPointwise(Field(Vector(), 2 * SO2.irrep(n)), "square", 16)
+        assert FourierPointwise(Field(Vector(), 2 * SO2.irrep(n)), "cube", 16).points == 16
+    layer = FourierPointwise(Field(Vector(), SO2.bandlimited(2)), "square").double()
+    x = torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]).double()  # the square of a wave has no such wave
+    assert layer(x)[1:3].abs().max() <= 1e-12 and layer(x).norm() >= 0.1
+
+
 def test_refusals() -> None:
     field = Field(Vector(), SO2.bandlimited(3))
     with pytest.raises(ValueError, match=r"^function: should be one of relu, .* cube, got 'sine'$"):

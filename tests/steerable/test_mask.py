@@ -33,8 +33,8 @@ def test_corners_are_taken_out_and_the_middle_is_left(n: int) -> None:
 
 def test_it_commutes_exactly_in_the_plane_and_in_space_and_a_shifted_one_does_not() -> None:
     class Shifted(Mask):
-        def _exact(self) -> Tensor:
-            return super()._exact().roll(1, 0)
+        def exact_buffers(self) -> dict[str, Tensor]:
+            return {"mask": super().exact_buffers()["mask"].roll(1, 0)}
 
     for name, d in (("D4", 2), ("Oh", 3)):
         G = geomdl.group(name)

@@ -57,7 +57,7 @@ def test_batch_norm_of_any_representation_commutes(name: str, training: bool) ->
 
 
 @pytest.mark.parametrize("name", FIELDS)
-@pytest.mark.parametrize("axes", ["all", "channels"])
+@pytest.mark.parametrize("axes", ["all", "channels", "space"])
 def test_layer_norm_of_any_representation_commutes(name: str, axes: str) -> None:
     layer = LayerNorm(FIELDS[name], axes=axes)  # type: ignore[arg-type]
     assert error(layer) <= 1e-12
@@ -150,6 +150,21 @@ def test_layer_norm_has_one_variance_for_each_kind_of_irrep() -> None:
     assert bool((y[:, 2:4].norm(dim=1) > y[:, :2].norm(dim=1)).any())  # not one for each copy
 
 
+def test_layer_norm_over_space_has_one_variance_for_each_irreducible_copy() -> None:
+    source = Field(Grid(2), 2 * D4.standard + 2 * D4.irrep((1, 0)) + 3 * D4.trivial)
+    scale = torch.tensor([1, 1, 9, 9, 2, 4, 5, 6, 7]).reshape(-1, 1, 1)
+    x = draw(6, 9, 5, 5) * scale + 3
+    y = LayerNorm(source, axes="space").double()(x)
+    for copy_ in (y[:, :2], y[:, 2:4], y[:, 4:5], y[:, 5:6], y[:, 6:7], y[:, 7:8], y[:, 8:9]):
+        assert torch.allclose(copy_.square().mean((1, 2, 3)), torch.ones(6).double(), atol=1e-3)
+    assert torch.allclose(y[:, 6:].mean((2, 3)), torch.zeros(6, 3).double(), atol=1e-12)
+    assert bool((y[:, :6].mean((2, 3)).abs() >= 0.1).any())  # others are not centred
+    together = LayerNorm(source).double()(x)
+    assert (together[:, :2].square().mean((1, 2, 3)) < 0.5).all()  # the default: one for both
+    trivial = LayerNorm(Field(Grid(2), 3 * D4.trivial), axes="space").double()
+    assert torch.allclose(trivial(x[:, 6:]), nn.functional.instance_norm(x[:, 6:]), atol=1e-13)
+
+
 # --- several processes ---------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Threads(World):
@@ -231,7 +246,9 @@ def test_norms_refuse_what_they_cannot_normalise() -> None:
     boosts = Field(Vector(), geomdl.group("Lorentz").standard)
     with pytest.raises(ValueError, match=r"^source: LayerNorm needs orthogonal .* got standard"):
         LayerNorm(boosts)
-    with pytest.raises(ValueError, match=r"^axes: should be 'all' or 'channels', got 'space'$"):
-        LayerNorm(FIELDS["D4"], axes="space")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^axes: should be one of all, channels, space, got 'x'$"):
+        LayerNorm(FIELDS["D4"], axes="x")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^axes: 'space' needs a field on a grid, got Vec"):
+        LayerNorm(Field(Vector(), D4.regular), axes="space")
     with pytest.raises(ValueError, match=r"^source: should be a Field on a Grid, got Vector\(\)$"):
         BatchNorm(Field(Vector(), D4.regular))

@@ -95,6 +95,19 @@ def test_nan_stays_nan_in_its_copy() -> None:
     assert y[0, :3].isnan().all() and y[0, 3:].isfinite().all() and y[1].isfinite().all()
 
 
+@pytest.mark.parametrize("function", NORM_FUNCTIONS)
+@pytest.mark.parametrize("size", [1e15, 1e20, 1e37])
+def test_large_vectors_are_scaled_by_their_own_norms(function: str, size: float) -> None:
+    field = Field(Vector(), geomdl.group("SO2").irrep(1))
+    layer = NormNonlinearity(field, function)
+    x = torch.tensor([3 * size, -4 * size], requires_grad=True)
+    y = layer(x)
+    exact = NormNonlinearity(field, function).double()(x.detach().double())
+    assert torch.allclose(y.double(), exact, rtol=1e-6)
+    y.sum().backward()
+    assert x.grad is not None and bool(x.grad.isfinite().all())
+
+
 def test_large_and_half_precision_norms_do_not_overflow() -> None:
     x = torch.full((1, 4), 1000.0, dtype=torch.float16)
     y = scale_by_norm(x, 0.0, -1, "relu")

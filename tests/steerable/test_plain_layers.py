@@ -26,7 +26,7 @@ from geomdl.steerable.conv_transpose import ConvTranspose
 from geomdl.steerable.dropout import Dropout
 from geomdl.steerable.fourier import FOURIER_FUNCTIONS, FourierPointwise
 from geomdl.steerable.gated import GATES, GatedNonlinearity
-from geomdl.steerable.layer_norm import LayerNorm
+from geomdl.steerable.layer_norm import AXES, LayerNorm
 from geomdl.steerable.mask import Mask
 from geomdl.steerable.norm_nonlinearity import NORM_FUNCTIONS, NormNonlinearity
 from geomdl.steerable.norm_pool import NormMaxPool, NormPool
@@ -177,6 +177,37 @@ def test_gaussian_pools_on_arrays_that_close_up() -> None:
     assert gap(ready(AvgPool(field, antialias=0.7)), images(field, 8, 8)) <= 1e-12
 
 
+@pytest.mark.parametrize("options", WINDOWS)
+@pytest.mark.parametrize("kind", [AvgPool, MaxPool, NormMaxPool])
+def test_windows_go_round_the_ends_of_arrays_that_close_up(
+    kind: Callable[..., nn.Module], options: dict[str, Any]
+) -> None:
+    field = Field(Grid(2, periodic=True), MIXED.rep if kind is NormMaxPool else FIELDS[2].rep)
+    layer, x = ready(kind(field, **options)), images(field, 7, 7)
+    assert gap(layer, x) <= 1e-12
+    if options.get("padding") or options.get("antialias", 0) > 0.5:
+        cut = ready(kind(Field(Grid(2), field.rep), **options))  # its windows end there
+        assert distance(to_plain(cut)(x), layer(x)) >= 1e-2
+
+
+def test_a_gaussian_much_narrower_than_a_pixel() -> None:
+    for kind in (AvgPool, MaxPool, NormMaxPool):
+        layer = ready(kind(FIELDS[2], antialias=0.01))
+        assert gap(layer, images(FIELDS[2], 6, 6), images(FIELDS[2], 7, 7)) <= 1e-12
+
+
+def test_exact_padding_follows_the_axes_that_the_group_moves() -> None:
+    action = C2.irreps()[1] + C2.trivial  # mirrors x alone
+    field = Field(Grid(2, action=action), C2.regular)
+    layer = ready(Conv(field, field, 3, stride=2, padding="exact"))
+    assert gap(layer, images(field, 6, 7), images(field, 7, 7)) <= 1e-12
+    layer = ready(Conv(field, field, 3, stride=3, padding="exact"))
+    assert gap(layer, *(images(field, *n) for n in ((6, 7), (7, 6), (8, 8)))) <= 1e-12
+    both = Field(Grid(2, action=2 * C2.irreps()[1]), field.rep)
+    other = ready(Conv(both, both, 3, stride=3, padding="exact"))
+    assert to_plain(other)(images(both, 6, 7)).shape != to_plain(layer)(images(field, 6, 7)).shape
+
+
 @pytest.mark.parametrize("size", [1, 3, 4])
 @pytest.mark.parametrize("d", FIELDS)
 def test_adaptive_pools(d: int, size: int) -> None:
@@ -219,12 +250,14 @@ def test_batch_norm_with_the_statistics_of_other_channels_is_seen() -> None:
     assert distance(plain(x), layer(x)) >= 0.1
 
 
-@pytest.mark.parametrize("axes", ["all", "channels"])
+@pytest.mark.parametrize("axes", AXES)
 @pytest.mark.parametrize("affine", [True, False])
 def test_layer_norms(axes: Any, affine: bool) -> None:
     for field in (FIELDS[2], MIXED):
         layer = ready(LayerNorm(field, affine=affine, axes=axes))
         assert gap(layer, images(field, 5, 5)) <= 1e-12
+    if axes == "space":
+        return
     x = images(VECTORS)
     assert gap(ready(LayerNorm(VECTORS, affine=affine, axes=axes)), x, x[:, None], x[0]) <= 1e-12
 

@@ -1,19 +1,24 @@
 """Low-pass, adaptive and norm pools: exact at every size, right, and better at other angles."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import geomdl
 from geomdl import Field, Grid, Vector
 from geomdl.fields.grid import coordinates
-from geomdl.steerable import AvgPool, MaxPool
+from geomdl.steerable import AvgPool, GroupPool, MaxPool
 from geomdl.steerable.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool
 from geomdl.steerable.low_pass import blur, reach, taps
 from geomdl.steerable.norm_pool import NormMaxPool, NormPool
+from geomdl.steerable.vector_norms import norms
 from tests.steerable.nonlinearities import draw, fibre_error, hold_the_laws
 
-D4 = geomdl.group("D4")
+D4, C4 = geomdl.group("D4"), geomdl.group("C4")
 PERMUTATION = Field(Grid(2), D4.regular + 2 * D4.trivial)
 VECTORS = Field(Grid(2), 2 * D4.standard + D4.regular)
 
@@ -141,6 +146,58 @@ def test_low_pass_pools_hold_the_laws() -> None:
     hold_the_laws(lambda: NormMaxPool(VECTORS, antialias=2.0), 2, 12, 6, 6)
 
 
+@pytest.mark.parametrize("sigma", [1e-200, 1e-6, 0.0129, 0.02])
+def test_narrow_gaussians_are_the_pixels_at_the_centre(sigma: float) -> None:
+    assert taps(sigma).tolist() == [1.0]
+    assert taps(sigma, 2).tolist() == [0.5, 0.5]
+    assert taps(sigma, 3).tolist() == [0.0, 1.0, 0.0]
+    x = draw(1, 10, 8, 8)
+    assert torch.allclose(AvgPool(PERMUTATION, antialias=sigma)(x), F.avg_pool2d(x, 2))
+
+
+@pytest.mark.parametrize("kind", [AvgPool, MaxPool, NormMaxPool])
+def test_window_pools_refuse_bad_arguments(kind: type[AvgPool]) -> None:
+    for padding in (0.5, -1, True, "1", None):
+        with pytest.raises(ValueError, match=r"^padding: should be from 0 to half of kernel_size"):
+            kind(PERMUTATION, 2, 3, padding)  # type: ignore[arg-type]
+    for name in ("stride", "kernel_size"):
+        for value in (True, 0, 2.0, np.int64(2)):
+            with pytest.raises(ValueError, match=rf"^{name}: should be a positive integer, got"):
+                kind(PERMUTATION, **{name: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^antialias: should be None or a positive .* got True$"):
+        kind(PERMUTATION, antialias=True)
+    with pytest.raises(ValueError, match=r"^antialias: should be None or a positive .* got '1'$"):
+        kind(PERMUTATION, antialias="1")  # type: ignore[arg-type]
+
+
+def test_trivial_irreps_count_as_permutations() -> None:
+    field, x = Field(Grid(2), 2 * D4.irrep((0, 0)) + D4.regular), draw(2, 10, 6, 6)
+    assert error(MaxPool(field), 6, 6) <= 1e-12
+    pool = GroupPool(field)
+    assert error(pool, 6, 6) <= 1e-12
+    assert torch.equal(pool(x)[:, :2], x[:, :2])
+    with pytest.raises(ValueError, match=r"^source: GroupPool needs permutation representations"):
+        GroupPool(Field(Grid(2), D4.irrep((1, 0))))
+
+
+def test_strides_are_free_along_axes_that_do_not_move() -> None:
+    mirror = geomdl.group("D1")
+    field = Field(Grid(2), mirror.regular)
+    turn = Field(Grid(3, action=C4.standard + C4.trivial), C4.regular)
+    for source, kept, broken in (
+        (field, (8, 9), (9, 8)),
+        (field, (9, 9), (8, 8)),
+        (turn, (8, 9, 9), (9, 8, 8)),
+    ):
+        layer = AvgPool(source, kernel_size=3)
+        channels = source.channels
+        assert geomdl.audit(layer, draw(2, channels, *kept)).error <= 1e-12
+        with pytest.raises(ValueError, match=r"^x: size 8 breaks"):
+            layer(draw(2, channels, *broken))
+        layer._check = replace(layer._check, moved=(False,) * len(kept))
+        assert geomdl.audit(layer, draw(2, channels, *broken)).error >= 0.01
+
+
 # --- adaptive ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("size", [7, 8, 12, 4])
 def test_adaptive_pools_are_exact_at_every_size(size: int) -> None:
@@ -229,6 +286,17 @@ def test_norm_max_pool_keeps_the_symmetry_of_an_image_with_ties() -> None:
         assert torch.allclose(field.act(element, y), y, atol=1e-12)
     first = x[:, :, ::2, ::2]
     assert (field.act(g[1], first) - first).abs().max() >= 0.1
+
+
+def test_large_numbers_keep_their_norms() -> None:
+    field = Field(Grid(2), D4.standard)
+    x = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).T.reshape(1, 2, 1, 2).expand(1, 2, 2, 2) * 1e20
+    assert NormPool(field)(x)[0, 0, 0].tolist() == pytest.approx([1e20, 2e20])
+    assert NormMaxPool(field)(x).flatten().tolist() == pytest.approx([0, 2e20])
+    assert torch.equal(norms(torch.zeros(2, 3), 1), torch.zeros(2, 1))
+    assert norms(torch.tensor([float("nan"), 1.0]), 0).isnan()
+    y = draw(5, 4).requires_grad_()
+    assert torch.autograd.gradcheck(lambda t: norms(3 * t, 1), y)
 
 
 def test_norm_max_pool_with_padding_ignores_it() -> None:

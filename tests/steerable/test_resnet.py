@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 import geomdl
 from geomdl.steerable import Conv
+from geomdl.steerable.configurations import wrn16_d8, wrn16_medium, wrn16_small, wrn28_d8d4d1
 from geomdl.steerable.filters import filter_basis
 from geomdl.steerable.resnet import SteerableResNet, WideBlock
-from geomdl.steerable.wide_resnets import wrn16_d8, wrn16_medium, wrn16_small, wrn28_d8d4d1
 
 
 def images(*shape: int, seed: int = 0) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 
 from geomdl.steerable.classifier import Classifier
 from geomdl.steerable.plain import layers  # noqa: F401  (fills the table of forms)
-from geomdl.steerable.plain.forms import FORMS, TRACED, dtype_of
+from geomdl.steerable.plain.forms import FORMS, TRACED, dtype_of, form
 from geomdl.steerable.plain.graphs import graph_of
 from geomdl.steerable.sequential import Sequential
 
@@ -17,7 +17,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 _INTERNAL = frozenset(vars(nn.Module()))
 
 
-def to_plain(model: nn.Module) -> nn.Module:
+def to_plain(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
     """The same network as an ordinary ``nn.Module``: torch alone saves, loads and runs it.
 
     Layers become those of ``torch.nn`` where there are such (convolutions with the filters
@@ -31,10 +31,14 @@ def to_plain(model: nn.Module) -> nn.Module:
     the weights are free, so training further breaks the symmetry (frozen layers stay frozen; batch
     norms of other than permutation representations become the affine maps of their running
     statistics). Modules without geomdl in them are copied as they are, with their classes. A
-    forward that depends on ``training`` by itself keeps the branch of the present mode.
+    forward that depends on ``training`` by itself keeps the branch of the present mode. Bounds
+    below which numbers count as zero or as equal are those of the dtype at conversion: cast the
+    model before.
 
     Args:
-        model: a layer, a model, or any module that contains some.
+        model: a layer, a model, or any module that contains some. It is not changed.
+        dtype: of the inputs; by default that of the model's tensors, PyTorch's default where it has
+            none.
 
     Returns:
         A module with no class of geomdl in it, in the same mode, dtype and on the same device.
@@ -42,8 +46,9 @@ def to_plain(model: nn.Module) -> nn.Module:
 
     Raises:
         TypeError: not a module.
-        ValueError: a layer without plain form, with hooks, or a module that cannot be traced; the
-            message names it.
+        ValueError: a layer without plain form, with hooks, or a module that cannot be traced: one
+            whose forward branches on numbers, draws random ones, or writes what the module holds.
+            The message names it.
 
     Example:
         >>> import geomdl
@@ -65,7 +70,7 @@ def to_plain(model: nn.Module) -> nn.Module:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model: expected an nn.Module, got {type(model).__name__}")
-    return _Conversion(dtype_of(model)).convert(model, "")
+    return _Conversion(dtype_of(model) if dtype is None else dtype).convert(model, "")
 
 
 class _Conversion:
@@ -96,7 +101,7 @@ class _Conversion:
         kind, plain = type(module), module
         if kind in FORMS:
             try:
-                plain = FORMS[kind](module).train(module.training)
+                plain = form(module, self.dtype).train(module.training)
             except IndexError as error:  # among layers for one, two and three axes
                 where = _name(module, path)
                 raise _RefusedError(f"model: no plain form of {where} on so many axes") from error
@@ -133,8 +138,9 @@ class _Conversion:
         def inline(part: nn.Module) -> bool:
             return type(module) in TRACED and _has_geomdl_class(part) and not _has_form(part)
 
+        field = module.source if type(module) in TRACED else None
         try:
-            return graph_of(module, self.dtype, convert=convert, inline=inline)
+            return graph_of(module, self.dtype, None, convert, inline, field)  # type: ignore[arg-type]
         except _RefusedError:
             raise
         except Exception as error:

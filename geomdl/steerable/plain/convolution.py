@@ -15,7 +15,8 @@ class _ExactConv(nn.Module):
     """Convolution whose padding follows the size: the least that leaves no pixel over.
 
     p = l + q, where l is half a kernel and q the least with 2 q = −r mod s, r the pixels that l
-    leaves over: q = −r (s + 1)/2 mod s for odd strides s, −r/2 mod s/2 for even ones.
+    leaves over: q = −r (s + 1)/2 mod s for odd strides s, −r/2 mod s/2 for even ones. Axes that the
+    group leaves alone have q = 0.
     """
 
     def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, layer: Conv) -> None:
@@ -23,12 +24,15 @@ class _ExactConv(nn.Module):
         self.weight, self.bias = weight, bias
         self.d, self.groups, self.mode = weight.ndim - 2, layer.groups, layer.padding_mode
         self.stride, self.dilation = layer.stride, layer.dilation
+        self.steps = layer._check.steps(layer.stride)
         self.reach = layer.dilation * (layer.kernel_size - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        s, least = self.stride, self.reach // 2
-        padding = []
-        for axis in range(2, 2 + self.d):
+        least, padding = self.reach // 2, []
+        for axis, s in enumerate(self.steps, 2):
+            if s == 1:
+                padding.append(least)
+                continue
             over = x.shape[axis] + 2 * least - self.reach - 1
             more = -over * ((s + 1) // 2) % s if s % 2 else -(over % s // 2) % (s // 2)
             padding.append(least + more)
@@ -36,7 +40,9 @@ class _ExactConv(nn.Module):
             x = F.pad(x, [p for p in reversed(padding) for _ in range(2)], mode=self.mode)
             padding = [0] * self.d
         conv: Any = (F.conv1d, F.conv2d, F.conv3d)[self.d - 1]
-        y: Tensor = conv(x, self.weight, self.bias, s, padding, self.dilation, self.groups)
+        y: Tensor = conv(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
         return y
 
 
@@ -45,7 +51,7 @@ def conv(layer: Conv) -> nn.Module:
     """Ordinary convolution with the filter expanded; padding that follows the size is a graph."""
     weight, bias = layer.filter()
     d = weight.ndim - 2
-    follows = layer.padding == "exact" and layer._check.centred and layer.stride > 1
+    follows = layer.padding == "exact" and max(layer._check.steps(layer.stride)) > 1
     if follows:
         module = _ExactConv(parameter(weight), None if bias is None else parameter(bias), layer)
         return graph_of(module, name="ConvExactPadding")

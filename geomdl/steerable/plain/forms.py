@@ -1,25 +1,33 @@
 """The table: kind of layer -> function that makes its plain form."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
 
-L = TypeVar("L", bound=nn.Module)
-Form = Callable[[Any], nn.Module]
+F = TypeVar("F", bound=Callable[..., nn.Module])
+Form = Callable[..., nn.Module]
 
 FORMS: dict[type[nn.Module], Form] = {}
 """Exact types: a subclass may compute something else, so it has no form until it gets its own."""
+
+TYPED: set[type[nn.Module]] = set()
+"""Those whose plain form hangs on the dtype of the input: it is passed to their functions."""
 
 TRACED: set[type[nn.Module]] = set()
 """Layers whose own ``forward``, traced, is the plain form: it is torch operations throughout."""
 
 
-def form_of(kind: type[L]) -> Callable[[Callable[[L], nn.Module]], Callable[[L], nn.Module]]:
+def form_of(kind: type[nn.Module], typed: bool = False) -> Callable[[F], F]:
     """Decorate a function that makes the plain form of one kind of layer.
 
     The form should own its tensors, hold no object of geomdl, and give the same outputs.
+
+    Args:
+        kind: exact type of the layer.
+        typed: whether the function takes, after the layer, the dtype of its input: a layer without
+            tensors of its own does not know it.
 
     Example:
         >>> class Twice(nn.Module):
@@ -32,11 +40,19 @@ def form_of(kind: type[L]) -> Callable[[Callable[[L], nn.Module]], Callable[[L],
         True
     """
 
-    def register(make: Callable[[L], nn.Module]) -> Callable[[L], nn.Module]:
+    def register(make: F) -> F:
         FORMS[kind] = make
+        if typed:
+            TYPED.add(kind)
         return make
 
     return register
+
+
+def form(layer: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Plain form of a layer that has one, for inputs of a dtype."""
+    make = FORMS[type(layer)]
+    return make(layer, dtype) if type(layer) in TYPED else make(layer)
 
 
 def dtype_of(module: nn.Module) -> torch.dtype:

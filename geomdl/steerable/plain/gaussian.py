@@ -9,7 +9,14 @@ from torch import Tensor
 _CUT = 4.0  # standard deviations at which the Gaussian is cut off, as in `low_pass`
 
 
-def blur(x: Tensor, sigma: float, stride: int, windows: list[int], wrap: bool = False) -> Tensor:
+def blur(
+    x: Tensor,
+    sigma: float,
+    stride: int,
+    windows: list[int],
+    wrap: bool = False,
+    extended: bool = False,
+) -> Tensor:
     """`low_pass.blur`, axis by axis, with sizes and windows that may be known only at the call.
 
     Args:
@@ -18,6 +25,7 @@ def blur(x: Tensor, sigma: float, stride: int, windows: list[int], wrap: bool = 
         stride: pixels from one window to the next.
         windows: width of the window along each axis.
         wrap: whether the array closes up at its ends.
+        extended: whether ``x`` has the pixels that the Gaussian meets round the ends already.
 
     Example:
         >>> from geomdl.steerable import low_pass
@@ -31,18 +39,20 @@ def blur(x: Tensor, sigma: float, stride: int, windows: list[int], wrap: bool = 
         margin = _margin(sigma, window)
         width = window + 2 * margin
         place = x.new_ones(width, dtype=torch.float64).cumsum(0) - (width + 1) / 2
-        weights = (place * place / (-2 * sigma**2)).exp()
+        beyond = place * place - (place * place).amin()  # one weight is 1, however small sigma
+        weights = (-beyond / sigma / sigma / 2).exp()
         weights = (weights / weights.sum()).to(x)
         along = [-1 if a == axis else 1 for a in range(2, 2 + d)]
         kernel = weights.reshape(1, 1, *along).expand(x.shape[1], 1, *along)
         steps = [stride if a == axis else 1 for a in range(2, 2 + d)]
         around = [margin if a == axis else 0 for a in range(2, 2 + d)]
         n = x.shape[axis]
-        if wrap:
+        if wrap and not extended:
             x = F.pad(x, [m for m in reversed(around) for _ in range(2)], mode="circular")
+        if wrap or extended:
             around = [0] * d
         x = conv(x, kernel, None, steps, around, 1, x.shape[1])
-        if not wrap:
+        if not wrap and not extended:
             inside = F.conv1d(x.new_ones(1, 1, n), weights.reshape(1, 1, -1), None, stride, margin)
             x = x / inside.reshape(along)
     return x

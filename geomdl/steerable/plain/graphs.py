@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from geomdl.fields import Field
 from geomdl.steerable.plain.tracer import fold, tensor_of, trace
 
 
@@ -15,6 +16,7 @@ def graph_of(
     name: str | None = None,
     convert: Callable[[str], nn.Module] | None = None,
     inline: Callable[[nn.Module], bool] = lambda _: False,
+    field: Field | None = None,
 ) -> fx.GraphModule:
     """A module as code, tensors and the plain forms of the modules that it calls.
 
@@ -25,11 +27,13 @@ def graph_of(
         name: shown when the graph is printed, also after it was loaded again.
         convert: path of a module that is called -> its plain form.
         inline: whether a module that is called becomes part of the graph.
+        field: what its input is, where ``forward`` asks for the number of axes.
 
     Raises:
         Exception: of any type, where ``forward`` asks for what is not known before it runs.
     """
-    graph, root = trace(module, torch.get_default_dtype() if dtype is None else dtype, inline)
+    dtype = torch.get_default_dtype() if dtype is None else dtype
+    graph, root = trace(module, dtype, inline, field)
     parts: dict[str, Any] = dict(fold(graph))
     for node in graph.nodes:
         target = str(node.target)

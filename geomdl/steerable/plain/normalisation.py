@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.steerable.irrep_basis import flattened, unflattened
-from geomdl.steerable.layer_norm import LayerNorm
+from geomdl.steerable.layer_norm import AXES, LayerNorm
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.parts import is_trivial
-from geomdl.steerable.plain.forms import dtype_of, form_of
+from geomdl.steerable.plain.forms import form_of
 from geomdl.steerable.plain.graphs import graph_of, parameter, pointwise_map
 from geomdl.steerable.taps import grid_of
 
@@ -20,7 +20,7 @@ class _LayerNorm(nn.Module):
     def __init__(self, layer: LayerNorm) -> None:
         super().__init__()
         self.basis, self.axis, self.eps = layer._basis, layer._axis, layer.eps
-        self.dims = (1, 2, 3) if layer.axes == "all" else (1, 2)
+        self.dims = AXES[layer.axes]
         self.kinds = [(n, is_trivial(irrep)) for irrep, n in layer._basis.irreps]
         self.weight, self.bias = layer.weight, layer.bias
 
@@ -30,20 +30,22 @@ class _LayerNorm(nn.Module):
         for part, (n, trivial) in zip(parts, self.kinds, strict=True):
             if trivial:
                 part = part - part.mean(self.dims, keepdim=True)
-            part = part * (part.square().mean(self.dims, keepdim=True) + self.eps).rsqrt()
+            wide = part.float() if x.itemsize == 2 else part
+            factor = (wide.square().mean(self.dims, keepdim=True) + self.eps).rsqrt()
             if self.weight is not None:
-                part = part * self.weight[first : first + n, None, None]
+                factor = factor * self.weight[first : first + n, None, None]
+            part = part * factor
             if trivial and self.bias is not None:
                 part = part + self.bias[:, None, None]
-            out.append(part)
+            out.append(part.to(x.dtype) if x.itemsize == 2 else part)
             first += n
         return unflattened(self.basis.join(out), x, self.axis)
 
 
-@form_of(LayerNorm)
-def layer_norm(layer: LayerNorm) -> nn.Module:
+@form_of(LayerNorm, typed=True)
+def layer_norm(layer: LayerNorm, dtype: torch.dtype) -> nn.Module:
     """Graph of its operations."""
-    return graph_of(_LayerNorm(layer), dtype_of(layer), "LayerNorm")
+    return graph_of(_LayerNorm(layer), dtype, "LayerNorm", field=layer.source)
 
 
 @form_of(BatchNorm)

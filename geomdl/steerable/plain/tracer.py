@@ -1,31 +1,26 @@
 """Tracing of layers by ``torch.fx``: checks are silent, the layer's own tensors are known."""
 
-import builtins
 import copy
-import dis
-import functools
 import operator
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 
-from geomdl.fields import Field
+from geomdl.fields import Field, Grid
 from geomdl.steerable.checks import GridCheck
+from geomdl.steerable.plain.guard import guarded, writes
 
 _KNOWN = "known"
 _CASTS = {"float": torch.float32, "double": torch.float64}
-_LOCK = threading.Lock()
-_HALF = (torch.bfloat16, torch.float16)
 
 
 def trace(
-    module: nn.Module, dtype: torch.dtype, inline: Callable[[nn.Module], bool] = lambda _: False
+    module: nn.Module,
+    dtype: torch.dtype,
+    inline: Callable[[nn.Module], bool] = lambda _: False,
+    field: Field | None = None,
 ) -> tuple[fx.Graph, nn.Module]:
     """Graph of a module's ``forward`` without the checks of its inputs, and what its names name.
 
@@ -33,19 +28,42 @@ def trace(
         module: not changed.
         dtype: of its input, which ``forward`` may ask for.
         inline: whether a module that it calls is traced into; else it is one node.
+        field: what its input is, where that is known, and with it the number of axes.
 
     Raises:
-        Exception: of any type, where ``forward`` asks for what is not known before it runs.
+        Exception: of any type, where ``forward`` asks for what is not known before it runs, draws
+            random numbers, or writes what the module holds.
     """
     bare = copy.copy(module)
     for name, value in vars(module).items():
         if isinstance(value, Field | GridCheck):
             bare.__dict__[name] = _Silent(value)
-    with _lengths():
-        graph = _Tracer(dtype, inline).trace(bare)
+    for name in ("_buffers", "_parameters", "_modules"):
+        bare.__dict__[name] = dict(vars(module)[name])
+    tracer = _Tracer(dtype, inline, field)
+    with guarded(bare):
+        graph = tracer.trace(bare)
+    if field is not None and not isinstance(field.domain, Grid):
+        _unflatten(graph)
     graph.eliminate_dead_code(_acts)
     graph._tracer_cls = None  # else its class would be pickled along
     return graph, bare
+
+
+def _unflatten(graph: fx.Graph) -> None:
+    """Give the output the leading axes of the input, which the tracer has made one."""
+    x = next(node for node in graph.nodes if node.op == "placeholder")
+    out = next(node for node in graph.nodes if node.op == "output")
+    (y,) = out.args
+    with graph.inserting_before(out):
+        leading, last = (
+            graph.call_function(
+                operator.getitem, (graph.call_function(getattr, (node, "shape")), part)
+            )
+            for node, part in ((x, slice(None, -1)), (y, slice(-1, None)))
+        )
+        sizes = graph.call_function(operator.add, (leading, last))
+        out.args = (graph.call_method("reshape", (y, sizes)),)
 
 
 def fold(graph: fx.Graph, name: str = "constant") -> dict[str, Tensor]:
@@ -80,10 +98,8 @@ def fold(graph: fx.Graph, name: str = "constant") -> dict[str, Tensor]:
 
 def _acts(node: fx.Node) -> bool:
     """Whether a node does something beside giving a value."""
-    name = str(getattr(node.target, "__name__", node.target))
-    in_place = name.endswith("_") and not name.endswith("__")
     outer = node.op in ("placeholder", "output", "call_module")
-    return outer or in_place or bool(node.kwargs.get("inplace"))
+    return outer or writes(node.target, node.kwargs)
 
 
 def tensor_of(module: nn.Module, name: str) -> Any:
@@ -97,21 +113,6 @@ class _Known(NamedTuple):
 
     value: Any
     learnt: bool
-
-
-@contextmanager
-def _lengths() -> Iterator[None]:
-    """Let ``len`` of a traced tensor be its first size; of anything else it is what it was."""
-
-    def length(x: Any, /) -> Any:
-        return operator.getitem(x.shape, 0) if isinstance(x, fx.Proxy) else plain(x)
-
-    with _LOCK:
-        plain, builtins.len = builtins.len, length
-        try:
-            yield
-        finally:
-            builtins.len = plain
 
 
 class _Silent:
@@ -145,15 +146,36 @@ class _Proxy(fx.Proxy):
         usual: torch.dtype = _CASTS.get(str(self.node.target), tracer.dtype)
         return self.known.dtype if isinstance(self.known, Tensor) else usual
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return self.dtype.itemsize
+
+    @property
+    def shape(self) -> Any:
+        """Sizes, one by one where their number is known."""
+        if isinstance(self.known, Tensor):
+            return self.known.shape
+        tracer: Any = self.tracer
+        sizes = tracer.create_proxy("call_function", getattr, (self, "shape"), {})
+        axes = tracer.axes.get(self.node)
+        return sizes if axes is None else tuple(sizes[axis] for axis in range(axes))
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("shape", "ndim", "device") and isinstance(self.known, Tensor):
+        tracer: Any = self.tracer
+        if name in ("ndim", "device") and isinstance(self.known, Tensor):
             return getattr(self.known, name)
-        if name == "shape":
-            return self.tracer.create_proxy("call_function", getattr, (self, name), {})
+        if name == "ndim" and self.node in tracer.axes:
+            return tracer.axes[self.node]
         return super().__getattr__(name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "node" in vars(self):  # complete: forward says `x.data = …`
+            raise RuntimeError(f"{name} of a tensor is set, which a graph cannot")
+        super().__setattr__(name, value)
+
     def __len__(self) -> int:
-        raise TypeError("the length of a traced tensor is not known")  # unpacking asks, and goes on
+        raise TypeError("the length of a traced tensor is not known; x.shape[0] is its first size")
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Record it; the dtype of the input is that of whatever comes, after a ``double`` too."""
@@ -163,19 +185,21 @@ class _Proxy(fx.Proxy):
         return tracer.create_proxy("call_method", "to", (self, *args), kwargs)
 
 
-class _Star(_Proxy):
-    """Sizes, as many as there are, among others: ``y.reshape(*x.shape[2:], 3)``."""
-
-
 class _Tracer(fx.Tracer):
-    """Records, and computes what hangs on the layer's own tensors alone."""
+    """Records, and computes what hangs on the layer's own tensors alone.
+
+    Fields without pixels may have any number of axes: all but the last are made one at once.
+    """
 
     proxy_buffer_attributes = True
 
-    def __init__(self, dtype: torch.dtype, inline: Callable[[nn.Module], bool]) -> None:
+    def __init__(
+        self, dtype: torch.dtype, inline: Callable[[nn.Module], bool], field: Field | None
+    ) -> None:
         super().__init__()
-        self.dtype, self.inline = dtype, inline
+        self.dtype, self.inline, self.field = dtype, inline, field
         self.first: fx.Proxy | None = None
+        self.axes: dict[fx.Node, int] = {}  # their number, for the input
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return not self.inline(m)
@@ -186,10 +210,15 @@ class _Tracer(fx.Tracer):
     def create_node(
         self, kind: str, target: Any, args: Any, kwargs: dict[str, Any], *rest: Any, **named: Any
     ) -> fx.Node:
-        norm = getattr(target, "__name__", "") == "linalg_vector_norm"
-        if norm and kwargs.get("dtype") == self.dtype not in _HALF:  # that of its input anyway
-            kwargs = {key: value for key, value in kwargs.items() if key != "dtype"}
         node = super().create_node(kind, target, args, kwargs, *rest, **named)
+        if writes(node.target, node.kwargs) and any(
+            _KNOWN in written.meta
+            for written in (*node.args[:1], node.kwargs.get("out"))
+            if isinstance(written, fx.Node)
+        ):
+            name = getattr(node.target, "__name__", node.target)
+            # no TypeError, after which Python would go on from `a += b` to `a = a + b`
+            raise RuntimeError(f"{name} writes into a tensor that the module holds")
         inputs = [n.meta[_KNOWN] for n in node.all_input_nodes if _KNOWN in n.meta]
         if node.op == "get_attr":
             path, _, last = str(node.target).rpartition(".")
@@ -212,48 +241,20 @@ class _Tracer(fx.Tracer):
         node, parts = obj.node, obj.known if isinstance(obj, _Proxy) else None
         if node.target == "split" and isinstance(node.args[1], list | tuple):
             parts = node.args[1]
-        if _is_sizes(node) and _unpacks(sys._getframe(2)):
-            return iter([_Star(node, self)])
         if not isinstance(parts, Tensor | tuple | list):
-            return iter(super().iter(obj))
+            raise TypeError("a traced tensor or its sizes cannot be iterated; x.shape[0] is known")
         return iter([operator.getitem(obj, i) for i in range(len(parts))])
 
     def create_proxy(
         self, kind: str, target: Any, args: Any, kwargs: dict[str, Any], *rest: Any, **named: Any
     ) -> fx.Proxy:
-        if kind == "call_method" and any(isinstance(arg, _Star) for arg in args[1:]):
-            args = (args[0], self._joined(args[1:]))
         proxy = super().create_proxy(kind, target, args, kwargs, *rest, **named)
         if kind == "placeholder" and self.first is None:
             self.first = proxy
+            if self.field is None:
+                return proxy
+            domain = self.field.domain
+            if not isinstance(domain, Grid):
+                self.first = proxy = proxy.reshape(-1, self.field.rep.dim)
+            self.axes[proxy.node] = 2 + domain.d if isinstance(domain, Grid) else 2
         return proxy
-
-    def create_arg(self, a: Any) -> Any:
-        if isinstance(a, _Star):
-            raise TypeError("sizes whose number is not known stand by themselves")
-        if isinstance(a, tuple | list) and any(isinstance(part, _Star) for part in a):
-            a = self._joined(a)
-        return super().create_arg(a)
-
-    def _joined(self, sizes: Sequence[Any]) -> Any:
-        """One tuple of sizes such as ``*x.shape[2:], 3``."""
-        parts = [_Proxy(a.node, self) if isinstance(a, _Star) else (a,) for a in sizes]
-        return functools.reduce(operator.add, parts)
-
-
-def _is_sizes(node: object) -> bool:
-    """Whether a node is the shape of a tensor, or a slice of it, whose length is not known."""
-    if not isinstance(node, fx.Node) or _KNOWN in node.meta:
-        return False
-    if node.target is operator.getitem:
-        return isinstance(node.args[1], slice) and _is_sizes(node.args[0])
-    return node.target is getattr and node.args[1] == "shape"
-
-
-def _unpacks(frame: FrameType) -> bool:
-    """Whether a frame is at a star among the arguments of a call."""
-    at = frame.f_lasti
-    return any(
-        i.offset == at and i.opname in ("LIST_EXTEND", "CALL_FUNCTION_EX")
-        for i in dis.get_instructions(frame.f_code)
-    )

@@ -1,0 +1,282 @@
+"""Networks of known configurations: a table of names, each a network with defaults of its own."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from geomdl import groups
+from geomdl.registry import Example, register_model
+from geomdl.steerable.e2cnn import E2CNN
+from geomdl.steerable.models import SteerableCNN
+from geomdl.steerable.resnet import SteerableResNet
+
+M = TypeVar("M", bound=nn.Module)
+_FIRST = ("group", "groups")  # named last in configurations, for these have their own
+
+
+def configured(
+    name: str,
+    network: type[M],
+    text: str,
+    defaults: dict[str, Any],
+    small: dict[str, Any],
+    scale: float = 1.0,
+) -> Callable[..., M]:
+    """Register a network under another name, with other defaults.
+
+    Args:
+        name: under "steerable/".
+        network: class of the network.
+        text: docstring.
+        defaults: arguments that differ from the network's own.
+        small: arguments of the example on which the laws are checked: a group that maps pixels to
+            pixels, for the laws ask for exactness.
+        scale: of the example's inputs.
+
+    Returns:
+        The constructor. It takes all arguments of the network, groups by keyword.
+    """
+    own = inspect.signature(network).parameters.values()
+    ours = [p.replace(default=defaults.get(p.name, p.default)) for p in own]
+    ours.sort(key=lambda p: p.kind == p.KEYWORD_ONLY or p.name in _FIRST)
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) if p.name in _FIRST else p for p in ours]
+    signature = inspect.Signature(parameters, return_annotation=network)
+
+    def build(*args: Any, **kwargs: Any) -> M:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return network(**bound.arguments)
+
+    def example() -> nn.Module:
+        return recorded(**small).eval()
+
+    def inputs(rng: torch.Generator) -> tuple[Any, ...]:
+        x = torch.randn(2, 1, *small["shape"], generator=rng, dtype=torch.float64)
+        return (scale * x,)
+
+    build.__name__ = build.__qualname__ = name
+    build.__doc__ = text
+    build.__signature__ = signature  # type: ignore[attr-defined]
+    recorded = register_model(f"steerable/{name}", example=Example(example, inputs))(build)
+    return recorded
+
+
+def _cube(n: int, d: int, **more: Any) -> dict[str, Any]:
+    return {"shape": (n,) * d, "in_channels": 1, "classes": 2, **more}
+
+
+_TINY_RESNET = _cube(8, 2, widen=1, depth=10)
+_TINY_RESNET_3D = _cube(4, 3, widen=1, depth=10, stem=4, nonlinearity="elu")
+_TINY_CNN_3D = _cube(6, 3, depth=2, kernel_size=3)
+
+
+def _tiny_e2cnn(*fields: int) -> dict[str, Any]:
+    # smooth, with large inputs, so that six layers of random weights do not drown the input
+    sizes = {"kernel_sizes": (3,) * 6, "paddings": (1,) * 6, "hidden": (16,)}
+    return _cube(9, 2, group="C4", fields=fields, nonlinearity="elu", **sizes)
+
+
+cnn_small = configured(
+    "cnn_small",
+    SteerableCNN,
+    """:class:`SteerableCNN` with three stages of 8, 16 and 32 channels under D4. Exact.
+
+    Example:
+        >>> cnn_small(classes=3)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 3])
+    """,
+    {"group": "D4", "channels": 8, "depth": 3},
+    _cube(6, 2, channels=8, depth=2, kernel_size=3),
+)
+
+cnn_medium = configured(
+    "cnn_medium",
+    SteerableCNN,
+    """:class:`SteerableCNN` with three stages of 48, 96 and 192 channels under D8, 7 taps wide.
+
+    Exact under D4, up to sampling under D8; Gaussian means in the pools keep that small.
+
+    Example:
+        >>> cnn_medium().source.group
+        group('D8')
+    """,
+    {
+        "group": "D8", "shape": (29, 29), "channels": 48, "depth": 3, "kernel_size": 7, "pool": 1.0
+    },
+    _cube(7, 2, group="D4", channels=8, depth=2, kernel_size=3),
+)  # fmt: skip
+
+cnn1d_c2 = configured(
+    "cnn1d_c2",
+    SteerableCNN,
+    """:class:`SteerableCNN` for signals, invariant when they are reversed. Exact.
+
+    Example:
+        >>> cnn1d_c2((32,), classes=3)(torch.zeros(2, 1, 32)).shape
+        torch.Size([2, 3])
+    """,
+    {"group": "C2", "shape": (128,), "action": groups.group("C2").irrep(1)},
+    _cube(12, 1, channels=4, depth=2),
+)
+
+cnn3d_o = configured(
+    "cnn3d_o",
+    SteerableCNN,
+    """:class:`SteerableCNN` for volumes, invariant under the 24 rotations of the cube. Exact.
+
+    Example:
+        >>> cnn3d_o((8, 8, 8), classes=3)(torch.zeros(2, 1, 8, 8, 8)).shape
+        torch.Size([2, 3])
+    """,
+    {"group": "O", "shape": (16,) * 3, "channels": 24, "depth": 3, "kernel_size": 3},
+    _TINY_CNN_3D,
+)
+
+cnn3d_so3 = configured(
+    "cnn3d_so3",
+    SteerableCNN,
+    """:class:`SteerableCNN` for volumes on spherical harmonics, gated, under all rotations.
+
+    Exact under the rotations of the cube; for others the error is that of sampling. A copy of the
+    harmonics up to degree 2 has nine channels. ``group="O3"`` adds reflections; subgroups such as
+    "O" or "I" give the same network more filters.
+
+    Example:
+        >>> cnn3d_so3((9, 9, 9), classes=3, depth=2)(torch.zeros(2, 1, 9, 9, 9)).shape
+        torch.Size([2, 3])
+    """,
+    {
+        "group": "SO3", "shape": (17,) * 3, "channels": 36, "depth": 3, "fields": "harmonics",
+        "nonlinearity": "gated", "mask": True, "radial": "gaussian",
+    },
+    _TINY_CNN_3D | {"group": "O", "channels": 18},
+)  # fmt: skip
+
+e2cnn_small = configured(
+    "e2cnn_small",
+    E2CNN,
+    """:class:`E2CNN` with a quarter of the fields.
+
+    Example:
+        >>> e2cnn_small()(torch.zeros(2, 1, 29, 29)).shape
+        torch.Size([2, 10])
+    """,
+    {"fields": (6, 12, 12, 24, 24, 16), "hidden": (16,)},
+    _tiny_e2cnn(1, 1, 2, 2, 2, 3),
+    100.0,
+)
+
+e2cnn_medium = configured(
+    "e2cnn_medium",
+    E2CNN,
+    """:class:`E2CNN` with half of the fields.
+
+    Example:
+        >>> e2cnn_medium().source.group
+        group('C8')
+    """,
+    {"fields": (12, 24, 24, 48, 48, 32), "hidden": (32,)},
+    _tiny_e2cnn(1, 2, 1, 2, 2, 3),
+    100.0,
+)
+
+wrn16_small = configured(
+    "wrn16_small",
+    SteerableResNet,
+    """WRN-16-1 under D4, exact: 16, 32, 64 channels.
+
+    Example:
+        >>> wrn16_small(classes=3)(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 3])
+    """,
+    {"widen": 1},
+    _TINY_RESNET,
+)
+
+wrn16_medium = configured(
+    "wrn16_medium",
+    SteerableResNet,
+    """WRN-16-4 under D4, exact: 64, 128, 256 channels.
+
+    Example:
+        >>> wrn16_medium().source.group
+        group('D4')
+    """,
+    {"widen": 4},
+    _TINY_RESNET,
+)
+
+wrn16_d8 = configured(
+    "wrn16_d8",
+    SteerableResNet,
+    """WRN-16-4 under rotations by 45° and reflections: exact under D4, up to sampling under D8.
+
+    The configuration published for STL-10 is ``wrn16_d8((96, 96), widen=8, groups=("D8", "D4",
+    "D1"), fix="params", first_stride=2, dropout=0.3)``.
+
+    Example:
+        >>> wrn16_d8(widen=1).source.group
+        group('D8')
+
+    Source: Weiler and Cesa 2019, arXiv:1911.08251.
+    """,
+    {"groups": ("D8", "D8", "D8"), "widen": 4},
+    _TINY_RESNET | {"groups": ("D4", "D4", "D4")},
+)
+
+wrn28_d8d4d1 = configured(
+    "wrn28_d8d4d1",
+    SteerableResNet,
+    """E(2)-WRN-28-10 as published for CIFAR: D8, then D4, then D1, widths scaled by |G|^(1/2).
+
+    It has 44.4 million weights, and 39.4 million at 33 pixels: at 32 the strided convolutions have
+    4×4 taps instead of 3×3, which keeps quarter turns exact. The same network without symmetry
+    (``groups="C1"``) has 41.2 and 36.9 million, so within each stage the numbers agree. What is
+    more comes from the first convolution of a stage, which reads the wider field of a larger group
+    under a smaller one, and from the 5×5 taps of the D8 stage.
+
+    ``groups=("C8", "C4", "C1")`` and ``widen=7`` give its other versions. Its memory is that of a
+    network with |G|^(1/2) times the channels; ``fix="compute"`` keeps these of the ordinary one.
+
+    Example:
+        >>> wrn28_d8d4d1(widen=1, depth=10).source.group
+        group('D1')
+
+    Source: Weiler and Cesa 2019, arXiv:1911.08251.
+    """,
+    {"groups": ("D8", "D4", "D1"), "widen": 10, "depth": 28, "fix": "params", "dropout": 0.3},
+    _TINY_RESNET | {"groups": ("D4", "D4", "D1")},
+)
+
+resnet3d_small = configured(
+    "resnet3d_small",
+    SteerableResNet,
+    """:class:`SteerableResNet` for volumes under the rotations of the cube: 24, 48, 96 channels.
+
+    Exact. Ten convolutions in a row.
+
+    Example:
+        >>> resnet3d_small((8, 8, 8), classes=3)(torch.zeros(2, 1, 8, 8, 8)).shape
+        torch.Size([2, 3])
+    """,
+    {"groups": "O", "shape": (16,) * 3, "in_channels": 1, "depth": 10, "widen": 1, "stem": 24},
+    _TINY_RESNET_3D,
+)
+
+resnet3d_medium = configured(
+    "resnet3d_medium",
+    SteerableResNet,
+    """:class:`SteerableResNet` for volumes under the rotations of the cube: 48, 96, 192 channels.
+
+    Exact. Sixteen convolutions in a row.
+
+    Example:
+        >>> resnet3d_medium(depth=10, widen=1).source.group
+        group('O')
+    """,
+    {"groups": "O", "shape": (16,) * 3, "in_channels": 1, "depth": 16, "widen": 2, "stem": 24},
+    _TINY_RESNET_3D,
+)

@@ -1,0 +1,84 @@
+"""Configurations: what they are made of, their arguments, and that they can be saved."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import geomdl
+from geomdl.registry import default
+from geomdl.steerable import E2CNN, Conv, SteerableCNN, SteerableResNet
+from geomdl.steerable import configurations as table
+
+NAMES = {
+    "cnn_small": SteerableCNN,
+    "cnn_medium": SteerableCNN,
+    "cnn1d_c2": SteerableCNN,
+    "cnn3d_o": SteerableCNN,
+    "cnn3d_so3": SteerableCNN,
+    "e2cnn_small": E2CNN,
+    "e2cnn_medium": E2CNN,
+    "wrn16_small": SteerableResNet,
+    "wrn16_medium": SteerableResNet,
+    "wrn16_d8": SteerableResNet,
+    "wrn28_d8d4d1": SteerableResNet,
+    "resnet3d_small": SteerableResNet,
+    "resnet3d_medium": SteerableResNet,
+}
+
+
+def weights(net: nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_takes_the_arguments_of_its_network_and_can_be_saved(
+    name: str, tmp_path: Path
+) -> None:
+    build = getattr(table, name)
+    assert f"steerable/{name}" in geomdl.list_models()
+    own = inspect.signature(NAMES[name]).parameters
+    found = inspect.signature(build).parameters
+    assert set(found) == set(own)
+    assert list(found)[:3] == ["shape", "in_channels", "classes"]
+    with pytest.raises(TypeError, match="colour"):
+        build(colour=1)
+    example = default.example(f"steerable/{name}")
+    net, x = example.build(), example.draw(seed=0)
+    assert type(net) is NAMES[name]
+    geomdl.save(net, tmp_path / "net.safetensors")
+    again = geomdl.load(tmp_path / "net.safetensors").double().eval()
+    assert torch.equal(again(*x), net.double().eval()(*x))
+
+
+def test_small_ones_are_smaller_than_medium_ones() -> None:
+    def less(small: Any, medium: Any) -> bool:
+        return 0 < 2 * weights(small()) < weights(medium())
+
+    assert less(table.cnn_small, table.cnn_medium)
+    assert less(table.e2cnn_small, table.e2cnn_medium)
+    assert less(table.e2cnn_medium, E2CNN)
+    assert less(table.wrn16_small, table.wrn16_medium)
+    assert less(table.resnet3d_small, table.resnet3d_medium)
+
+
+def test_networks_for_signals_and_volumes_have_their_axes() -> None:
+    assert table.cnn1d_c2((16,), depth=2)(torch.zeros(2, 1, 16)).shape == (2, 10)
+    net = table.resnet3d_small((5, 5, 5))
+    assert net.source.group == geomdl.group("O")
+    convs = [m for m in net.modules() if isinstance(m, Conv)]
+    assert {m.source.domain.d for m in convs} == {3}
+
+
+def test_the_published_network_for_cifar_has_the_weights_that_its_text_states() -> None:
+    text = " ".join((table.wrn28_d8d4d1.__doc__ or "").split())
+    assert "44.4 million weights, and 39.4 million at 33 pixels" in text
+    assert "has 41.2 and 36.9 million" in text
+    counts = [
+        round(weights(table.wrn28_d8d4d1((n, n), groups=groups)) / 1e6, 1)
+        for groups, n in ((("D8", "D4", "D1"), 32), ("C1", 33))
+    ]
+    assert counts == [44.4, 36.9]

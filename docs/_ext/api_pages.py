@@ -50,7 +50,8 @@ def page(package: str) -> str:
     plain = [n for n in names if not isinstance(getattr(module, n), ModuleType)]
     lines = [title, "=" * len(title), "", f".. automodule:: {title}", "   :no-members:", ""]
     lines += [f".. currentmodule:: {title}", ""]
-    lines += table((f":py:obj:`{n} <{title}.{n}>`", getattr(module, n)) for n in plain)
+    if plain:
+        lines += table((f":py:obj:`{n} <{title}.{n}>`", getattr(module, n)) for n in plain)
     for name in names:
         kind = directive(getattr(module, name))
         full = f"{title}.{name}" if kind == "automodule" else name

@@ -49,7 +49,7 @@ SO2 = geomdl.group("SO2")
 rings = steerable.Rings(radii=(0.0, 4.0, 8.0), widths=(1.5, 1.5, 1.5), frequencies=(0, 2, 3))
 scalar = Field(Grid(2), SO2.trivial)
 space = steerable.tap_space(scalar, 25, rings)
-functions = space.samples.T.reshape(-1, 25, 25)
+functions = space.samples.T.reshape(-1, 25, 25).numpy()
 print(f"{len(functions)} smooth functions on 25 × 25 taps, moved by {space.rep}")
 
 figure_basis, axes = plt.subplots(
@@ -81,7 +81,10 @@ print(f"{lift.filters.n} weights make {copies.numel()} taps")
 figure_copies, axes = plt.subplots(1, 8, figsize=(9, 1.4), layout="constrained")
 for k, axis in enumerate(axes):
     axis.imshow(
-        copies[k], cmap="RdBu", vmin=-float(copies.abs().max()), vmax=float(copies.abs().max())
+        copies[k].numpy(),
+        cmap="RdBu",
+        vmin=-float(copies.abs().max()),
+        vmax=float(copies.abs().max()),
     )
     axis.set_title(f"{45 * k}°", fontsize=9)
     axis.axis("off")
@@ -149,8 +152,8 @@ axis.set(xlabel="samples N on the circle", ylabel="equivariance error", title="f
 axis.legend(frameon=False)
 
 # %%
-# Now a network: three convolutions with regular fields of C8, a maximum over the group, a mean over
-# the pixels, and a linear map of what is left, which is invariant.
+# Now a network: three convolutions with regular fields (24, 48 and 96 channels), a maximum over the
+# group, a mean over the pixels, and a linear map of what is left, which is invariant.
 
 
 def network(name: str, fields: int) -> steerable.Sequential:
@@ -173,7 +176,7 @@ def network(name: str, fields: int) -> steerable.Sequential:
 
 
 torch.manual_seed(0)
-networks = {name: network(name, fields) for name, fields in (("C1", 16), ("C4", 4), ("C8", 3))}
+networks = {name: network(name, fields) for name, fields in (("C1", 24), ("C4", 6), ("C8", 3))}
 for name, model in networks.items():
     print(f"{name}: {sum(p.numel() for p in model.parameters()):>7,} weights")
 

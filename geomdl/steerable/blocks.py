@@ -1,7 +1,7 @@
 """Filters between copies of one representation and copies of another, as linear maps of weights."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class Block(nn.Module):
     the basis. `spread` is that linear map, `collect` its transpose: gathers both, so that nothing
     is added up in an order that threads decide. The tables are held in the dtype of the weights and
     rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they are no part of
-    the state. Not a layer: it has no inputs, and nothing calls it but the layer that owns it.
+    the state. Not a layer: it has no inputs, and nothing calls it.
     """
 
     def __init__(self, taps: TapSpace, source: tuple[Rep, int], target: tuple[Rep, int]) -> None:
@@ -31,25 +31,12 @@ class Block(nn.Module):
         self.shape = (m_s * s.dim, m_r * r.dim, taps.taps)
         self.split = (m_s, s.dim, m_r, r.dim, taps.taps)
         self.at_once = max(1, _CACHED // max(1, s.dim * m_r * r.dim * taps.taps))
-        basis = self.basis
-        self.n = basis.n
-        self.weight = nn.Parameter(torch.zeros(m_s, m_r, basis.n))
-        index = inverse = None
-        if basis.labels is not None:
-            index = _entries(basis.labels, basis.n, m_r)
-            inverse = _slots(index, m_r * basis.n)
-        elif basis.orbital is not None:
-            orbits, carriers = basis.orbital.count, len(basis.orbital.carriers)
-            entry = basis.orbital.orbit * carriers + basis.orbital.carrier  # (s.dim, r.dim)
-            copies = torch.arange(m_s)[:, None] * m_r + torch.arange(m_r)
-            index = copies[:, None, :, None] * (orbits * carriers) + entry[None, :, None]
-            index = index.reshape(-1)
-            if len(index) == m_s * m_r * orbits * carriers:  # no two are one, so all are there
-                inverse = torch.empty_like(index).scatter_(0, index, torch.arange(len(index)))
+        self.n = self.basis.n
+        self.weight = nn.Parameter(torch.zeros(m_s, m_r, self.n))
         self.index: Tensor | None
-        self.register_buffer("index", index, persistent=False)
+        self.register_buffer("index", None, persistent=False)
         self.inverse: Tensor | None
-        self.register_buffer("inverse", inverse, persistent=False)
+        self.register_buffer("inverse", None, persistent=False)
         self.stems: Tensor | None
         self.register_buffer("stems", None, persistent=False)
         self.table: Tensor | None
@@ -61,8 +48,29 @@ class Block(nn.Module):
         """Basis of the filters between one copy and another."""
         return filter_basis(self.taps, self.columns[0], self.rows[0])
 
+    def _indices(self) -> tuple[Tensor | None, Tensor | None]:
+        """Where each entry comes from, and, where that is a gather too, where each goes."""
+        basis, (m_s, _, m_r, _, _) = self.basis, self.split
+        if basis.labels is not None:
+            index = _entries(basis.labels, basis.n, m_r)
+            return index, _slots(index, m_r * basis.n)
+        if basis.orbital is None:
+            return None, None
+        orbits, carriers = basis.orbital.count, len(basis.orbital.carriers)
+        entry = basis.orbital.orbit * carriers + basis.orbital.carrier  # (s.dim, r.dim)
+        copies = torch.arange(m_s)[:, None] * m_r + torch.arange(m_r)
+        index = copies[:, None, :, None] * (orbits * carriers) + entry[None, :, None]
+        index = index.reshape(-1)
+        if len(index) != m_s * m_r * orbits * carriers:
+            return index, None
+        # no two are one, so all are there
+        return index, torch.empty_like(index).scatter_(0, index, torch.arange(len(index)))
+
     def _cast(self) -> None:
-        basis = self.basis
+        basis, device = self.basis, self.weight.device
+        index, inverse = self._indices()
+        self.index = None if index is None else index.to(device)
+        self.inverse = None if inverse is None else inverse.to(device)
         table, stems = basis.matrices, None
         if table is not None:
             table = table.transpose(2, 3).flatten(1)  # (n, s.dim · r.dim · taps)
@@ -78,6 +86,17 @@ class Block(nn.Module):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._cast()
         return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        if self.table is not None and self.table.dtype != self.weight.dtype:  # assign=True
+            self._cast()
+
+    def made(self) -> Tensor:
+        """The weight that hooks make of others (pruning, weight norm); nothing else runs them."""
+        for hook in self._forward_pre_hooks.values():
+            hook(self, ())
+        return self.weight
 
     @property
     def variance(self) -> float:
@@ -136,7 +155,7 @@ class Block(nn.Module):
         elif inverse is not None:
             found = []
             for part in parts:
-                rows = part.view(-1, taps)
+                rows = part.reshape(-1, taps)
                 moved = rows.index_select(0, inverse[: len(rows)])
                 found.append(_back(moved.view(-1, table.shape[1]), table))
         else:  # some moved functions are no entry, and none is two

@@ -119,11 +119,13 @@ class Conv(nn.Module):
             raise ValueError(
                 f"padding_mode: should be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}"
             )
-        same_size = padding == "exact" or 2 * padding == dilation * (kernel_size - 1)
+        reach = dilation * (kernel_size - 1)
+        same_size = reach % 2 == 0 and padding in ("exact", reach // 2)
         if shifts(source) and not (stride == 1 and padding_mode == "circular" and same_size):
+            wanted = f"padding={reach // 2}" if reach % 2 == 0 else "an odd kernel_size"
             raise ValueError(
                 f"padding: {source.group.name} shifts pixels, which needs stride=1, "
-                f"padding_mode='circular' and padding={dilation * (kernel_size - 1) / 2:g}, got "
+                f"padding_mode='circular' and {wanted}, got kernel_size={kernel_size}, "
                 f"stride={stride}, padding_mode={padding_mode!r} and padding={padding}"
             )
         self.source, self.target = source, target

@@ -103,7 +103,7 @@ class Expansion(nn.Module):
     @property
     def weights(self) -> list[Tensor]:
         """Weight of each block."""
-        return [block.weight for block in self._flat]
+        return [b.made() if b._forward_pre_hooks else b.weight for b in self._flat]
 
     def expand(self) -> Tensor:
         """Filters of the weights as they are, in ``shape``; anew at every call."""
@@ -143,7 +143,7 @@ class Expansion(nn.Module):
             height, at = row[0].shape[0], 0
             for block in row:
                 part = filters[start : start + height, at : at + block.shape[1]]
-                out.append(block.collect(part))
+                out.append(block.collect(part.contiguous()))
                 at += block.shape[1]
             start += height
         return out

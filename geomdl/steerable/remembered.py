@@ -30,7 +30,8 @@ class _Kept(NamedTuple):
         if versions != self.versions or [f._version for f in self.filters] != self.written:
             return False
         for w, kept in zip(weights, self.weights, strict=True):
-            if w.dtype != kept.dtype or not torch.equal(w, kept):
+            same = w.dtype == kept.dtype and w.device == kept.device
+            if not same or not torch.equal(w, kept):
                 return False
         return True
 

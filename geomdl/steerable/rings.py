@@ -154,13 +154,14 @@ def ring_samples(rings: Rings, d: int, kernel_size: int) -> Tensor:
             profile = _blurred_sphere(length, radius, width, rings.correlation, d, l)
             values = torch.linalg.solve(noisy, profile * harmonic_values(points, l))
             values = _symmetric(values, d, kernel_size, l)
-        size = values.square().sum(0).mean().sqrt()
-        if not size > 1e-8:
+        squares = values.square().sum(0)
+        if not squares.min() > 1e-16:
             raise ValueError(
                 f"rings: ring {i} of radius {rings.radii[i]:g} and width {rings.widths[i]:g} "
-                f"touches no tap at frequency {l} with kernel_size={kernel_size}; leave it out"
+                f"cannot hold frequency {l}: with kernel_size={kernel_size} one of its functions "
+                "is zero at every tap; leave it out"
             )
-        columns.append(values / size)
+        columns.append(values / squares.mean().sqrt())
     return torch.cat(columns, 1)
 
 

@@ -85,7 +85,9 @@ def test_shifts_of_a_periodic_grid_too() -> None:
     assert error(conv, images(1, 6, 6)) <= 1e-12
     with pytest.raises(ValueError, match=r"padding: Z6x6 ⋊ D4 shifts pixels, which needs stride=1"):
         Conv(source, target, 3, padding=1, padding_mode="zeros")
-    with pytest.raises(ValueError, match=r"padding=1, got stride=1, .* and padding=0"):
+    with pytest.raises(
+        ValueError, match=r"padding=1, got kernel_size=3, stride=1, .* and padding=0"
+    ):
         Conv(source, target, 3)
 
 

@@ -543,3 +543,62 @@ def test_every_layer_works_under_autocast(name: str) -> None:
         mixed = layer(*inputs)
         mixed.float().square().sum().backward()
     assert (mixed.float() - plain).abs().max() <= 0.05 * plain.abs().max()
+
+
+MIXED = [
+    ("C8", lambda G: (2 * G.regular + G.irrep(1), 2 * G.trivial), None),
+    ("C8", lambda G: (G.irrep(1) + 3 * G.quotient("C2"), G.trivial + G.regular), None),
+    ("D4", lambda G: (G.trivial + 2 * G.quotient("C2"), 2 * G.trivial + G.standard), "gaussian"),
+    ("D4", lambda G: (2 * G.regular + G.standard, 2 * G.trivial), "free"),
+]
+
+
+@pytest.mark.parametrize(("name", "reps", "radial"), MIXED)
+def test_several_blocks_and_several_passes_give_the_gradient_of_the_plain_expansion(
+    name, reps, radial
+):
+    G = geomdl.group(name)
+    r, s = reps(G)
+    conv = Conv(Field(Grid(2), r), Field(Grid(2), s), 5, radial=radial).double()
+    x = torch.randn(2, r.dim, 7, 7, generator=torch.Generator().manual_seed(0)).double()
+    weights = list(conv.parameters())
+    for _ in range(3):  # micro-batches at one value of the weights
+        found = torch.autograd.grad(conv(x).square().sum(), weights)
+        weight, bias = conv.filter()
+        y = torch.nn.functional.conv2d(x, weight, bias)
+        wanted = torch.autograd.grad(y.square().sum(), weights)
+        for a, b in zip(found, wanted, strict=True):
+            assert (a - b).norm() <= 1e-12 * b.norm()
+
+
+def test_pruning_by_hooks_is_seen_at_every_pass():
+    from torch.nn.utils import prune
+
+    G = geomdl.group("C4")
+    conv = Conv(Field(Grid(2), G.trivial), Field(Grid(2), 2 * G.regular), 3, bias=False)
+    block = conv.filters.blocks[0]
+    prune.random_unstructured(block, "weight", 0.5)
+    x = torch.randn(1, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    before = conv(x).detach()
+    with torch.no_grad():
+        block.weight_orig.mul_(3)
+    for _ in range(2):  # two steps: a stale graph would be used up
+        after = conv(x)
+        after.square().sum().backward()
+    assert torch.allclose(after, 3 * before, rtol=1e-5)
+    assert not torch.allclose(after, before, rtol=1e-2)
+
+
+def test_tables_are_made_anew_where_memory_is():
+    G = geomdl.group("D4")
+    conv = Conv(Field(Grid(2), G.regular), Field(Grid(2), 2 * G.regular), 3)
+    state = {name: value.clone() for name, value in conv.state_dict().items()}
+    x = torch.randn(1, 8, 6, 6, generator=torch.Generator().manual_seed(0))
+    wanted = conv(x).detach()
+    conv.to("meta").to_empty(device="cpu")
+    conv.load_state_dict(state)
+    assert torch.equal(conv(x), wanted)
+    smooth = Conv(Field(Grid(2), G.regular), Field(Grid(2), G.standard), 3, radial="gaussian")
+    double = {name: value.double() for name, value in smooth.state_dict().items()}
+    smooth.load_state_dict(double, assign=True)
+    assert smooth(x.double()).dtype == torch.float64

@@ -191,8 +191,10 @@ def test_bad_rings_are_refused(arguments: tuple[tuple[float, ...], ...], message
 
 def test_rings_that_touch_no_tap_are_refused() -> None:
     field = Field(Grid(2), geomdl.group("C8").trivial)
-    with pytest.raises(ValueError, match=r"^rings: ring 1 of radius 9 and width 0.1 touches no"):
+    with pytest.raises(ValueError, match=r"^rings: ring 1 of radius 9 .* cannot hold frequency 0"):
         Conv(field, field, 3, radial=Rings((0.0, 9.0), (0.1, 0.1), (0, 0)))
+    with pytest.raises(ValueError, match=r"^rings: ring 0 .* cannot hold frequency 2: with kernel"):
+        Conv(field, field, 2, radial=Rings((0.7,), (0.6,), (2,)))
     with pytest.raises(ValueError, match=r"^radial: should be 'free', 'gaussian' or Rings\(…\)"):
         Conv(field, field, 3, radial="smooth")  # type: ignore[arg-type]
 

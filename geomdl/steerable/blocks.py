@@ -94,8 +94,9 @@ class Block(nn.Module):
 
     def made(self) -> Tensor:
         """The weight that hooks make of others (pruning, weight norm); nothing else runs them."""
-        for hook in self._forward_pre_hooks.values():
-            hook(self, ())
+        for key, hook in self._forward_pre_hooks.items():
+            if key not in self._forward_pre_hooks_with_kwargs:  # those watch calls
+                hook(self, ())
         return self.weight
 
     @property

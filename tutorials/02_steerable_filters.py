@@ -149,6 +149,8 @@ for function, colour in (("relu", "#E69F00"), ("elu", "#0072B2"), ("square", "#0
     axis.loglog(counts, [max(e, 1e-16) for e in errors], "o-", color=colour, label=function)
     print(f"{function:<7}" + "".join(f"{e:9.1e}" for e in errors))
 axis.set(xlabel="samples N on the circle", ylabel="equivariance error", title="frequencies up to 3")
+axis.set_xticks(counts, map(str, counts))
+axis.minorticks_off()
 axis.legend(frameon=False)
 
 # %%

@@ -9,7 +9,13 @@ from torch import nn
 import geomdl
 from geomdl.bench import Context
 from geomdl.bench.suites.images import analytic, peers, samples, training
-from geomdl.bench.suites.images.analytic import random_blobs, resampled, rotation, round_trip
+from geomdl.bench.suites.images.analytic import (
+    random_blobs,
+    resampled,
+    rotation,
+    round_trip,
+    window,
+)
 from geomdl.bench.suites.images.contest import Course, moments, race
 from geomdl.bench.suites.images.designs import (
     VARIANTS,
@@ -23,11 +29,12 @@ from geomdl.bench.suites.images.errors import (
     centre_error,
     inputs,
     pooled_error,
+    relative,
     score_error,
     turn_fibres,
 )
 from geomdl.bench.suites.images.training import Learner, error_of, turn_at_random
-from geomdl.fields import Field, Grid
+from geomdl.fields import Field, Grid, coordinates
 
 SMALL = Design("C4", 8, 3, 3, pooled=True, last=16)
 
@@ -92,8 +99,8 @@ def test_an_exact_network_is_found_exact_and_a_spoilt_one_is_not(group):
 def test_the_centre_of_a_c8_network_at_45_degrees_errs_less_on_smoother_images():
     design = Design("C8", 16, 5, 2, norm=False)
     body = ours(design, 0).double()
-    assert centre_error(body, 8, 1.0, 13, 2) <= 1e-12
-    errors = [centre_error(body, 8, width, 13, 1) for width in (1.0, 2.0, 3.0)]
+    assert centre_error(body, 8, 1.0, 21, 2) <= 1e-12
+    errors = [centre_error(body, 8, width, 21, 1) for width in (1.0, 2.0, 3.0)]
     assert errors == sorted(errors, reverse=True)
     assert 1e-4 < errors[-1] < errors[0] < 0.5
 
@@ -116,6 +123,35 @@ def test_scores_are_compared_in_the_type_of_the_model():
     assert score_error(exact.double(), 33, 90) <= 1e-12
     assert score_error(other, 33, 90) > 1e-2
     assert inputs(9, 1.0, 0.0, 0) is inputs(9, 1.0, 0.0, 0)
+
+
+class Isotropic(nn.Module):
+    """Means over smooth rings about the centre: nothing else sees less of an angle."""
+
+    def __init__(self):
+        super().__init__()
+        self.zero = nn.Parameter(torch.zeros(1, dtype=torch.float64))  # tells the dtype
+
+    def forward(self, x):
+        r = coordinates(x.shape[2:]).norm(dim=-1)
+        rings = [torch.exp(-0.5 * ((r - c) / 3) ** 2) for c in range(0, 21, 4)]
+        return torch.stack([(x[:, 0] * ring).mean((1, 2)) for ring in rings], 1)
+
+
+def test_what_is_isotropic_has_a_small_error_under_the_window_and_not_without():
+    assert score_error(Isotropic(), 33, 45) <= 0.02
+    blobs = random_blobs(16, 33, 2.0, 0)
+    y, z = (Isotropic()(blobs.sample(33, turn)) for turn in (None, rotation(45)))
+    assert relative(z, y) > 0.2
+
+
+def test_the_window_is_radial_and_vanishes_at_the_inscribed_circle():
+    w = window(33)
+    outside = coordinates((33, 33)).norm(dim=-1) >= 16
+    assert (w[outside] == 0).all()
+    assert w.square().mean() == pytest.approx(1)
+    assert torch.equal(w, w.rot90())
+    assert w.max() == w[16, 16]
 
 
 # --- networks -------------------------------------------------------------------------------------
@@ -272,13 +308,16 @@ def test_networks_take_turns_in_alternating_order():
     assert courses["a"].seconds == [1.0, 4.0, 9.0]
     assert courses["b"].seconds == [2.0, 4.0, 10.0]
     assert courses["b"].steps == 5
+    assert courses["b"].samples == 10
     assert courses["a"].errors == sorted(courses["a"].errors, reverse=True)
     assert len(told) == 3
 
 
 def test_times_to_an_error():
-    course = Course([1.0, 2.0, 3.0], [0.5, 0.1, 0.2])
-    assert course.best == 0.1
+    course = Course([1.0, 2.0, 3.0, 4.0], [0.5, 0.1, 0.3, 0.2], samples=100)
+    assert course.final == pytest.approx(0.2)
+    assert course.target == pytest.approx(0.24)
+    assert course.time_to(course.target) == 2.0
     assert course.time_to(0.5) == 1.0
     assert course.time_to(0.3) == 2.0
     assert course.time_to(0.05) == math.inf

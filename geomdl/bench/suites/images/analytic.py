@@ -78,6 +78,29 @@ def random_blobs(images: int, size: int, width: float, seed: int) -> Blobs:
     )
 
 
+def window(size: int) -> Tensor:
+    """Radial window cos²(π r / 2R) that vanishes from the inscribed circle, r = R, on.
+
+    So that nothing comes in or goes out at the corners when what lies under it is turned: its mean
+    square over the square is one.
+
+    Args:
+        size: pixels along each axis, at least 2; R = (size − 1) / 2.
+
+    Returns:
+        shape (size, size), float64.
+
+    Example:
+        >>> w = window(9)
+        >>> float(w[4, 8].abs()) < 1e-30, float(w[0, 0]), round(float(w.square().mean()), 6)
+        (True, 0.0, 1.0)
+    """
+    share = (2 * coordinates((size, size)).norm(dim=-1) / (size - 1)).clamp(max=1)
+    w = torch.where(share < 1, (math.pi / 2 * share).cos().square(), 0.0)
+    scaled: Tensor = w / w.square().mean().sqrt()
+    return scaled
+
+
 def rotation(degrees: float) -> Tensor:
     """Counter-clockwise, on coordinates (x, y), float64."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))

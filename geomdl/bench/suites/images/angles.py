@@ -1,6 +1,7 @@
 """Suite `images/angles`: equivariance error over the angle, on images that turn exactly."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -12,7 +13,7 @@ from geomdl.bench.suites.images import trained
 from geomdl.bench.suites.images.analytic import round_trip
 from geomdl.bench.suites.images.designs import VARIANTS, Design, ours
 from geomdl.bench.suites.images.errors import IMAGES, centre_error, inputs, pooled_error
-from geomdl.bench.suites.images.peers import escnn_body, peer_of
+from geomdl.bench.suites.images.peers import ANTIALIASED, KINDS, NAME, escnn_body, peer_of
 from geomdl.bench.suites.images.samples import SIZE, load_task
 
 GROUPS = ("C8", "D8")
@@ -36,7 +37,8 @@ def networks(peers: bool) -> dict[str, Build]:
         return lambda design, seed: ours(design, seed, VARIANTS[name]).double()
 
     found: dict[str, Build] = {name: build(name) for name in VARIANTS}
-    return found | ({"escnn": escnn_body} if peers else {})
+    both: dict[str, Build] = {NAME: escnn_body, ANTIALIASED: partial(escnn_body, antialiased=True)}
+    return found | (both if peers else {})
 
 
 def measure_random(group: str, layout: str, build: Build, seed: int) -> dict[str, Any]:
@@ -91,12 +93,17 @@ def floor_row(layout: str, seeds: int) -> dict[str, Any]:
 
 
 def gains(rows: list[dict[str, Any]]) -> None:
-    """Add to each of our rows how many times lower its error is than escnn's, the least over σ."""
-    theirs = {(r["group"], r["layout"]): r for r in rows if r["name"] == "escnn"}
+    """Add to each of our rows how many times lower its error is than escnn's.
+
+    The least over σ and both of escnn's pools.
+    """
+    peers = [row for row in rows if row["name"] in KINDS]
     for row in rows:
-        peer = theirs.get((row["group"], row["layout"]))
-        if peer is not None and row is not peer:
-            row["gain"] = min(peer[f"s{w}"]["mean"] / row[f"s{w}"]["mean"] for w in WIDTHS)
+        theirs = [p for p in peers if (p["group"], p["layout"]) == (row["group"], row["layout"])]
+        if theirs and row["name"] not in KINDS:
+            row["gain"] = min(
+                p[f"s{w}"]["mean"] / row[f"s{w}"]["mean"] for p in theirs for w in WIDTHS
+            )
 
 
 def error_columns(what: str) -> tuple[Column, ...]:
@@ -114,7 +121,8 @@ def error_columns(what: str) -> tuple[Column, ...]:
 
 GAIN = Column(
     "gain", "escnn / this", "ratio",
-    note="Mean error at 45° of escnn's network over that of this one; the least over σ.",
+    note="Mean error at 45° of escnn's network over that of this one; the least over σ"
+        " and escnn's two pools.",
 )  # fmt: skip
 COLUMNS = (
     Column("name", "network"),
@@ -155,17 +163,23 @@ def error_over_angle(context: Context) -> SuiteResult:
     gains(after.rows)
     reduced = [f"{seeds} instead of {context.seeds} seeds of random weights"]
     reduced = reduced * (seeds < context.seeds) + list(after.reduced)
+    few = after.unjudged if peers else None
+    judged = [] if few else trained.checks_of(after.rows, GROUPS, WIDTHS)
+    notes = [few] if few else []
+    notes += [] if task.said is None else [f"Trained on {task.said}."]
     return SuiteResult(
         title="Steerable CNNs: error over the angle",
         summary=f"{DEPTH} layers of {CHANNELS} channels with {KERNEL}×{KERNEL} filters and ReLU"
-        " between regular fields, on images given by formulas, which turn exactly.",
+        " between regular fields, on images given by formulas, which turn exactly, under"
+        " a radial window that vanishes at the inscribed circle. escnn's networks pool by the mean"
+        " over 3×3 pixels or by its antialiased pool; filters of rings in all of them.",
         tables=(
             Table("random", COLUMNS + (GAIN,) * peers, tuple(rows), "Random weights"),
             trained.table(after, error_columns("Error of the regular field"), peers),
         ),
         figures=(_figure(found),),
-        checks=(_exact(rows), *trained.checks_of(after.rows, GROUPS, WIDTHS)),
-        notes=() if task.said is None else (f"Trained on {task.said}.",),
+        checks=(_exact(rows), *judged),
+        notes=tuple(notes),
         reduced=", ".join(reduced) + ", to keep to the time budget" if reduced else None,
         settings={
             "images": IMAGES, "sizes": {k: f"{s}×{s}" for k, (_, s) in LAYOUTS.items()},

@@ -15,16 +15,25 @@ class Course:
         seconds: of training at each point, as spent.
         errors: test error at each point.
         steps: done in all.
+        samples: that each test error is a share of.
     """
 
     seconds: list[float] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     steps: int = 0
+    samples: int = field(kw_only=True)
 
     @property
-    def best(self) -> float:
-        """Least test error."""
-        return min(self.errors)
+    def final(self) -> float:
+        """Mean of the last three test errors."""
+        last = self.errors[-3:]
+        return sum(last) / len(last)
+
+    @property
+    def target(self) -> float:
+        """One standard error above the final error: e + √(e (1 − e) / samples), binomial."""
+        e = self.final
+        return e + math.sqrt(e * (1 - e) / self.samples)
 
     def time_to(self, error: float) -> float:
         """Seconds of training at the first point with at most this error; infinity if none."""
@@ -59,7 +68,7 @@ def race(
     Returns:
         name -> its course. Only training counts as time.
     """
-    courses = {name: Course() for name in learners}
+    courses = {name: Course(samples=len(test[1])) for name in learners}
     for i, seconds in enumerate(times):
         for name in list(learners)[:: 1 if i % 2 == 0 else -1]:
             learner, course = learners[name], courses[name]

@@ -192,7 +192,7 @@ def classifier(
     """Build one of the networks that learn to classify.
 
     Args:
-        kind: "plain", "geomdl" or "escnn".
+        kind: "plain", "geomdl", "escnn", or `peers.ANTIALIASED`.
         design: its layers.
         classes: number of scores.
         seed: of the weights.
@@ -205,9 +205,9 @@ def classifier(
     if kind == "geomdl":
         body = ours(design, seed, variant)
         return Classifier(body, GroupPool(body.target), copies, classes, seed)
-    from geomdl.bench.suites.images.peers import escnn_body
+    from geomdl.bench.suites.images.peers import ANTIALIASED, escnn_body
 
-    peer = escnn_body(design, seed)
+    peer = escnn_body(design, seed, kind == ANTIALIASED)
     return Classifier(peer, GroupMaximum(design.order), copies, classes, seed)
 
 

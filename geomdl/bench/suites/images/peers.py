@@ -11,6 +11,8 @@ from geomdl.bench.registry import Context
 from geomdl.bench.suites.images.designs import Design
 
 NAME = "escnn"
+ANTIALIASED = "escnn, antialiased pools"
+KINDS = (NAME, ANTIALIASED)  # `images/angles` compares with both
 
 
 def peer_of(context: Context) -> tuple[bool, str]:
@@ -58,12 +60,13 @@ class EscnnBody(nn.Module):
         return torch.einsum("ij,bj...->bi...", matrix, y)
 
 
-def escnn_body(design: Design, seed: int) -> EscnnBody:
+def escnn_body(design: Design, seed: int, antialiased: bool = False) -> EscnnBody:
     """The layers of a design, by escnn, as its documentation builds them.
 
     Args:
         design: what to build.
         seed: of the weights.
+        antialiased: pool by a Gaussian, not by the mean over 3×3 pixels.
     """
     from escnn import nn as enn
 
@@ -86,6 +89,9 @@ def escnn_body(design: Design, seed: int) -> EscnnBody:
                 layers.append(enn.InnerBatchNorm(after))
             layers.append(enn.ReLU(after))
             if design.pooled and i < design.depth - 1:
-                layers.append(enn.PointwiseAvgPoolAntialiased2D(after, sigma=0.66, stride=2))
+                if antialiased:
+                    layers.append(enn.PointwiseAvgPoolAntialiased2D(after, sigma=0.66, stride=2))
+                else:
+                    layers.append(enn.PointwiseAvgPool2D(after, kernel_size=3, stride=2, padding=1))
             before = after
     return EscnnBody(enn.SequentialModule(*layers))

@@ -19,6 +19,7 @@ SIZES, KERNELS = (29, 15, 7), (3, 5, 7)
 CHANNELS = {29: 48, 15: 96, 7: 192}  # twice as many for half the pixels, as is usual
 FEW = 48  # channels at 7² and kernel 3 besides: where a call costs more than the arithmetic
 BATCH, ROUNDS = 16, 9
+LEAST_ROUNDS = 5  # fewer, and a case is not judged
 TRAIN, EVAL = 1.05, 1.02  # times the plain network
 LARGE, SMALL_IMAGE, FASTER = 16, 7, 1.5  # where ours should be so many times faster than escnn
 
@@ -130,39 +131,52 @@ def measure(context: Context, peers: bool) -> list[dict[str, Any]]:
 
 
 def checks_of(rows: list[dict[str, Any]]) -> list[Check]:
-    """Whether the ratios keep their limits, beyond the spread."""
+    """Whether the medians keep their limits in every case that was timed often enough.
+
+    Slower than escnn is what is so beyond the spread: with the third quartile below one.
+    """
+    rows = [row for row in rows if row["rounds"] >= LEAST_ROUNDS]
+    if not rows:
+        return []
     found = []
     for key, limit, what in (("train", TRAIN, "training step"), ("eval", EVAL, "evaluation")):
         worst = max(rows, key=lambda row: row[key]["median"])
         within = sum(row[key]["median"] <= limit for row in rows)
         text = (
-            f"{what}: at most {limit}× the time of a plain CNN of the same channels in"
-            f" {within} of {len(rows)} cases by the median (greatest {worst[key]['median']:.2f}×:"
-            f" {_said(worst)}); in all of them but for the"
-            " spread (first quartile)"
+            f"{what}: at most {limit}× the time of a plain CNN of the same channels by the median,"
+            f" in {within} of {len(rows)} cases (greatest {worst[key]['median']:.2f}×:"
+            f" {_said(worst)})"
         )
-        found.append(Check(key, all(row[key]["low"] <= limit for row in rows), text))
+        found.append(Check(key, within == len(rows), text))
     peers = [row for row in rows if "escnn" in row]
     if peers:
         least = min(peers, key=lambda row: row["escnn"]["median"])
+        kept = sum(row["escnn"]["high"] >= 1 for row in peers)
         text = (
-            f"training step: never slower than escnn beyond the spread in {len(peers)} cases"
-            f" (least {least['escnn']['median']:.2f}×: {_said(least)})"
+            f"training step: not slower than escnn beyond the spread (third quartile), in {kept} of"
+            f" {len(peers)} cases (least median {least['escnn']['median']:.2f}×: {_said(least)})"
         )
-        found.append(Check("escnn", all(row["escnn"]["high"] >= 1 for row in peers), text))
-        hard = [
-            row for row in peers
-            if row["name"] in ("C16", "D8") or row["size"] == f"{SMALL_IMAGE}²"
-        ]  # fmt: skip
+        found.append(Check("escnn", kept == len(peers), text))
+    hard = [
+        row for row in peers if row["name"] in ("C16", "D8") or row["size"] == f"{SMALL_IMAGE}²"
+    ]  # fmt: skip
+    if hard:
+        least = min(hard, key=lambda row: row["escnn"]["median"])
         fast = sum(row["escnn"]["median"] >= FASTER for row in hard)
         text = (
             f"training step: at least {FASTER}× faster than escnn at |G| = {LARGE} and at"
-            f" {SMALL_IMAGE}² in {fast} of {len(hard)} cases by the median"
+            f" {SMALL_IMAGE}² by the median, in {fast} of {len(hard)} cases (least"
+            f" {least['escnn']['median']:.2f}×: {_said(least)})"
         )
-        found.append(
-            Check("escnn, hard", all(row["escnn"]["high"] >= FASTER for row in hard), text)
-        )
+        found.append(Check("escnn, hard", fast == len(hard), text))
     return found
+
+
+def notes_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+    """How many cases are not judged."""
+    few = len([row for row in rows if row["rounds"] < LEAST_ROUNDS])
+    text = f"No verdict on {few} of {len(rows)} cases, with fewer than {LEAST_ROUNDS} rounds."
+    return (text,) * (few > 0)
 
 
 def _said(row: Mapping[str, Any]) -> str:
@@ -221,7 +235,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
         ),
         figures=(_figure(rows),),
         checks=(*checks_of(rows), *construction.checks_of(made)),
-        notes=construction.notes(made),
+        notes=notes_of(rows) + construction.notes(made),
         reduced=", ".join(reduced) + ", to keep to the time budget" if reduced else None,
         settings={
             "channels": ", ".join(f"{c} at {s}²" for s, c in CHANNELS.items()),
@@ -230,6 +244,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
             "dtype": "float32",
             "threads": torch.get_num_threads(),
             "peers": said,
+            "filters": "C4, D4 of ours: free taps; other groups of ours, and escnn: rings",
         },
     )
 

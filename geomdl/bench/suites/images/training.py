@@ -12,6 +12,25 @@ from torch import Tensor, nn
 Samples = tuple[Tensor, Tensor]
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 BATCH, LEARNING_RATE, WEIGHT_DECAY, MEMORY = 64, 2e-3, 1e-2, 0.99
+LEAST_EPOCHS = 2  # fewer, and the networks are not judged
+
+
+def untrained(steps: int, batch: int, samples: int) -> str | None:
+    """Why networks are not judged after so little training; None where they are.
+
+    Args:
+        steps: of training, the fewest of any network that is judged.
+        batch: samples in a step.
+        samples: different ones.
+
+    Example:
+        >>> untrained(10, 64, 6000)
+        'No verdict: 0.1 epochs of training, fewer than 2.'
+        >>> untrained(300, 64, 6000)
+    """
+    epochs = steps * min(batch, samples) / samples
+    few = f"No verdict: {epochs:.1f} epochs of training, fewer than {LEAST_EPOCHS}."
+    return few if epochs < LEAST_EPOCHS else None
 
 
 def turn_at_random(x: Tensor, rng: torch.Generator) -> Tensor:

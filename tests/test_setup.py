@@ -22,7 +22,7 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root, self.calls, self.fails = root, root / "calls", root / "fails"
         (root / "tools").mkdir()
-        for name in ["tools/setup.sh", "pyproject.toml", "constraints.txt"]:
+        for name in ["tools/setup.sh", "tools/environment.sh", "pyproject.toml", "constraints.txt"]:
             shutil.copy(ROOT / name, root / name)
         python = root / ".venv/bin/python"
         python.parent.mkdir(parents=True)

@@ -16,9 +16,9 @@ TOPIC = "networks"
 
 @claim(
     "steerable-basis",
-    statement="On a ring that carries frequencies up to F, the steerable filters from r to s number"
-    " the sum over l ≤ F of the inner products of characters, and each turns with the group at any"
-    " angle.",
+    statement="On a ring that carries frequencies up to F, the independent steerable filters from r"
+    " to s number the sum over l ≤ F of the inner products of characters, and each turns with the"
+    " group.",
     formula=r"\dim = \sum_{l \le F} \langle \chi_l \chi_r, \chi_s \rangle_G, \qquad"
     r" K(gx) = s(g)\, K(x)\, r(g)^{-1}",
     source="Weiler and Cesa 2019, arXiv:1911.08251, theorem 1; Lang and Weiler 2021,"
@@ -27,10 +27,11 @@ TOPIC = "networks"
     sabotage="the target representation is conjugated: it turns the other way",
 )
 def steerable_basis(rng: torch.Generator, sabotage: bool) -> Evidence:
-    """Dimensions for planar and spatial groups; residuals at angles that move taps to taps.
+    """Ranks for planar and spatial groups; residuals at elements that move a tap to a tap.
 
-    A rotation by arctan(4/3) takes the tap (5, 0) to (3, 4), one in space (3, 0, 0) to (1, 2, 2):
-    there sampled filters can be compared off the multiples of 90°.
+    Of finite groups a signed permutation of the axes. Of Lie groups a rotation by arctan(4/3),
+    which takes the tap (5, 0) to (3, 4), in space one that takes (3, 0, 0) to (1, 2, 2): there
+    sampled filters can be compared off the multiples of 90°.
     """
     predicted: list[float] = []
     measured: list[float] = []
@@ -40,11 +41,10 @@ def steerable_basis(rng: torch.Generator, sabotage: bool) -> Evidence:
         rings = Rings((3.0,), (0.5,), (2,))
         space = tap_space(Field(Grid(d), r), 7, rings)
         predicted.append(_characters(space.rep, r, s))
-        measured.append(filter_basis(space, r, s).n)
+        filters = filter_basis(space, r, s).dense().flatten(1)
+        measured.append(int(torch.linalg.matrix_rank(filters)))
         labels.append(f"{G.name}: {r.name} to {s.name}")
     for r, s in _pairs():
-        if r.group.lie_dim == 0:
-            continue
         predicted.append(0.0)
         measured.append(_residual(r, s, sabotage))
         labels.append(f"{r.group.name}: {r.name} to {s.name}, residual")
@@ -218,10 +218,16 @@ def _residual(r: Rep, s: Rep, sabotage: bool) -> float:
     k, radius = (11, 5.0) if d == 2 else (7, 3.0)
     rings = Rings((radius,), (0.5,), (2,))
     basis = filter_basis(tap_space(Field(Grid(d), r), k, rings), r, s).dense()
-    image = torch.tensor([3.0, 4.0] if d == 2 else [1.0, 2.0, 2.0], dtype=torch.float64)
     start = torch.zeros(d, dtype=torch.float64)
     start[0] = radius
-    g = _carry(start, image)
+    if G.lie_dim:
+        image = torch.tensor([3.0, 4.0] if d == 2 else [1.0, 2.0, 2.0], dtype=torch.float64)
+        g = _carry(start, image)
+    else:
+        turns = G.standard(G.elements)
+        whole = ((turns - turns.round()).abs().amax((1, 2)) < 1e-9) & (turns[:, 0, 0] < 0.5)
+        g = G.elements[whole.nonzero()[-1, 0]]
+        image = G.standard(g) @ start
     places = coordinates((k,) * d).reshape(-1, d)
     x, gx = ((places - p).norm(dim=1).argmin() for p in (start, image))
     turned = s(G.inverse(g) if sabotage else g) @ basis[:, :, x] @ r(G.inverse(g))

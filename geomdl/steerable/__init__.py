@@ -10,11 +10,13 @@ from geomdl.steerable.basis_change import ChangeOfBasis, Disentangle
 from geomdl.steerable.calibration import calibrate
 from geomdl.steerable.concatenated import ConcatenatedNonlinearity
 from geomdl.steerable.configurations import (
+    c4_cnn,
     cnn1d_c2,
     cnn3d_o,
     cnn3d_so3,
     cnn_medium,
     cnn_small,
+    d4_cnn,
     e2cnn_medium,
     e2cnn_small,
     resnet3d_medium,
@@ -34,7 +36,7 @@ from geomdl.steerable.gated import GatedNonlinearity
 from geomdl.steerable.layer_norm import LayerNorm
 from geomdl.steerable.linear import Linear
 from geomdl.steerable.mask import Mask
-from geomdl.steerable.models import SteerableCNN, c4_cnn, d4_cnn
+from geomdl.steerable.models import SteerableCNN
 from geomdl.steerable.norm import BatchNorm
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
 from geomdl.steerable.norm_pool import NormMaxPool, NormPool

@@ -1,7 +1,7 @@
 """Networks of known configurations: a table of names, each a network with defaults of its own."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -24,6 +24,7 @@ def configured(
     defaults: dict[str, Any],
     small: dict[str, Any],
     scale: float = 1.0,
+    fixed: Sequence[str] = (),
 ) -> Callable[..., M]:
     """Register a network under another name, with other defaults.
 
@@ -35,12 +36,14 @@ def configured(
         small: arguments of the example on which the laws are checked: a group that maps pixels to
             pixels, for the laws ask for exactness.
         scale: of the example's inputs.
+        fixed: those of ``defaults`` that the name stands for, and nobody changes.
 
     Returns:
         The constructor. It takes all arguments of the network, groups by keyword.
     """
     own = inspect.signature(network).parameters.values()
-    ours = [p.replace(default=defaults.get(p.name, p.default)) for p in own]
+    open_ = [p for p in own if p.name not in fixed]
+    ours = [p.replace(default=defaults.get(p.name, p.default)) for p in open_]
     ours.sort(key=lambda p: p.kind == p.KEYWORD_ONLY or p.name in _FIRST)
     parameters = [p.replace(kind=p.KEYWORD_ONLY) if p.name in _FIRST else p for p in ours]
     signature = inspect.Signature(parameters, return_annotation=network)
@@ -48,7 +51,7 @@ def configured(
     def build(*args: Any, **kwargs: Any) -> M:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return network(**bound.arguments)
+        return network(**{name: defaults[name] for name in fixed}, **bound.arguments)
 
     def example() -> nn.Module:
         return recorded(**small).eval()
@@ -78,6 +81,34 @@ def _tiny_e2cnn(*fields: int) -> dict[str, Any]:
     sizes = {"kernel_sizes": (3,) * 6, "paddings": (1,) * 6, "hidden": (16,)}
     return _cube(9, 2, group="C4", fields=fields, nonlinearity="elu", **sizes)
 
+
+d4_cnn = configured(
+    "d4_cnn",
+    SteerableCNN,
+    """:class:`SteerableCNN` invariant under quarter turns and mirrorings. Exact.
+
+    Example:
+        >>> d4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 3])
+    """,
+    {"group": "D4"},
+    _cube(9, 2, channels=16, depth=2),
+    fixed=("group",),
+)
+
+c4_cnn = configured(
+    "c4_cnn",
+    SteerableCNN,
+    """:class:`SteerableCNN` invariant under quarter turns; mirror images may differ. Exact.
+
+    Example:
+        >>> c4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 3])
+    """,
+    {"group": "C4"},
+    _cube(9, 2, channels=16, depth=2),
+    fixed=("group",),
+)
 
 cnn_small = configured(
     "cnn_small",

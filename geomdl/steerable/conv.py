@@ -11,8 +11,7 @@ from geomdl import groups as groups_
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
-from geomdl.steerable.expansion import Expansion
-from geomdl.steerable.remembered import Remembered
+from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sizes import exact_padding, out_size
 from geomdl.steerable.taps import grid_of, tap_space
@@ -32,7 +31,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/Conv", example=Example(_example, _inputs))
-class Conv(nn.Module):
+class Conv(Filtered):
     """Convolution with every filter bank that commutes with the group, and no other.
 
     y(x) = b + Σ_t K[t] f(x + t), K[g t] = s(g) K[t] r(g)⁻¹, b in Hom_G(1, s).
@@ -136,20 +135,10 @@ class Conv(nn.Module):
         split(target, groups, "target")
         shape = (target.rep.dim, part.dim, *(kernel_size,) * grid.d)
         space = tap_space(source, kernel_size, radial)
-        self.filters = Expansion(space, part, target.rep, gain, rng, shape)
-        trivial = source.group.trivial
-        has_bias = bias and any(len(rep.fixed()) for rep, _ in target.rep.blocks)
-        self.bias = (
-            Expansion(trivial, trivial, target.rep, 0.0, shape=shape[:1]) if has_bias else None
-        )
+        self.make_filters(space, part, target.rep, shape, bias, gain, rng)
         self._d = grid.d
         self._check = GridCheck.of(source)
-        self._remembered = Remembered()
         self._accepted: tuple[torch.Size | None, list[int]] = (None, [])
-
-    def filter(self) -> tuple[Tensor, Tensor | None]:
-        """Expanded filter ``(out, in, *kernel)``, bias (out,) of the equal plain convolution."""
-        return self.filters.expand(), None if self.bias is None else self.bias.expand()
 
     def padding_for(self, sizes: Sequence[int]) -> list[int]:
         """Pixels added at both ends of each axis of an input of these sizes."""
@@ -204,15 +193,6 @@ class Conv(nn.Module):
         if type(x) is Tensor and not torch.compiler.is_compiling():
             self._accepted = (x.shape, padding)
         return padding
-
-    def _filter(self) -> tuple[Tensor, Tensor | None]:
-        """As `filter`, to be read only."""
-        if type(self).filter is not Conv.filter:
-            return self.filter()
-        if self.bias is None:
-            return self._remembered(self.filters)[0], None
-        weight, bias = self._remembered(self.filters, self.bias)
-        return weight, bias
 
     def extra_repr(self) -> str:
         """Fields and sizes."""

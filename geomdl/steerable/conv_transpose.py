@@ -11,8 +11,7 @@ from geomdl import groups as groups_
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
-from geomdl.steerable.expansion import Expansion
-from geomdl.steerable.remembered import Remembered
+from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.taps import grid_of, tap_space
 
@@ -28,7 +27,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/ConvTranspose", example=Example(_example, _inputs))
-class ConvTranspose(nn.Module):
+class ConvTranspose(Filtered):
     """Transposed convolution with every filter bank that commutes with the group, and no other.
 
     y(x) = b + Σ_t K[t] f((x - t)/s), the sum over the taps t at which (x - t)/s is a pixel,
@@ -122,34 +121,11 @@ class ConvTranspose(nn.Module):
         gain = gain * min(stride, kernel_size) ** (grid.d / 2)
         shape = (target.rep.dim, part.dim, *(kernel_size,) * grid.d)
         space = tap_space(source, kernel_size, radial)
-        self.filters = Expansion(space, part, target.rep, gain, rng, shape)
-        trivial = source.group.trivial
-        has_bias = bias and any(len(rep.fixed()) for rep, _ in target.rep.blocks)
-        self.bias = (
-            Expansion(trivial, trivial, target.rep, 0.0, shape=shape[:1]) if has_bias else None
-        )
+        self.make_filters(space, part, target.rep, shape, bias, gain, rng)
         self._d = grid.d
-        self._remembered = Remembered()
 
-    def filter(self) -> tuple[Tensor, Tensor | None]:
-        """Expanded filter and bias of the equal plain layer, as ``F.conv_transpose`` takes them.
-
-        Returns:
-            ``(source.channels, target.channels / groups, *kernel)`` and (target.channels,).
-        """
-        weight = self._transposed(self.filters.expand())
-        return weight, None if self.bias is None else self.bias.expand()
-
-    def _filter(self) -> tuple[Tensor, Tensor | None]:
-        """As `filter`, to be read only."""
-        if type(self).filter is not ConvTranspose.filter:
-            return self.filter()
-        if self.bias is None:
-            return self._transposed(self._remembered(self.filters)[0]), None
-        weight, bias = self._remembered(self.filters, self.bias)
-        return self._transposed(weight), bias
-
-    def _transposed(self, weight: Tensor) -> Tensor:
+    def _arranged(self, weight: Tensor) -> Tensor:
+        """As ``F.conv_transpose`` takes it: (source.channels, target.channels / groups, …)."""
         parts: Tensor = weight.unflatten(0, (self.groups, -1)).transpose(1, 2)
         return parts.flatten(0, 1)
 

@@ -154,7 +154,7 @@ class FourierPointwise(ExactBuffers):
         >>> layer.points, layer(torch.zeros(2, 35)).shape
         (32, torch.Size([2, 35]))
 
-    Source: Franzen and Wand 2021, arXiv:2107.00481; Cesa, Lang and Weiler 2022 (escnn).
+    Source: Franzen and Wand 2021, NeurIPS; Cesa, Lang and Weiler 2022 (escnn).
     """
 
     evaluate: Tensor

@@ -9,8 +9,8 @@ from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import check_input
-from geomdl.steerable.parts import component_axis, coset_action, is_trivial, parts_of
+from geomdl.steerable.checks import check_input, is_trivial
+from geomdl.steerable.parts import component_axis, coset_action, parts_of
 from geomdl.steerable.pointwise import FUNCTIONS
 
 GATES = ("copy", "coset", "shared")

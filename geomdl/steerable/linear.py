@@ -11,9 +11,8 @@ from geomdl.fields import Field, Vector
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.blocks import Block
 from geomdl.steerable.checks import check_input, fibre_axis, same_domain
-from geomdl.steerable.expansion import Expansion
+from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.irrep_basis import flattened, unflattened
-from geomdl.steerable.remembered import Remembered
 
 _LARGE = 128**2  # entries of a matrix from which blocks are worth their calls
 _WORTH = 0.25  # share of its multiplications at which they are faster
@@ -30,7 +29,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer("steerable/Linear", example=Example(_example, _inputs))
-class Linear(nn.Module):
+class Linear(Filtered):
     """Linear map of vectors that commutes with the group: y = W x + b, W in Hom_G(r, s). Exact.
 
     Complete: every equivariant matrix is some W. On invariants (trivial representations) this is
@@ -81,14 +80,8 @@ class Linear(nn.Module):
         fibre_axis(target, "target")
         same_domain(source, target)
         self.source, self.target = source, target
-        trivial = source.group.trivial
-        shape = (target.rep.dim, source.rep.dim)
-        self.filters = Expansion(trivial, source.rep, target.rep, gain, rng, shape)
-        has_bias = bias and any(len(rep.fixed()) for rep, _ in target.rep.blocks)
-        self.bias = (
-            Expansion(trivial, trivial, target.rep, 0.0, shape=shape[:1]) if has_bias else None
-        )
-        self._remembered = Remembered()
+        trivial, shape = source.group.trivial, (target.rep.dim, source.rep.dim)
+        self.make_filters(trivial, source.rep, target.rep, shape, bias, gain, rng)
 
         plan = [
             [(i, _scale(block)) for i, block in enumerate(row) if block.weight.shape[2]]
@@ -101,19 +94,6 @@ class Linear(nn.Module):
             for i, scale in live
         )
         self._plan = plan if dense >= _LARGE and work <= _WORTH * dense else None
-
-    def filter(self) -> tuple[Tensor, Tensor | None]:
-        """Matrix (target.rep.dim, source.rep.dim) and bias of the equal plain linear map."""
-        return self.filters.expand(), None if self.bias is None else self.bias.expand()
-
-    def _filter(self) -> tuple[Tensor, Tensor | None]:
-        """As `filter`, to be read only."""
-        if type(self).filter is not Linear.filter:
-            return self.filter()
-        if self.bias is None:
-            return self._remembered(self.filters)[0], None
-        weight, bias = self._remembered(self.filters, self.bias)
-        return weight, bias
 
     def forward(self, x: Tensor) -> Tensor:
         """Map vectors."""

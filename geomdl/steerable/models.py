@@ -1,6 +1,6 @@
 """Group-equivariant classifiers of images and volumes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -31,23 +31,15 @@ from geomdl.steerable.taps import maps_grid
 POOLS = ("avg", "max")
 
 
-def _small(build: Callable[..., nn.Module]) -> nn.Module:
-    return build(shape=(9, 9), classes=3, channels=16, depth=2).eval()
-
-
-def _d4() -> nn.Module:
-    return _small(d4_cnn)
-
-
-def _c4() -> nn.Module:
-    return _small(c4_cnn)
+def _small() -> nn.Module:
+    return SteerableCNN(shape=(9, 9), classes=3, channels=16, depth=2).eval()
 
 
 def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
     return (torch.randn(2, 1, 9, 9, generator=rng, dtype=torch.float64),)
 
 
-@register_model("steerable/cnn", example=Example(lambda: _small(SteerableCNN), _inputs))
+@register_model("steerable/cnn", example=Example(_small, _inputs))
 class SteerableCNN(Classifier):
     """Classifier that does not change its mind when the image is turned or mirrored.
 
@@ -184,41 +176,3 @@ def _pixels_left(shape: tuple[int, ...], depth: int) -> int:
     if left < 1:
         raise ValueError(f"depth: {depth} stages need {1 << (depth - 1)} pixels, got shape={shape}")
     return left
-
-
-@register_model("steerable/d4_cnn", example=Example(_d4, _inputs))
-def d4_cnn(
-    shape: Sequence[int] = (28, 28),
-    in_channels: int = 1,
-    classes: int = 10,
-    channels: int = 16,
-    depth: int = 4,
-    kernel_size: int = 5,
-    rng: torch.Generator | None = None,
-) -> SteerableCNN:
-    """:class:`SteerableCNN` invariant under quarter turns and mirrorings.
-
-    Example:
-        >>> d4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
-        torch.Size([2, 3])
-    """
-    return SteerableCNN("D4", shape, in_channels, classes, channels, depth, kernel_size, rng=rng)
-
-
-@register_model("steerable/c4_cnn", example=Example(_c4, _inputs))
-def c4_cnn(
-    shape: Sequence[int] = (28, 28),
-    in_channels: int = 1,
-    classes: int = 10,
-    channels: int = 16,
-    depth: int = 4,
-    kernel_size: int = 5,
-    rng: torch.Generator | None = None,
-) -> SteerableCNN:
-    """:class:`SteerableCNN` invariant under quarter turns; mirror images may differ.
-
-    Example:
-        >>> c4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
-        torch.Size([2, 3])
-    """
-    return SteerableCNN("C4", shape, in_channels, classes, channels, depth, kernel_size, rng=rng)

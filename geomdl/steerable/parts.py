@@ -7,8 +7,7 @@ from torch import Tensor
 from geomdl.fields import Field, Vector
 from geomdl.groups import Rep
 from geomdl.groups.permutation import Induced
-from geomdl.steerable.checks import fibre_axis
-from geomdl.steerable.checks import is_trivial as is_trivial
+from geomdl.steerable.checks import fibre_axis, is_trivial
 
 
 class Parts(NamedTuple):

@@ -96,11 +96,11 @@ class Rings:
 
         All widths are 0.6, the rim lies 0.6 taps further in, and taps are weights fitted to images
         of correlation length 1. One convolution from the trivial to the regular field of C8 errs at
-        45°, on sums of Gaussian blobs of width 1, 2, 3 pixels, by 0.005, 0.0017, 0.0012 with 5 × 5
-        taps (`default`: 0.047, 0.0075, 0.0023), by 0.0034, 0.0012, 0.0009 with 7 × 7 (0.034,
-        0.012, 0.0055); with 3 × 3 taps nothing is gained. The filters are blurred. They suit smooth
-        fields; networks that need the detail of sharp images bring it back by large weights of
-        opposite sign, and lose most of the gain.
+        45°, on sums of Gaussian blobs of width 1, 2, 3 pixels, by 0.0038, 0.0017, 0.0011 with 5 × 5
+        taps (`default`: 0.044, 0.0080, 0.0030), by 0.0037, 0.0015, 0.0012 with 7 × 7 (0.035,
+        0.014, 0.0081); with 3 × 3 taps little or nothing is gained. The filters are blurred. They
+        suit smooth fields; networks that need the detail of sharp images bring it back by large
+        weights of opposite sign, and lose most of the gain.
 
         Args:
             kernel_size: taps along an axis.

@@ -26,7 +26,7 @@ class Checkout:
     def __init__(self, root: Path) -> None:
         self.root, self.calls, self.fails = root, root / "calls", root / "fails"
         (root / "tools").mkdir()
-        for name in ["tools/peers.sh", "pyproject.toml", "constraints.txt"]:
+        for name in ["tools/peers.sh", "tools/environment.sh", "pyproject.toml", "constraints.txt"]:
             shutil.copy(ROOT / name, root / name)
         self.bin = root / "bin"
         self.bin.mkdir()

@@ -304,3 +304,28 @@ def test_norm_max_pool_with_padding_ignores_it() -> None:
     assert error(layer, 5, 5) <= 1e-12
     zero = torch.zeros(1, 12, 5, 5)
     assert torch.equal(layer(zero), torch.zeros(1, 12, 3, 3))
+
+
+DOCUMENTED = [
+    (AvgPool, None, 0.021),
+    (AvgPool, 0.7, 0.0018),
+    (MaxPool, None, 0.15),
+    (MaxPool, 0.7, 0.073),
+    (MaxPool, 1.4, 0.039),
+]
+
+
+@pytest.mark.parametrize(("kind", "sigma", "documented"), DOCUMENTED)
+def test_error_at_45_degrees_is_as_documented(kind, sigma, documented) -> None:
+    """Spots given by their formula, which turns exactly; the centre pixel stays where it is."""
+    rng = torch.Generator().manual_seed(0)
+    centres = 4 * torch.rand(200, 2, generator=rng, dtype=torch.float64) - 2
+    half = 0.5**0.5
+    turn = torch.tensor([[half, -half], [half, half]], dtype=torch.float64)
+    pool = kind(Field(Grid(2), geomdl.group("C8").trivial), antialias=sigma)
+    values = []
+    for places in (centres, centres @ turn.mT):
+        away = coordinates((31, 31)) - places[:, None, None]
+        values.append(pool(torch.exp(-away.square().sum(-1) / 2)[:, None])[:, 0, 7, 7])
+    error = float((values[1] - values[0]).norm() / values[0].norm())
+    assert abs(error - documented) <= 0.05 * documented

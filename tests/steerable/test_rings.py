@@ -103,6 +103,23 @@ def test_lower_the_error_at_45_degrees(kernel_size: int, width: float) -> None:
     assert lowest <= error(sampled, kernel_size, width) / 3  # the fit does it, not the rings
 
 
+DOCUMENTED = {
+    5: ((0.0038, 0.0017, 0.0011), (0.044, 0.0080, 0.0030)),
+    7: ((0.0037, 0.0015, 0.0012), (0.035, 0.014, 0.0081)),
+}
+
+
+@pytest.mark.parametrize("kernel_size", DOCUMENTED)
+def test_errors_are_as_documented(kernel_size: int) -> None:
+    for rings, documented in zip(
+        (Rings.smooth(kernel_size), Rings.default(kernel_size)),
+        DOCUMENTED[kernel_size],
+        strict=True,
+    ):
+        for width, wanted in zip((1.0, 2.0, 3.0), documented, strict=True):
+            assert abs(error(rings, kernel_size, width) - wanted) <= 0.05 * wanted
+
+
 @pytest.mark.parametrize("kernel_size", [3, 5, 7])
 def test_error_falls_at_least_quadratically(kernel_size: int) -> None:
     """Frequency 2 answers to -2 as well: an error of order (ω/σ)², those of others are higher."""

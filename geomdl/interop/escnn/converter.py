@@ -29,7 +29,8 @@ def convert(module: nn.Module) -> Sequential:
             R2ConvTransposed, R3ConvTransposed, Linear; ReLU, ELU, LeakyReLU, PointwiseNonLinearity,
             NormNonLinearity, GatedNonLinearity1, ConcatenatedNonLinearity, VectorFieldNonLinearity,
             FourierPointwise, QuotientFourierPointwise and their ELU forms; InnerBatchNorm,
-            NormBatchNorm, IIDBatchNorm; pointwise maxima and means over windows, anti-aliased,
+            NormBatchNorm, IIDBatchNorm, GNormBatchNorm (one irrep a field), which agree in
+            evaluation; pointwise maxima and means over windows, anti-aliased,
             adaptive or not; NormMaxPool, GroupPooling, NormPool; PointwiseDropout, FieldDropout;
             R2Upsampling, R3Upsampling, MaskModule, RestrictionModule, DisentangleModule,
             ReshuffleModule, IdentityModule.

@@ -11,9 +11,9 @@ from torch import Tensor
 from geomdl.fields import Field
 from geomdl.interop.escnn.bridge import Bridge, Part, translates
 from geomdl.interop.escnn.nonlinearities import by_size
+from geomdl.steerable.checks import is_trivial
 from geomdl.steerable.irrep_basis import IrrepBasis
 from geomdl.steerable.norm import BatchNorm
-from geomdl.steerable.parts import is_trivial
 
 
 class _Statistics(NamedTuple):

@@ -5,10 +5,10 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from geomdl.steerable.checks import is_trivial
 from geomdl.steerable.irrep_basis import flattened, unflattened
 from geomdl.steerable.layer_norm import AXES, LayerNorm
 from geomdl.steerable.norm import BatchNorm
-from geomdl.steerable.parts import is_trivial
 from geomdl.steerable.plain.forms import form_of
 from geomdl.steerable.plain.graphs import graph_of, parameter, pointwise_map
 from geomdl.steerable.taps import grid_of

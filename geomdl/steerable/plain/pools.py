@@ -13,8 +13,9 @@ from geomdl.steerable.norm_pool import NormMaxPool, NormPool
 from geomdl.steerable.plain.forms import TRACED, form_of
 from geomdl.steerable.plain.gaussian import blur
 from geomdl.steerable.plain.graphs import graph_of
-from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool, WindowPool
+from geomdl.steerable.pooling import AvgPool, GlobalPool, GroupPool, MaxPool
 from geomdl.steerable.taps import grid_of
+from geomdl.steerable.window_pool import WindowPool
 
 TRACED.update((GlobalPool, GroupPool, NormPool))
 

@@ -1,5 +1,6 @@
 """Suite `images/angles`: equivariance error over the angle, on images that turn exactly."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ LAYOUTS = {"no pooling": (False, 21), "pooling": (True, SIZE)}
 WIDTHS = (1, 2, 3)
 ANGLES = tuple(range(15, 91, 15))
 EXACT = 1e-12
+SINGLE = (*(f"s{width}" for width in WIDTHS), "p15", "p45", "quarter")
+"""Errors of one number."""
 
 Build = Callable[[Design, int], nn.Module]
 Case = tuple[str, str, str]  # group, layout, name
@@ -57,7 +60,10 @@ def measure_random(group: str, layout: str, build: Build, seed: int) -> dict[str
 
 
 def measure(context: Context, built: Mapping[str, Build]) -> dict[Case, list[dict[str, Any]]]:
-    """Errors of every network and seed, as many seeds as there is time for, at least one."""
+    """Errors of every network and seed, as many seeds as there is time for, at least one.
+
+    A network whose output does not vary has no error, and no entry.
+    """
     work = [(g, layout, name) for layout in LAYOUTS for g in GROUPS for name in built]
     context.progress.stage("images/angles: random weights", len(work) * context.seeds)
     found: dict[Case, list[dict[str, Any]]] = {case: [] for case in work}
@@ -66,7 +72,8 @@ def measure(context: Context, built: Mapping[str, Build]) -> dict[Case, list[dic
             break
         for group, layout, name in work:
             errors = measure_random(group, layout, built[name], seed)
-            found[group, layout, name].append(errors)
+            if all(math.isfinite(e) for e in (*errors["curve"], *map(errors.get, SINGLE))):
+                found[group, layout, name].append(errors)
             context.progress.advance(f"{name}, {group}, {layout}, seed {seed}")
     return found
 
@@ -76,7 +83,10 @@ def rows_of(found: Mapping[Case, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     rows = []
     for (group, layout, name), runs in found.items():
         row: dict[str, Any] = {"name": name, "group": group, "layout": layout}
-        for key in (*(f"s{width}" for width in WIDTHS), "p15", "p45"):
+        if not runs:
+            rows.append(row)
+            continue
+        for key in SINGLE[:-1]:
             row[key] = vars(mean_sd([run[key] for run in runs]))
         rows.append({**row, "quarter": worst([run["quarter"] for run in runs])})
     return rows
@@ -100,7 +110,7 @@ def gains(rows: list[dict[str, Any]]) -> None:
     peers = [row for row in rows if row["name"] in KINDS]
     for row in rows:
         theirs = [p for p in peers if (p["group"], p["layout"]) == (row["group"], row["layout"])]
-        if theirs and row["name"] not in KINDS:
+        if theirs and row["name"] not in KINDS and all("s1" in r for r in (row, *theirs)):
             row["gain"] = min(
                 p[f"s{w}"]["mean"] / row[f"s{w}"]["mean"] for p in theirs for w in WIDTHS
             )
@@ -154,7 +164,8 @@ def error_over_angle(context: Context) -> SuiteResult:
     """
     peers, said = peer_of(context)
     found = measure(context, networks(peers))
-    seeds = len(next(iter(found.values())))
+    seeds = max(map(len, found.values()))
+    dead = sum(seeds - len(runs) for runs in found.values())
     rows = rows_of(found)
     gains(rows)
     rows += [floor_row(layout, seeds) for layout in LAYOUTS]
@@ -166,6 +177,7 @@ def error_over_angle(context: Context) -> SuiteResult:
     few = after.unjudged if peers else None
     judged = [] if few else trained.checks_of(after.rows, GROUPS, WIDTHS)
     notes = [few] if few else []
+    notes += [f"Left out: {dead} networks whose random weights give a constant."] * (dead > 0)
     notes += [] if task.said is None else [f"Trained on {task.said}."]
     return SuiteResult(
         title="Steerable CNNs: error over the angle",
@@ -190,7 +202,7 @@ def error_over_angle(context: Context) -> SuiteResult:
 
 
 def _exact(rows: list[dict[str, Any]]) -> Check:
-    error = worst([row["quarter"] for row in rows if row["name"] in VARIANTS])
+    error = worst([row["quarter"] for row in rows if row["name"] in VARIANTS and "quarter" in row])
     text = f"rotations by 90° are exact: greatest error {error:.1e} in float64 (at most {EXACT:g})"
     return Check("90°", error <= EXACT, text)
 
@@ -212,7 +224,7 @@ def _figure(found: Mapping[Case, list[dict[str, Any]]]) -> Figure:
             "series": [
                 {"name": name, "values": [run["curve"] for run in runs]}
                 for (g, lay, name), runs in found.items()
-                if (g, lay) == (group, layout)
+                if (g, lay) == (group, layout) and runs
             ],
         },
     )

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from geomdl.bench.memory import METHOD, peak_memory
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
@@ -172,7 +174,7 @@ def error_over_time(context: Context) -> SuiteResult:
             "image": f"{SIZE}×{SIZE}", "batch": BATCH, "seeds": list(range(plan.seeds)),
             "optimiser": f"AdamW, constant learning rate {LEARNING_RATE}, averaged weights",
             "augmentation": "rotations by any angle, bilinear", "seconds": plan.seconds,
-            "dtype": "float32", "peers": said,
+            "dtype": "float32", "threads": torch.get_num_threads(), "peers": said,
         },
     )  # fmt: skip
 
@@ -228,8 +230,7 @@ def _figure(courses: Mapping[str, Sequence[Course]], times: Sequence[float]) -> 
         "curves",
         "curves",
         "Test error against time",
-        "Seconds of training alone, on one thread; mean over the seeds, bands from the best to the"
-        " worst seed.",
+        "Seconds of training alone; mean over the seeds, bands from the best to the worst seed.",
         {
             "x": list(times),
             "x_label": "time of training alone",

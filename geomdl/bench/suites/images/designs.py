@@ -96,6 +96,8 @@ def gaussian_pool(field: Field) -> nn.Module:
 
 VARIANTS = {
     "geomdl": Variant(),
+    "geomdl, oversampled ReLU only": Variant(oversampled),
+    "geomdl, Gaussian pools only": Variant(pool=gaussian_pool),
     "geomdl, oversampled": Variant(oversampled, gaussian_pool),
     "geomdl, oversampled, smooth rings": Variant(oversampled, gaussian_pool, Rings.smooth),
 }

@@ -14,6 +14,8 @@ from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.group import Group, Parts
 
+_AT_ONCE = 2**16  # products that are formed in one go
+
 
 class FiniteGroup(Group):
     """A group with finitely many elements, in a fixed order with the identity first."""
@@ -42,13 +44,13 @@ class FiniteGroup(Group):
     def translated(self, g: Any) -> Tensor:
         """Positions (..., |G|) of g·h for every element h."""
         shape = el.batch_shape(self, g)
-        flat = el.flatten(self, g)
+        flat = el.leaf_map(lambda t: t.unsqueeze(1), el.flatten(self, g))
+        every, at_once = self.elements, max(1, _AT_ONCE // self.size)
         rows = [
-            self.index(self.compose(el.take(flat, slice(i, i + 1)), self.elements))
-            for i in range(el.count(self, flat))
+            self.index(self.compose(el.take(flat, slice(i, i + at_once)), every))
+            for i in range(0, max(1, shape.numel()), at_once)
         ]
-        out = torch.stack(rows) if rows else torch.zeros(0, self.size, dtype=torch.int64)
-        return out.reshape(*shape, self.size)
+        return torch.cat(rows).reshape(*shape, self.size)
 
     # irreps of a finite group whose family gives no formula: found once, numerically
     @constant

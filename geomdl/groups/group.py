@@ -190,6 +190,11 @@ class Group(ABC):
         """Return how ``g`` moves points and nodes; see :class:`Parts`."""
         return Parts(linear=self.standard_matrix(g))
 
+    @constant
+    def unmoved(self) -> Parts:
+        """Parts of the identity, which tell what parts the group has. To be read only."""
+        return self.parts(self.identity)
+
     def describe(self, g: Any) -> str:
         """Short name of one element."""
         from geomdl.groups.describe import describe

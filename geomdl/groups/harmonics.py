@@ -134,14 +134,14 @@ def harmonic_values(points: Tensor, l: int) -> Tensor:
         return torch.ones(*points.shape[:-1], 1, dtype=torch.float64)
     if d == 1:
         return points.sign()
-    length = points.norm(dim=-1, keepdim=True)
+    length = points.square().sum(-1, keepdim=True).sqrt()
     if d == 2:
         x, y = points.unbind(-1)
         angle = l * torch.atan2(-x, y)  # from the y axis, which x → −x leaves alone
         values = torch.stack([-angle.sin(), angle.cos()], -1)
     else:
         values = wigner_matrix(l, _from_y(points / length.clamp(min=1e-300)))[..., l]
-    return torch.where(length > 0, values, torch.zeros_like(values))
+    return torch.where(length > 0, values, 0.0)
 
 
 def _from_y(unit: Tensor) -> Tensor:

@@ -94,8 +94,10 @@ def canonical_basis(v: Tensor) -> Tensor:
 
 def block_diagonal(blocks: list[Tensor]) -> Tensor:
     """Block-diagonal matrix of batches of square or oblong blocks, (..., Σ rows, Σ columns)."""
-    # torch.broadcast_shapes would do, but imports SymPy at its first call: 0.7 s
-    batch = torch.broadcast_tensors(*(torch.empty(b.shape[:-2]) for b in blocks))[0].shape
+    batch = blocks[0].shape[:-2]
+    if any(b.shape[:-2] != batch for b in blocks):
+        # torch.broadcast_shapes would do, but imports SymPy at its first call: 0.7 s
+        batch = torch.broadcast_tensors(*(torch.empty(b.shape[:-2]) for b in blocks))[0].shape
     rows, cols = sum(b.shape[-2] for b in blocks), sum(b.shape[-1] for b in blocks)
     out = blocks[0].new_zeros(*batch, rows, cols)
     i = j = 0

@@ -28,6 +28,7 @@ def _number(make: Callable[[int], Group], least: int = 1) -> Callable[[re.Match[
     return build
 
 
+@lru_cache(maxsize=1)
 def _rules() -> list[tuple[str, Callable[[re.Match[str]], Group]]]:
     from geomdl.groups.lorentz import Lorentz
     from geomdl.groups.orthogonal import Orthogonal

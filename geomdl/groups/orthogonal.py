@@ -12,7 +12,7 @@ from torch import Tensor
 
 from geomdl.groups.constant import constant
 from geomdl.groups.group import Group
-from geomdl.groups.planar import rotation_matrix
+from geomdl.groups.planar import mirrored, planar_det, rotation_matrix
 from geomdl.groups.wigner import so3_generators, wigner_matrix
 
 
@@ -171,13 +171,11 @@ class Orthogonal(MatrixElements):
 
     def _planar(self, label: Any, g: Tensor) -> Tensor:
         parity, k = (0, label) if self.special else label
-        det = torch.linalg.det(g.double()).sign()
+        det = planar_det(g).sign()
         if k == 0:
             return (det if parity else torch.ones_like(det))[..., None, None]
-        angle = torch.atan2(g[..., 1, 0] * det, g[..., 0, 0] * det)  # of g times the flip
-        m = rotation_matrix(k * angle)
-        flip = torch.stack([det, torch.ones_like(det)], -1).unsqueeze(-2)
-        return m * flip
+        x, y = (entry * det for entry in g[..., 0].unbind(-1))  # of g times the flip
+        return mirrored(rotation_matrix(k * torch.atan2(y, x)), det)
 
     def irrep_lie(self, label: Any) -> Tensor:
         """Derivatives: k times the quarter turn; so(3) generators."""

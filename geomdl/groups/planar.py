@@ -15,16 +15,27 @@ from geomdl.groups.finite import FiniteGroup
 def rotation_matrix(angle: Tensor) -> Tensor:
     """[[cos, −sin], [sin, cos]] for angles in radians, (..., 2, 2)."""
     c, s = angle.cos(), angle.sin()
-    return torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
+    return torch.stack([c, -s, s, c], -1).view(*angle.shape, 2, 2)
 
 
 def turn(k: Tensor, n: int) -> Tensor:
     """Rotation by 2πk/n, (..., 2, 2), exact at multiples of 90° and of 45° up to rounding."""
-    eighths = 8 * (k % n)
-    angle = (2 * math.pi / n) * (k % n).to(torch.float64)
-    m = rotation_matrix(angle)
-    exact = (eighths % (2 * n) == 0).unsqueeze(-1).unsqueeze(-1)  # multiples of a quarter turn
+    k = k % n
+    m = rotation_matrix((2 * math.pi / n) * k.to(torch.float64))
+    exact = (4 * k % n == 0)[..., None, None]  # multiples of a quarter turn
     return torch.where(exact, m.round(), m)
+
+
+def mirrored(matrix: Tensor, sign: Tensor) -> Tensor:
+    """Product of 2 × 2 matrices (..., 2, 2) with diag(sign, 1)."""
+    x, y = matrix.unbind(-1)
+    return torch.stack([x * sign.unsqueeze(-1), y], -1)
+
+
+def planar_det(matrix: Tensor) -> Tensor:
+    """Determinants of 2 × 2 matrices (..., 2, 2), in float64; far faster than by factorisation."""
+    a, b, c, d = matrix.to(torch.float64).flatten(-2).unbind(-1)
+    return a * d - b * c
 
 
 def _angle_steps(matrix: Tensor, n: int, name: str) -> Tensor:
@@ -159,15 +170,13 @@ class Dihedral(FiniteGroup):
 
     def standard_matrix(self, g: Tensor) -> Tensor:
         """Rotation times diag(±1, 1)."""
-        flip = torch.ones(*g.shape[:-1], 1, 2, dtype=torch.float64, device=g.device)
-        flip[..., 0, 0] = 1 - 2 * g[..., 1].to(torch.float64)
-        return turn(g[..., 0], self.n) * flip
+        return mirrored(turn(g[..., 0], self.n), 1.0 - 2.0 * g[..., 1])
 
     def from_matrix(self, matrix: Tensor) -> Tensor:
         """Return (k, f) of an orthogonal 2 × 2 matrix."""
-        f = (torch.linalg.det(matrix.to(torch.float64)) < 0).to(torch.int64)
-        flip = torch.stack([1.0 - 2.0 * f, torch.ones_like(f)], -1).unsqueeze(-2)
-        return torch.stack([_angle_steps(matrix * flip, self.n, self.name), f], -1)
+        f = (planar_det(matrix) < 0).to(torch.int64)
+        rotation = mirrored(matrix, 1.0 - 2.0 * f)
+        return torch.stack([_angle_steps(rotation, self.n, self.name), f], -1)
 
     def irrep_labels(self, max_frequency: int | None = None) -> Sequence[tuple[int, int]]:
         """(0, 0), (1, 0), (1, k)…, and (0, n/2), (1, n/2) for even n."""

@@ -389,7 +389,8 @@ class Sum(Rep):
         )
 
     def matrix(self, g: Any) -> Tensor:
-        return self._assemble([rep.matrix(g) for rep, _ in self.parts])
+        found = {rep: rep.matrix(g) for rep in {rep for rep, _ in self.parts}}  # each once
+        return self._assemble([found[rep] for rep, _ in self.parts])
 
     def character(self, g: Any) -> Tensor:
         return torch.stack([n * rep.character(g) for rep, n in self.parts]).sum(0)

@@ -10,7 +10,7 @@ from geomdl.groups import Rep
 from geomdl.steerable.filters import Basis, filter_basis
 from geomdl.steerable.taps import TapSpace
 
-_CACHED = 2**16  # entries that are moved at once: what the nearest caches hold
+_CACHED = 2**19  # entries moved at once: fewer wait for threads, more fall out of the cache
 
 
 class Block(nn.Module):

@@ -125,24 +125,23 @@ class GridCheck:
 def _needs(group: Group, grid: Grid) -> tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]:
     action = action_on(group, grid)
     one = torch.eye(action.dim, dtype=torch.float64)
-    moves = torch.cat([action(group.generators) - one, action.lie]).abs() > 1e-9
-    joined = moves.any(0)
-    moved = (joined | joined.T).any(0).flip(0)  # x is the last axis
-    return tuple(moved.tolist()), _components(joined)
+    moves = torch.cat([action.generators - one, action.lie]).abs() > 1e-9
+    joined = moves.any(0).flip(0, 1)  # x is the last axis
+    near = [{b for b, joins in enumerate(row) if joins} for row in (joined | joined.T).tolist()]
+    return tuple(map(bool, near)), _components(near)
 
 
-def _components(joined: Tensor) -> tuple[tuple[int, ...], ...]:
-    """Sets of array axes joined by a matrix (d, d) in coordinates; only those of two or more."""
-    d = len(joined)
-    axes = joined.flip(0, 1) | joined.flip(0, 1).T  # x is the last axis
-    reach = (torch.eye(d, dtype=torch.bool) | axes).double().matrix_power(d) > 0
-    sets = {tuple(row.nonzero().flatten().tolist()) for row in reach}
-    return tuple(sorted(s for s in sets if len(s) > 1))
+def _components(near: list[set[int]]) -> tuple[tuple[int, ...], ...]:
+    """Sets of axes that are joined, from the neighbours of each; only those of two or more."""
+    sets = [{a, *others} for a, others in enumerate(near)]
+    for _ in near:
+        sets = [set().union(*(sets[b] for b in reached)) for reached in sets]
+    return tuple(sorted({tuple(sorted(s)) for s in sets if len(s) > 1}))
 
 
 def shifts(field: Field) -> bool:
     """Whether the group also translates: then windows may neither skip pixels nor meet an edge."""
-    return field.group.parts(field.group.identity).translation is not None
+    return field.group.unmoved.translation is not None
 
 
 def is_trivial(rep: Rep) -> bool:
@@ -185,6 +184,8 @@ def split(field: Field, groups: int, name: str) -> Rep:
     Raises:
         ValueError: the copies do not fall into equal parts.
     """
+    if groups == 1:
+        return field.rep
     parts = [rep for rep, n in field.rep.blocks for _ in range(n)]
     size = len(parts) // groups
     if len(parts) % groups or parts != groups * parts[:size]:

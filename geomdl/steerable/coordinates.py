@@ -9,9 +9,9 @@ def tap_coordinates(d: int, kernel_size: int) -> Tensor:
 
     The last array axis is x; the others run against y, z, …: (x, y, z) <-> axes (-1, -2, -3).
     """
-    axis = 2 * torch.arange(kernel_size) - (kernel_size - 1)
-    array = torch.cartesian_prod(*[axis] * d).reshape(-1, d)
-    coordinates = -array.flip(-1)
+    strides = torch.tensor([kernel_size**axis for axis in range(d)])  # x is the last array axis
+    places = torch.arange(kernel_size**d).unsqueeze(1) // strides % kernel_size
+    coordinates = (kernel_size - 1) - 2 * places
     coordinates[:, 0] *= -1
     return coordinates
 
@@ -33,8 +33,7 @@ def tap_images(linear: Tensor, kernel_size: int) -> Tensor:
 
 def is_exact(linear: Tensor) -> bool:
     """Whether matrices (m, d, d) map the grid Z^d to itself: signed permutations."""
-    if not len(linear):
-        return True
-    entries = linear.abs()
-    whole = (entries - entries.round()).abs().amax() <= 1e-9
-    return bool(whole) and bool((entries.sum(-1) - 1).abs().amax() <= 1e-9)
+    for row in linear.abs().flatten(0, 1).tolist():
+        if not (abs(sum(row) - 1) <= 1e-9 and all(min(v, abs(v - 1)) <= 1e-9 for v in row)):
+            return False
+    return True

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from geomdl.groups import Rep
-from geomdl.groups.intertwiners import orbits
+from geomdl.groups.constant import memoized
 from geomdl.groups.linalg import canonical_basis
 from geomdl.steerable.taps import TapSpace
 
@@ -46,10 +46,10 @@ class Orbital:
     @property
     def energy(self) -> float:
         """Σ over entries and basis filters of their squares, divided by s.dim."""
-        squares = self.carriers.mT @ self.carriers
         if self.stems is None:
-            sizes = squares.diagonal(dim1=1, dim2=2).sum(1)[self.carrier]
+            sizes = self.carriers.square().sum((1, 2))[self.carrier]
         else:
+            squares = self.carriers.mT @ self.carriers
             stems = self.stems @ self.stems.mT
             sizes = torch.einsum("jab,oab->oj", squares, stems)[self.orbit, self.carrier]
         return float(sizes.sum()) / len(self.orbit)
@@ -71,32 +71,37 @@ def orbital(space: TapSpace, source: Rep, target: Rep) -> Orbital:
         source: permutation representation of a finite group.
         target: the same of another.
     """
-    group = source.group
-    labels = orbits(target, source)
-    elements = group.elements
-    ys, xs = target.permutation(elements), source.permutation(elements)
-    count = int(labels.max()) + 1
-    first = torch.full((count,), len(labels)).scatter_reduce(
-        0, labels, torch.arange(len(labels)), "amin"
-    )
-    moved = ys[:, first // source.dim] * source.dim + xs[:, first % source.dim]  # (|G|, orbits)
-    carrier = torch.empty_like(labels)
-    for g in range(len(moved) - 1, -1, -1):  # the first element that leads there wins
-        carrier[moved[g]] = g
-    used, position = carrier.unique(return_inverse=True)
-    turned = space.rep(elements)
-    stems, n = _stems(turned, moved == first)
-    shape = (target.dim, source.dim)
-    return Orbital(
-        stems, space.samples @ turned[used], labels.reshape(shape), position.reshape(shape), n
-    )
+    elements, shape = source.group.elements, (target.dim, source.dim)
+    ys = target.permutation(elements)
+    xs = ys if source == target else source.permutation(elements)
+    rows = ys.amin(0).unique()  # the first of each orbit of Y: all pairs are moved from these rows
+    moved = (ys[:, rows].unsqueeze(2) * source.dim + xs.unsqueeze(1)).flatten(1)
+    order, pairs = moved.shape
+    ways = torch.arange(pairs) * order + torch.arange(order).unsqueeze(1)  # pair, then element
+    least = torch.full(shape, order * pairs).view(-1)
+    least.scatter_reduce_(0, moved.view(-1), ways.view(-1), "amin")
+    first, orbit = (least // order).unique(return_inverse=True)
+    used, carrier = (least % order).unique(return_inverse=True)
+    stems, n = None, len(first) * space.rep.dim
+    if order * len(first) > len(least):  # some orbit has less than |G| pairs
+        fixes = moved[:, first] == moved[0, first]  # the identity is element 0
+        stems, n = _stems(space.rep(elements), fixes)
+    return Orbital(stems, _moved(space)[used], orbit.view(shape), carrier.view(shape), n)
 
 
-def _stems(turned: Tensor, fixes: Tensor) -> tuple[Tensor | None, int]:
+@memoized
+def _moved(space: TapSpace) -> Tensor:
+    """Functions moved by all elements, sampled: (|G|, taps, T.dim). To be read only."""
+    elements, blocks = space.rep.group.elements, space.rep.blocks
+    turned = {rep: rep(elements) for rep in {rep for rep, _ in blocks}}
+    each = [turned[rep] for rep, n in blocks for _ in range(n)]
+    functions = space.samples.split([m.shape[-1] for m in each], 1)
+    return torch.cat([f @ m for f, m in zip(functions, each, strict=True)], -1)
+
+
+def _stems(turned: Tensor, fixes: Tensor) -> tuple[Tensor, int]:
     """Functions fixed by the stabilizer of each orbit's first pair; ``fixes`` is (|G|, orbits)."""
     dim, count = turned.shape[-1], fixes.shape[1]
-    if bool((fixes.sum(0) == 1).all()):
-        return None, count * dim
     found: dict[tuple[bool, ...], Tensor] = {}
     bases = []
     for stabilizer in fixes.T:

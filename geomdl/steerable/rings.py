@@ -143,26 +143,35 @@ def ring_samples(rings: Rings, d: int, kernel_size: int) -> Tensor:
     Columns are grouped by `Rings.degrees`; those of one ring and degree have mean square norm 1.
     """
     points = tap_coordinates(d, kernel_size).to(torch.float64) / 2
-    length = points.norm(dim=-1, keepdim=True)
-    columns = []
-    noisy = _covariance(points, rings.correlation) if rings.correlation else None
-    for i, l in rings.degrees(d):
-        radius, width = rings.radii[i], rings.widths[i]
-        if noisy is None:
-            values = torch.exp(-0.5 * ((length - radius) / width) ** 2) * harmonic_values(points, l)
-        else:
+    length = points.square().sum(-1, keepdim=True).sqrt()
+    degrees = rings.degrees(d)
+    angular = {l: harmonic_values(points, l) for l in {l for _, l in degrees}}
+    if rings.correlation:
+        noisy = _covariance(points, rings.correlation)
+        columns = []
+        for i, l in degrees:
+            radius, width = rings.radii[i], rings.widths[i]
             profile = _blurred_sphere(length, radius, width, rings.correlation, d, l)
-            values = torch.linalg.solve(noisy, profile * harmonic_values(points, l))
-            values = _symmetric(values, d, kernel_size, l)
-        squares = values.square().sum(0)
-        if not squares.min() > 1e-16:
+            values = torch.linalg.solve(noisy, profile * angular[l])
+            columns.append(_symmetric(values, d, kernel_size, l))
+    else:
+        radii, widths = torch.tensor([rings.radii, rings.widths], dtype=torch.float64)
+        profiles = torch.exp(-0.5 * ((length - radii) / widths).square()).split(1, 1)
+        columns = [profiles[i] * angular[l] for i, l in degrees]
+    samples = torch.cat(columns, 1)
+    norms: list[float] = []
+    squares = samples.square().sum(0).tolist()
+    for i, l in degrees:
+        dim = harmonic_dim(d, l)
+        found = squares[len(norms) : len(norms) + dim]
+        norms += [math.sqrt(sum(found) / dim)] * dim
+        if not all(square > 1e-16 for square in found):
             raise ValueError(
                 f"rings: ring {i} of radius {rings.radii[i]:g} and width {rings.widths[i]:g} "
                 f"cannot hold frequency {l}: with kernel_size={kernel_size} one of its functions "
                 "is zero at every tap; leave it out"
             )
-        columns.append(values / squares.mean().sqrt())
-    return torch.cat(columns, 1)
+    return samples / torch.tensor(norms, dtype=torch.float64)
 
 
 _NOISE = 1e-4  # variance of white noise on the pixels, against 1 of the images: bounds the weights

@@ -60,7 +60,7 @@ def action_on(group: Group, grid: Grid) -> Rep:
     """
     if grid.action is not None:
         action = grid.action
-    elif group.parts(group.identity).linear is None:  # it only translates or permutes
+    elif group.unmoved.linear is None:  # it only translates or permutes
         action = grid.d * group.trivial
     else:
         action = group.linear
@@ -75,7 +75,7 @@ def action_on(group: Group, grid: Grid) -> Rep:
 @lru_cache(maxsize=256)
 def maps_grid(group: Group, grid: Grid) -> bool:
     """Whether a group is finite and maps the pixel grid to itself: a subgroup of D4 or Oh."""
-    return group.order is not None and is_exact(action_on(group, grid)(group.generators))
+    return group.order is not None and is_exact(action_on(group, grid).generators)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geomdl.groups import elements as el
+from geomdl.groups import finite
 from geomdl.groups.group import Group
 from geomdl.groups.planar import Cyclic, Dihedral
 from tests.groups.catalog import ALL, COMPACT, FINITE, NONCOMPACT, named, scale
@@ -92,6 +93,17 @@ def test_elements_are_listed_once(name):
     assert el.count(g, listed) == g.order
     assert torch.equal(g.index(listed), torch.arange(g.order))
     assert el.allclose(el.take(listed, 0), g.identity)
+
+
+@pytest.mark.parametrize("name", FINITE)
+def test_products_do_not_depend_on_how_many_are_formed_at_once(name, monkeypatch):
+    g = named(name)
+    some = el.take(g.elements, slice(0, 7))
+    whole = g.translated(some)
+    monkeypatch.setattr(finite, "_AT_ONCE", 3 * g.order)
+    assert torch.equal(g.translated(some), whole)
+    assert torch.equal(g.translated(g.identity), torch.arange(g.order))
+    assert g.translated(el.take(some, slice(0, 0))).shape == (0, g.order)
 
 
 @pytest.mark.parametrize("name", FINITE)

@@ -5,6 +5,7 @@ import torch
 
 import geomdl
 from geomdl.groups import Rep, from_config, harmonic_values, harmonics, intertwiners
+from geomdl.groups.planar import mirrored, planar_det
 
 ACTIONS = {
     **{name: lambda G: G.standard for name in ("C8", "D6", "SO2", "O2", "I", "Td", "SO3", "O3")},
@@ -82,3 +83,21 @@ def test_refusals() -> None:
         harmonics(geomdl.group("C4").regular, 1)
     with pytest.raises(ValueError, match=r"^l: there are no harmonics of degree -1"):
         harmonics(geomdl.group("C4").standard, -1)
+
+
+def test_determinants_and_mirrors_in_the_plane() -> None:
+    m = torch.randn(3, 5, 2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert (planar_det(m) - torch.linalg.det(m)).abs().max() <= 1e-14
+    sign = planar_det(m).sign()
+    assert set(sign.unique().tolist()) == {-1.0, 1.0}
+    flips = torch.diag_embed(torch.stack([sign, torch.ones_like(sign)], -1))
+    assert torch.equal(mirrored(m, sign), m @ flips)
+    assert bool((planar_det(mirrored(m, sign)) > 0).all())
+
+
+def test_a_sum_has_the_matrices_of_its_parts() -> None:
+    G = geomdl.group("D6")
+    parts = [harmonics(G.standard, l) for l in (0, 1, 2, 1, 2)]
+    whole = parts[0] + parts[1] + parts[2] + parts[3] + parts[4]
+    blocks = [torch.block_diag(*(r(g) for r in parts)) for g in G.elements]
+    assert torch.equal(whole(G.elements), torch.stack(blocks))

@@ -1,11 +1,13 @@
 import copy
 import inspect
+import re
 
 import pytest
 import torch
 from torch import nn
 
 from geomdl.registry import Registry, record_of
+from geomdl.registry.record import _Binder
 from tests.registry.toys import Affine, Chain, example, small
 
 
@@ -79,3 +81,37 @@ def test_foreign_modules_have_no_record() -> None:
     assert record_of(nn.Linear(2, 2)) is None
     compiled = torch.compile(Affine(3, 2), backend="eager")
     assert record_of(compiled) is None
+
+
+def _plain(a, b=2, *, c, d=None): ...
+def _only(a, /, b=2): ...
+def _various(a, *rest, c=3, **more): ...
+
+
+@pytest.mark.parametrize("function", [_plain, _only, _various])
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((1,), {"c": 4}),
+        ((1, 5), {"d": 6, "c": 4}),
+        ((), {"c": 4, "a": 1, "b": torch.ones(2)}),
+        ((torch.ones(2),), {}),
+        ((1, 2, 3), {"c": 4}),
+        ((1,), {"a": 1, "c": 4}),
+        ((), {"c": 4}),
+        ((1,), {"c": 4, "e": 5}),
+        ((), {}),
+    ],
+)
+def test_arguments_are_bound_as_python_binds_them(function, args, kwargs) -> None:
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        with pytest.raises(TypeError, match=f"^{re.escape(str(error))}$"):
+            _Binder(function)(args, kwargs)
+        return
+    bound.apply_defaults()
+    found = _Binder(function)(args, kwargs)
+    assert list(found) == list(bound.arguments)
+    for name, value in bound.arguments.items():
+        assert found[name] is value or found[name] == value

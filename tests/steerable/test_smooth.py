@@ -1,5 +1,6 @@
 """Smooth filters: complete, equivariant at every angle, exact where taps map to taps."""
 
+import itertools
 import math
 
 import pytest
@@ -12,6 +13,7 @@ from geomdl.groups import harmonic_values
 from geomdl.steerable import Conv, filter_basis
 from geomdl.steerable.coordinates import tap_coordinates
 from geomdl.steerable.filters import _smooth
+from geomdl.steerable.orbital import orbital
 from geomdl.steerable.rings import Rings, ring_samples
 from geomdl.steerable.taps import TapSpace, tap_space
 
@@ -321,3 +323,35 @@ def test_an_accepted_size_does_not_let_another_in() -> None:
             conv(torch.zeros(2, 1, 9, 9, dtype=torch.long))
         with pytest.raises(ValueError, match="should be equal, got 9x11"):
             conv(images(1, 9, 11).float())
+
+
+@pytest.mark.parametrize("name", ["C1", "C3", "C8", "D6"])
+def test_entries_are_the_functions_of_their_orbits_moved(name: str) -> None:
+    G = geomdl.group(name)
+    reps = [G.trivial, G.regular, *([G.quotient("C3")] if name in ("C3", "D6") else [])]
+    for source, target in itertools.product([*reps, 2 * G.trivial + G.regular], repeat=2):
+        space = space_of(source, 5)
+        found = orbital(space, source, target)
+        xs, ys = source.permutation(G.elements), target.permutation(G.elements)
+        first: dict[tuple[int, int], tuple[int, int]] = {}  # pair -> number of orbit, element
+        pairs = list(itertools.product(range(target.dim), range(source.dim)))
+        orbits = 0
+        for y, x in pairs:
+            if (y, x) not in first:
+                for g in range(G.order):
+                    first.setdefault((int(ys[g, y]), int(xs[g, x])), (orbits, g))
+                orbits += 1
+        assert found.count == orbits
+        assert found.orbit.flatten().tolist() == [first[p][0] for p in pairs]
+        moved = space.samples @ space.rep(G.elements)[[first[p][1] for p in pairs]]
+        assert (found.carriers[found.carrier.flatten()] - moved).abs().max() <= 1e-14
+        squares = float(found.dense().square().sum()) / target.dim
+        assert abs(found.energy - squares) <= 1e-12 * squares
+
+
+def test_what_is_remembered_is_not_handed_out() -> None:
+    G = geomdl.group("C5")
+    space = space_of(G.trivial, 5)
+    spoilt = orbital(space, G.trivial, G.regular).carriers.zero_()
+    assert float(orbital(space, G.trivial, G.regular).carriers.abs().max()) > 0.1
+    assert not spoilt.any()

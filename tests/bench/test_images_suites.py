@@ -16,6 +16,7 @@ from geomdl.bench.suites.images import (
     construction,
     curves,
     efficiency,
+    layouts,
     peers,
     precision,
     samples,
@@ -339,6 +340,7 @@ def tiny(monkeypatch, small):
 def test_the_smallest_run_is_whole(name, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "GROUPS", ("C4",))
     monkeypatch.setattr(precision, "measure", partial(precision.measure, rounds=1, size=7))
+    monkeypatch.setattr(layouts, "measure", partial(layouts.measure, rounds=1, cases=[(7, 3, 48)]))
     results = bench.run([f"images/{name}"], budget=0.1, seeds=2, out=tmp_path)
     found = results.suites[f"images/{name}"]
     assert found.reduced is not None

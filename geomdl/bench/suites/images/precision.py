@@ -1,6 +1,5 @@
 """A training step under bfloat16 autocast against the same in float32."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,6 +7,7 @@ from torch import nn
 
 from geomdl.bench.results import Column, Table
 from geomdl.bench.suites.images.designs import Design, ours, plain
+from geomdl.bench.suites.images.steps import training_step
 from geomdl.bench.timing import compare
 
 GROUP, CHANNELS, BATCH, SIZE, KERNEL, ROUNDS = "C8", 48, 16, 29, 5, 9
@@ -24,20 +24,6 @@ _COLUMNS = (
         note="Largest difference in evaluation, over the largest output in float32.",
     ),
 )  # fmt: skip
-
-
-def mixed_step(model: nn.Module, x: torch.Tensor, mixed: bool) -> Callable[[], object]:
-    """Forward under autocast if `mixed`, backward, and a step of SGD with momentum."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            y = model(x)
-        y.float().square().mean().backward()
-        optimizer.step()
-
-    return step
 
 
 def difference(model: nn.Module, x: torch.Tensor) -> float:
@@ -65,7 +51,7 @@ def measure(limit: float, rounds: int = ROUNDS, size: int = SIZE) -> Table:
     for name, build in (("plain", plain), (f"geomdl {GROUP}", ours)):
         model = build(design, 0)
         error = difference(model, x)
-        steps = {str(mixed): mixed_step(model, x, mixed) for mixed in (False, True)}
+        steps = {str(mixed): training_step(model, x, mixed) for mixed in (False, True)}
         timing = compare(steps, rounds=rounds, limit=limit / 2)
         row = {"name": name, "error": error, "ratio": vars(timing.ratio("True"))}
         rows.append({**row, "time": timing.time("False").median})

@@ -9,9 +9,10 @@ from torch import nn
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import quartiles
-from geomdl.bench.suites.images import construction, precision
+from geomdl.bench.suites.images import construction, layouts, precision
 from geomdl.bench.suites.images.designs import Design, ours, plain
 from geomdl.bench.suites.images.peers import escnn_body, peer_of
+from geomdl.bench.suites.images.steps import evaluation, training_step
 from geomdl.bench.timing import Timing, compare
 
 GROUPS = ("C4", "C8", "C16", "D4", "D8")
@@ -34,30 +35,6 @@ def cases() -> list[tuple[str, int, int, int]]:
 
 def _cost(size: int, kernel: int, channels: int) -> int:
     return (size * kernel * channels) ** 2
-
-
-def training_step(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
-    """Forward, backward, and a step of SGD with momentum."""
-    model.train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        model(x).square().mean().backward()
-        optimizer.step()
-
-    return step
-
-
-def evaluation(model: nn.Module, x: torch.Tensor) -> Callable[[], object]:
-    """Forward in evaluation mode, without a graph."""
-    model.eval()
-
-    def step() -> None:
-        with torch.no_grad():
-            model(x)
-
-    return step
 
 
 def measure_case(
@@ -218,6 +195,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
     peers, said = peer_of(context)
     made = construction.measure(context, peers)
     mixed = precision.measure(0.05 * context.budget.seconds)
+    laid = layouts.measure(0.12 * context.budget.seconds)
     rows = measure(context, peers)
     total = len(cases())
     rounds = min(row["rounds"] for row in rows)
@@ -232,6 +210,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
             Table("speed", COLUMNS + (PEER,) * peers, tuple(rows), "Time of a step"),
             construction.table(made, peers),
             mixed,
+            laid,
         ),
         figures=(_figure(rows),),
         checks=(*checks_of(rows), *construction.checks_of(made)),

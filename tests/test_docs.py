@@ -78,7 +78,7 @@ def test_internal_links_lead_somewhere() -> None:
 def test_pages_from_the_root() -> None:
     root_pages = extension("root_pages")
     for page in DOCS.glob("*.md"):
-        (name,) = re.findall(r"<!-- root: (\w+\.md) -->", page.read_text(encoding="utf-8"))
+        (name,) = re.findall(r"<!-- root: ([\w/]+\.md) -->", page.read_text(encoding="utf-8"))
         assert (ROOT / name).is_file(), name
         for link in re.findall(r"\]\((\w+\.md)\)", root_pages.text(name)):
             assert (DOCS / link).is_file(), f"{name}: {link}"

@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-what=peers home=.venv-peers inputs="pyproject.toml constraints.txt tools/peers.sh"
+what=peers home=.venv-peers inputs="pyproject.toml constraints.txt tools/environment.sh tools/peers.sh"
 . tools/environment.sh
 
 compiler() { # py3nj, which escnn needs, comes as Fortran source

@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-what=setup home=.venv inputs="pyproject.toml constraints.txt"
+what=setup home=.venv inputs="pyproject.toml constraints.txt tools/environment.sh"
 . tools/environment.sh
 
 stamp=$(wanted)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-_MARK = re.compile(r"^<!-- root: (\w+\.md) -->$", re.MULTILINE)
+_MARK = re.compile(r"^<!-- root: ([\w/]+\.md) -->$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([A-Z]+)\.md\)")
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class Budget:
@@ -54,7 +55,7 @@ class Budget:
 
 
 def affordable(
-    seconds: float, cost: Mapping[str, float], *, repeats: int, most: int, least: int = 1
+    seconds: float, cost: Mapping[Any, float], *, repeats: int, most: int, least: int = 1
 ) -> int:
     """How many rounds of work all the things compared can afford, the same number for each.
 

@@ -12,6 +12,15 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+def _at_home(make: Callable[[], T]) -> T:
+    """Call where constants are made: outside of inference mode, on the CPU."""
+    with torch.inference_mode(False):
+        if torch.get_default_device().type == "cpu":
+            return make()
+        with torch.device("cpu"):
+            return make()
+
+
 if TYPE_CHECKING:
     constant = cached_property
 else:
@@ -19,13 +28,13 @@ else:
     class constant(cached_property):  # noqa: N801  (a decorator, like cached_property)
         """A cached property whose tensors may enter autograd wherever they were first asked for.
 
-        Computed outside of inference mode: a tensor made there could never be saved for backward.
+        Computed outside of inference mode (a tensor made there could never be saved for backward)
+        and on the CPU, whatever `torch.device` context asks for it first.
         """
 
         def __get__(self, instance, owner=None):
             """Compute on first access."""
-            with torch.inference_mode(False):
-                return super().__get__(instance, owner)
+            return _at_home(lambda: super(constant, self).__get__(instance, owner))
 
 
 def memoized(function: Callable[P, T]) -> Callable[P, T]:
@@ -33,8 +42,7 @@ def memoized(function: Callable[P, T]) -> Callable[P, T]:
 
     @lru_cache(maxsize=1024)
     def inner(*args: P.args, **kwargs: P.kwargs) -> T:
-        with torch.inference_mode(False):
-            return function(*args, **kwargs)
+        return _at_home(lambda: function(*args, **kwargs))
 
     def outer(*args: P.args, **kwargs: P.kwargs) -> T:
         return inner(*args, **kwargs)  # type: ignore[arg-type]  # all arguments are hashable

@@ -76,14 +76,30 @@ def _record_class(cls: type[nn.Module], name: str) -> None:
     @functools.wraps(init)
     def build(self: nn.Module, *args: Any, **kwargs: Any) -> None:
         if type(self) is not cls:
-            init(self, *args, **kwargs)
+            _construct(init, self, args, kwargs)
             return
         arguments = binder((self, *args), kwargs)
         del arguments[binder.first]
-        init(self, *args, **kwargs)
+        _construct(init, self, args, kwargs)
         _leave(self, name, arguments)
 
     cls.__init__ = build  # type: ignore[method-assign]
+
+
+def _construct(
+    init: Callable[..., None], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    """Run a constructor on the CPU, where groups are, then move the module to the default device.
+
+    So that ``with torch.device("meta")`` and ``("cuda")`` do what they do to layers of PyTorch.
+    """
+    device = torch.get_default_device()
+    if device.type == "cpu":
+        init(module, *args, **kwargs)
+        return
+    with torch.device("cpu"):
+        init(module, *args, **kwargs)
+        module.to(device)
 
 
 _MISSING = inspect.Parameter.empty

@@ -92,6 +92,11 @@ class Block(nn.Module):
         if self.table is not None and self.table.dtype != self.weight.dtype:  # assign=True
             self._cast()
 
+    @property
+    def current(self) -> Tensor:
+        """The weight, anew where hooks make it of others."""
+        return self.made() if self._forward_pre_hooks else self.weight
+
     def made(self) -> Tensor:
         """The weight that hooks make of others (pruning, weight norm); nothing else runs them."""
         for key, hook in self._forward_pre_hooks.items():

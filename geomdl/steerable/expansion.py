@@ -103,7 +103,7 @@ class Expansion(nn.Module):
     @property
     def weights(self) -> list[Tensor]:
         """Weight of each block."""
-        return [b.made() if b._forward_pre_hooks else b.weight for b in self._flat]
+        return [b.current for b in self._flat]
 
     def expand(self) -> Tensor:
         """Filters of the weights as they are, in ``shape``; anew at every call."""

@@ -11,6 +11,7 @@ from geomdl.fields import Field, Vector
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.blocks import Block
 from geomdl.steerable.checks import check_input, fibre_axis, same_domain
+from geomdl.steerable.expansion import full_precision
 from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.irrep_basis import flattened, unflattened
 
@@ -98,7 +99,7 @@ class Linear(Filtered):
     def forward(self, x: Tensor) -> Tensor:
         """Map vectors."""
         check_input(self.source, x)
-        if self._plan is not None:
+        if self._plan is not None and type(self).filter is Filtered.filter:
             return self._by_blocks(x, self._plan)
         weight, bias = self._filter()
         if isinstance(self.source.domain, Vector):
@@ -119,7 +120,7 @@ class Linear(Filtered):
             terms = [_product(row[i], scale, pieces[i]) for i, scale in live]
             if self.bias is not None and self.bias.rows[k][0].weight.shape[2]:
                 block = self.bias.rows[k][0]
-                terms.append(block.spread(block.weight).reshape(1, rows, 1))
+                terms.append(_spread(block).reshape(1, rows, 1))
             y = sum(terms[1:], terms[0]) if terms else flat.new_zeros(1, 1, 1)
             out.append(y.expand(flat.shape[0], rows, flat.shape[2]))
         y = torch.cat(out, 1) if len(out) > 1 else out[0]
@@ -146,11 +147,16 @@ def _work(block: Block, scale: float | None) -> int:
     return m_s * m_r * r.dim * (s.dim if scale is None else 1)
 
 
+def _spread(block: Block) -> Tensor:
+    """Filters of one block."""
+    with full_precision(block.weight):
+        return block.spread(block.current)
+
+
 def _product(block: Block, scale: float | None, x: Tensor) -> Tensor:
     """Apply the map of one block to copies (batch, channels, places)."""
     (r, m_r), (s, m_s) = block.columns, block.rows
     if scale is None:
-        matrix = block.spread(block.weight).reshape(m_s * s.dim, m_r * r.dim)
-        return matrix @ x
+        return _spread(block).reshape(m_s * s.dim, m_r * r.dim) @ x
     copies = x.reshape(x.shape[0], m_r, r.dim * x.shape[2])
-    return (scale * block.weight[:, :, 0] @ copies).view(x.shape[0], m_s * s.dim, x.shape[2])
+    return (scale * block.current[:, :, 0] @ copies).view(x.shape[0], m_s * s.dim, x.shape[2])

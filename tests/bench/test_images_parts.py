@@ -8,7 +8,7 @@ from torch import nn
 
 import geomdl
 from geomdl.bench import Context
-from geomdl.bench.suites.images import analytic, peers, samples, training
+from geomdl.bench.suites.images import analytic, angles, peers, samples, training
 from geomdl.bench.suites.images.analytic import (
     random_blobs,
     resampled,
@@ -317,9 +317,10 @@ def test_times_to_an_error():
     course = Course([1.0, 2.0, 3.0, 4.0], [0.5, 0.1, 0.3, 0.2], samples=100)
     assert course.final == pytest.approx(0.2)
     assert course.target == pytest.approx(0.24)
-    assert course.time_to(course.target) == 2.0
+    assert course.time_to(course.target) == pytest.approx(1.65)  # linear from 0.5 to 0.1
     assert course.time_to(0.5) == 1.0
-    assert course.time_to(0.3) == 2.0
+    assert course.time_to(0.3) == pytest.approx(1.5)
+    assert course.time_to(0.1) == 2.0
     assert course.time_to(0.05) == math.inf
     assert moments(100.0, 2) == [25.0, 100.0]
 
@@ -343,3 +344,23 @@ def test_constants_fit_together():
     assert samples.SIZE % 4 == 1  # odd after halving twice
     assert training.BATCH > 0
     assert analytic.rotation(0).equal(torch.eye(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("y", "z", "wanted"),
+    [
+        (torch.ones(3, 2), torch.ones(3, 2), math.nan),  # does not vary: no error
+        (torch.eye(3), torch.full((3, 3), math.nan), math.inf),
+        (torch.full((3, 3), math.nan), torch.eye(3), math.inf),
+        (torch.full((3, 3), math.inf), torch.eye(3), math.inf),
+    ],
+)
+def test_what_is_not_finite_is_no_constant(y, z, wanted):
+    found = relative(z, y)
+    assert math.isnan(found) if math.isnan(wanted) else found == wanted
+
+
+def test_no_network_is_no_proof_of_exactness():
+    assert not angles._exact([]).holds
+    assert angles._exact([{"name": "geomdl", "quarter": 1e-15}]).holds
+    assert not angles._exact([{"name": "geomdl", "quarter": math.inf}]).holds

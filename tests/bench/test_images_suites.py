@@ -203,16 +203,16 @@ def course(*errors):
     [
         ([0.05, 0.05, 0.05, 0.05, 0.05, 0.05], [True, True]),
         ([0.052, 0.05, 0.05, 0.05, 0.05, 0.05], [True, True]),  # within the standard error
-        ([0.053, 0.053, 0.05, 0.05, 0.05, 0.05], [False, False]),
+        ([0.053, 0.053, 0.053, 0.05, 0.05, 0.05], [False, False]),
         ([0.2, 0.05, 0.05, 0.05, 0.05, 0.05], [False, True]),
         ([0.2, 0.2, 0.2, 0.2, 0.2, 0.2], [False, False]),
     ],
 )
 def test_shares_of_time(ours, holds):
     courses = {
-        "plain CNN": [course(0.5, 0.2, 0.05, 0.05, 0.05, 0.05)],
+        "plain CNN": [course(0.5, 0.3, 0.2, 0.05, 0.05, 0.05)],
         "geomdl C8": [course(*ours)],
-        "escnn C8": [course(0.5, 0.3, 0.05, 0.05, 0.05, 0.05)],
+        "escnn C8": [course(0.5, 0.3, 0.2, 0.05, 0.05, 0.05)],
     }
     assert [check.holds for check in curves.checks_of(courses)] == holds
     facts = {name: {} for name in courses}
@@ -220,20 +220,21 @@ def test_shares_of_time(ours, holds):
     assert (rows[1]["plain"] is None) == (min(ours) > 0.053)
     assert rows[0]["plain"]["median"] == 1.0
     assert rows[0]["step"] == 1.0
-    assert rows[0]["time"]["mean"] == 3.0
+    # the standard error of 5 % of 10,000 samples, on the way from 20 % down to 5 %
+    assert rows[0]["time"]["mean"] == pytest.approx(4 - (0.05 * 0.95) ** 0.5 / 100 / 0.15)
 
 
 def test_a_plan_for_few_and_many_samples():
     cost = {"a": 0.1, "b": 0.1}
     full = efficiency.make_plan(math.inf, cost, 3, 6000, 2000)
     assert full.counts == (100, 500, 1000, 6000)
-    assert (full.steps, full.seeds, full.reduced) == (300, 3, None)
-    less = efficiency.make_plan(300.0, cost, 3, 1200, 2000)
+    assert (full.steps, full.seeds, full.reduced) == (600, 3, None)
+    less = efficiency.make_plan(600.0, cost, 3, 1200, 2000)
     assert less.counts == (100, 500, 1000, 1200)
     assert less.seeds == 1
     least = efficiency.make_plan(0.1, cost, 3, 1200, 2000)
     assert (least.steps, least.test) == (3, 250)
-    assert "3 steps of training instead of 300" in least.reduced
+    assert "3 steps of training instead of 600" in least.reduced
 
 
 def test_fewer_errors_for_every_number_of_samples_and_beyond_the_seeds():

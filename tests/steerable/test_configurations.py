@@ -82,3 +82,12 @@ def test_the_published_network_for_cifar_has_the_weights_that_its_text_states() 
         for groups, n in ((("D8", "D4", "D1"), 32), ("C1", 33))
     ]
     assert counts == [44.4, 36.9]
+
+
+@pytest.mark.parametrize("name", ["d4_cnn", "c4_cnn"])
+def test_what_a_name_stands_for_cannot_be_changed(name: str) -> None:
+    build = getattr(table, name)
+    assert build(channels=8, depth=2).source.group.name == name[:2].upper()
+    assert "group" not in inspect.signature(build).parameters
+    with pytest.raises(TypeError, match="group"):
+        build(group="C8")

@@ -290,3 +290,24 @@ def test_integer_images_are_refused():
     conv = Conv(Field(Grid(2), D4.trivial), Field(Grid(2), D4.regular), 3)
     with pytest.raises(ValueError, match=r"^x: should be floating point, got torch.uint8$"):
         conv(torch.zeros(1, 1, 5, 5, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("name", ["C4", "C8", "D8", "SO2"])
+def test_a_layer_without_memory_is_filled_later(name: str) -> None:
+    G = geomdl.group(name)
+    rep = G.regular if G.order is not None else G.bandlimited(2)
+    fields = Field(Grid(2), 2 * G.trivial), Field(Grid(2), rep)
+    with torch.device("meta"):
+        empty = Conv(*fields, 5, padding=2)
+    assert {t.device.type for t in (*empty.parameters(), *empty.buffers())} == {"meta"}
+    layer = Conv(*fields, 5, padding=2)  # what was cached meanwhile is of use
+    filled = empty.to_empty(device="cpu")
+    filled.load_state_dict(layer.state_dict())
+    x = torch.randn(1, 2, 9, 9)
+    assert torch.equal(filled(x), layer(x))
+
+
+def test_constants_first_asked_for_on_another_device_are_on_the_cpu() -> None:
+    G = geomdl.group("C7")
+    with torch.device("meta"):
+        assert G.regular.generators.device.type == "cpu"

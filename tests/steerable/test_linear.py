@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import geomdl
 from geomdl import Field, Grid, Nodes, Vector
@@ -103,3 +104,34 @@ def test_refusals() -> None:
         Linear(Field(Nodes(), D4.trivial), Field(Nodes(), D4.trivial))
     with pytest.raises(ValueError, match=r"^target: no equivariant map but zero leads from"):
         Linear(Field(Grid(2), D4.standard), Field(Grid(2), D4.trivial))
+
+
+def test_hooks_that_make_weights_are_run_where_blocks_are_multiplied_one_by_one() -> None:
+    O3 = geomdl.group("O3")
+    parts = O3.irrep((0, 1)) + O3.irrep((1, -1)) + O3.irrep((2, 1)) + O3.irrep((3, -1))
+    field = Field(Vector(), 32 * parts)
+    layer = Linear(field, field)
+    assert layer._plan is not None
+    prune.random_unstructured(layer.filters.blocks[0], "weight", 0.5)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    x = torch.randn(3, field.channels)
+    for _ in range(2):  # the second pass would go through the first one's graph
+        optimizer.zero_grad()
+        layer(x).square().mean().backward()
+        optimizer.step()
+    weight, bias = layer.filter()
+    torch.testing.assert_close(layer(x), nn.functional.linear(x, weight, bias))
+
+
+def test_an_overridden_filter_is_used_by_large_layers_too() -> None:
+    class Halved(Linear):
+        def filter(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+            weight, bias = super().filter()
+            return weight / 2, bias
+
+    O3 = geomdl.group("O3")
+    field = Field(Vector(), 32 * sum((O3.irrep((i, 1)) for i in range(1, 4)), O3.irrep((0, 1))))
+    layer = Halved(field, field, bias=False)
+    assert layer._plan is not None
+    x = torch.randn(3, field.channels)
+    torch.testing.assert_close(layer(x), x @ layer.filter()[0].T)

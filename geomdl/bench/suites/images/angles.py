@@ -59,23 +59,28 @@ def measure_random(group: str, layout: str, build: Build, seed: int) -> dict[str
     return {**found, "quarter": quarter, "curve": curve}
 
 
-def measure(context: Context, built: Mapping[str, Build]) -> dict[Case, list[dict[str, Any]]]:
-    """Errors of every network and seed, as many seeds as there is time for, at least one.
+def measure(
+    context: Context, built: Mapping[str, Build]
+) -> tuple[dict[Case, list[dict[str, Any]]], int]:
+    """Errors of every network and seed, and how many seeds there was time for, at least one.
 
     A network whose output does not vary has no error, and no entry.
     """
     work = [(g, layout, name) for layout in LAYOUTS for g in GROUPS for name in built]
     context.progress.stage("images/angles: random weights", len(work) * context.seeds)
     found: dict[Case, list[dict[str, Any]]] = {case: [] for case in work}
-    for seed in range(context.seeds):
+    seeds = 0
+    while seeds < context.seeds:
+        seed = seeds
         if seed and context.budget.used * (seed + 1) / seed > 0.35 * context.budget.seconds:
             break
         for group, layout, name in work:
             errors = measure_random(group, layout, built[name], seed)
-            if all(math.isfinite(e) for e in (*errors["curve"], *map(errors.get, SINGLE))):
+            if not any(math.isnan(e) for e in (*errors["curve"], *map(errors.get, SINGLE))):
                 found[group, layout, name].append(errors)
             context.progress.advance(f"{name}, {group}, {layout}, seed {seed}")
-    return found
+        seeds += 1
+    return found, seeds
 
 
 def rows_of(found: Mapping[Case, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -110,7 +115,8 @@ def gains(rows: list[dict[str, Any]]) -> None:
     peers = [row for row in rows if row["name"] in KINDS]
     for row in rows:
         theirs = [p for p in peers if (p["group"], p["layout"]) == (row["group"], row["layout"])]
-        if theirs and row["name"] not in KINDS and all("s1" in r for r in (row, *theirs)):
+        runs = {r.get("s1", {}).get("n") for r in theirs}
+        if theirs and row["name"] not in KINDS and runs == {row.get("s1", {}).get("n")} - {None}:
             row["gain"] = min(
                 p[f"s{w}"]["mean"] / row[f"s{w}"]["mean"] for p in theirs for w in WIDTHS
             )
@@ -163,8 +169,7 @@ def error_over_angle(context: Context) -> SuiteResult:
         Errors of networks with random and with trained weights.
     """
     peers, said = peer_of(context)
-    found = measure(context, networks(peers))
-    seeds = max(map(len, found.values()))
+    found, seeds = measure(context, networks(peers))
     dead = sum(seeds - len(runs) for runs in found.values())
     rows = rows_of(found)
     gains(rows)
@@ -202,7 +207,8 @@ def error_over_angle(context: Context) -> SuiteResult:
 
 
 def _exact(rows: list[dict[str, Any]]) -> Check:
-    error = worst([row["quarter"] for row in rows if row["name"] in VARIANTS and "quarter" in row])
+    found = [row["quarter"] for row in rows if row["name"] in VARIANTS and "quarter" in row]
+    error = worst(found or [math.nan])
     text = f"rotations by 90° are exact: greatest error {error:.1e} in float64 (at most {EXACT:g})"
     return Check("90°", error <= EXACT, text)
 

@@ -36,9 +36,18 @@ class Course:
         return e + math.sqrt(e * (1 - e) / self.samples)
 
     def time_to(self, error: float) -> float:
-        """Seconds of training at the first point with at most this error; infinity if none."""
-        reached = (t for t, e in zip(self.seconds, self.errors, strict=True) if e <= error)
-        return next(reached, math.inf)
+        """Seconds of training until the error is at most this, infinity if it never is.
+
+        Linear between the tests, from the first point with at most this error backwards.
+        """
+        points = list(zip(self.seconds, self.errors, strict=True))
+        for i, (t, e) in enumerate(points):
+            if e <= error:
+                if i == 0:
+                    return t
+                before, above = points[i - 1]
+                return t - (t - before) * (error - e) / (above - e)
+        return math.inf
 
 
 def moments(seconds: float, points: int) -> list[float]:

@@ -98,6 +98,7 @@ VARIANTS = {
     "geomdl": Variant(),
     "geomdl, oversampled ReLU only": Variant(oversampled),
     "geomdl, Gaussian pools only": Variant(pool=gaussian_pool),
+    "geomdl, smooth rings only": Variant(radial=Rings.smooth),
     "geomdl, oversampled": Variant(oversampled, gaussian_pool),
     "geomdl, oversampled, smooth rings": Variant(oversampled, gaussian_pool, Rings.smooth),
 }

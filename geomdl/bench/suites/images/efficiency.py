@@ -27,7 +27,7 @@ from geomdl.bench.suites.images.training import BATCH, Learner, error_of, turn_a
 
 COUNTS = (100, 500, 1000, 6000)
 NAMES = (PLAIN, "geomdl C4", OURS, PEER)
-STEPS, LEAST, TESTING = 300, 20, 16  # TESTING: steps that would take as long as the test
+STEPS, LEAST, TESTING = 600, 40, 32  # TESTING: steps that would take as long as the test
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def error_over_samples(context: Context) -> SuiteResult:
         with learner.averaged() as model:
             errors[name][count].append(error_of(model, test))
         if (count, seed) == (plan.counts[-1], 0):
-            facts[name] = {**facts_of(learner), "step": learner.seconds / learner.steps}
+            facts[name] = facts_of(learner)
         context.progress.advance(f"{name}, {count}: {100 * errors[name][count][-1]:.1f} %")
     few = untrained(plan.steps, BATCH, plan.counts[-1])
     if few is None and plan.seeds < 2:
@@ -144,7 +144,6 @@ def error_over_samples(context: Context) -> SuiteResult:
 
 FACTS = (
     Column("name", "network"),
-    Column("step", "time a step", "milliseconds", note="Mean, with all the samples, seed 0."),
     Column("memory", "memory of a step", "bytes", note="Of tensors alive at one time."),
     Column("parameters", "parameters", "count", note="Trainable numbers."),
     Column(

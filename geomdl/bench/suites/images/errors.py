@@ -67,7 +67,8 @@ def centre_error(
         seed: of the inputs.
 
     Returns:
-        the error, computed in the dtype of the body; NaN if the outputs do not vary.
+        the error, computed in the dtype of the body; NaN if the outputs do not vary, infinity if
+        they are not finite.
 
     Raises:
         ValueError: the output has no centre pixel.
@@ -75,7 +76,7 @@ def centre_error(
     degrees = 360 * steps / _rotations(body, order)
     y, z = (_centre(t) for t in _outputs(body, size, width, degrees, seed))
     whole = spread(y, order)
-    return float((z - turn_fibres(body, y, steps)).norm() / whole) if whole > 0 else math.nan
+    return _ratio((z - turn_fibres(body, y, steps)).norm(), whole)
 
 
 def pooled_error(
@@ -95,7 +96,7 @@ def pooled_error(
         seed: of the inputs.
 
     Returns:
-        the error; NaN if the outputs do not vary.
+        the error; NaN if the outputs do not vary, infinity if they are not finite.
     """
     y, z = (_pooled(t, order) for t in _outputs(body, size, width, degrees, seed))
     return relative(z, y)
@@ -111,9 +112,16 @@ def score_error(model: nn.Module, size: int, degrees: float, width: float = 2.0)
 
 
 def relative(z: Tensor, y: Tensor) -> float:
-    """|z − y| over the variation of y over the samples; NaN if it does not vary."""
-    whole = (y - y.mean(0)).norm()
-    return float((z - y).norm() / whole) if whole > 0 else math.nan
+    """|z − y| over the variation of y over the samples; NaN if y does not vary."""
+    return _ratio((z - y).norm(), (y - y.mean(0)).norm())
+
+
+def _ratio(part: Tensor, whole: Tensor) -> float:
+    """NaN if the whole is zero, infinity if either is not finite."""
+    if whole == 0 and part.isfinite():
+        return math.nan
+    found = float(part / whole)
+    return found if math.isfinite(found) else math.inf
 
 
 def _outputs(

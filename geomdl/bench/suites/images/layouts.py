@@ -21,7 +21,8 @@ _COLUMNS = (
         Column(
             f"{name} {mode}", f"{label}, {said}", "ratio",
             note=f"Time of the {label} on channels-last images over that of the plain CNN on"
-            " channels-first ones, paired within each round; median [quartiles].",
+            " channels-first ones, paired within each round; median [quartiles]. Batch norm of"
+            " fields gives channels first.",
         )
         for mode, said in (("train", "training"), ("eval", "evaluation"))
         for name, label in (("plain", "plain CNN"), ("geomdl", f"geomdl {GROUP}"))

@@ -99,7 +99,7 @@ def measure(context: Context, peers: bool) -> list[dict[str, Any]]:
         if i and i % len(GROUPS) == 0 and least * len(GROUPS) > budget.left:
             break
         rest = sum(_cost(*case[1:]) for case in todo[i:])
-        share = max(1.0, 0.8 * budget.left * max(cost / rest, 0.2 * cost / whole))
+        share = max(1.0, 0.7 * budget.left * max(cost / rest, 0.2 * cost / whole))
         row = measure_case(group, size, kernel, channels, peers=peers, limit=share)
         unit = max(unit, row["plain"] / cost) if i < len(GROUPS) else row["plain"] / cost
         rows.append(row)
@@ -195,8 +195,8 @@ def time_of_a_step(context: Context) -> SuiteResult:
     peers, said = peer_of(context)
     made = construction.measure(context, peers)
     mixed = precision.measure(0.05 * context.budget.seconds)
-    laid = layouts.measure(0.12 * context.budget.seconds)
     rows = measure(context, peers)
+    laid = layouts.measure(min(context.budget.left, 0.12 * context.budget.seconds))
     total = len(cases())
     rounds = min(row["rounds"] for row in rows)
     reduced = [f"{len(rows)} of {total} cases"] * (len(rows) < total)

@@ -20,6 +20,7 @@ from geomdl.bench.suites.images.training import Learner, Samples, error_of, untr
 from geomdl.data.shapes3d import SHAPES, random_rotations, render
 
 SIZE, TRAIN, TEST, BATCH = 17, 1000, 500, 32
+RATE = 2e-3
 STEPS, TESTING = 500, 8  # TESTING: steps that would take as long as the test
 EXACT = 1e-5  # float32
 PLAIN, EXACT_NAME = "plain 3D CNN", "geomdl O"
@@ -76,7 +77,7 @@ def make_plan(left: float, cost: Mapping[str, float], seeds: int) -> Plan:
 
 def learner_of(name: str, known: Samples, seed: int) -> Learner:
     """One of the networks, ready to train."""
-    return Learner(NETWORKS[name](len(SHAPES), seed), known, seed=seed, batch=BATCH)
+    return Learner(NETWORKS[name](len(SHAPES), seed), known, seed=seed, batch=BATCH, rate=RATE)
 
 
 COLUMNS = (
@@ -91,7 +92,6 @@ COLUMNS = (
         "any", "error, any rotation", "scientific", "lower",
         "The same under random rotations; mean over the seeds.",
     ),
-    Column("step", "time a step", "milliseconds", note="Mean over the training."),
     Column("memory", "memory of a step", "bytes", note=METHOD[0].upper() + METHOD[1:] + "."),
     Column("parameters", "parameters", "count", note="Trainable numbers."),
 )  # fmt: skip
@@ -149,12 +149,11 @@ def turned_shapes(context: Context) -> SuiteResult:
 
 def facts_of(learner: Learner, new: Samples) -> dict[str, Any]:
     """Everything that is measured of one trained network."""
-    seconds = learner.seconds / learner.steps
     with learner.averaged() as model:
         found: dict[str, Any] = {kind: turned_error(model, kind) for kind in ("quarter", "any")}
         found["test"] = error_of(model, new, batch=100)
     count = sum(p.numel() for p in learner.model.parameters() if p.requires_grad)
-    return {**found, "step": seconds, "parameters": count, "memory": peak_memory(learner.step)}
+    return {**found, "parameters": count, "memory": peak_memory(learner.step)}
 
 
 def rows_of(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -165,7 +164,6 @@ def rows_of(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, 
             "test": vars(mean_sd([run["test"] for run in runs])),
             "quarter": worst([run["quarter"] for run in runs]),
             "any": vars(mean_sd([run["any"] for run in runs])),
-            "step": mean_sd([run["step"] for run in runs]).mean,
             "memory": runs[0]["memory"],
             "parameters": runs[0]["parameters"],
         }

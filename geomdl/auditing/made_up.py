@@ -80,7 +80,7 @@ def check_shape(source: Type, shape: Sequence[int]) -> None:
 
 def space_of(group: Group) -> int | None:
     """Dimension of the space whose points a group moves; None if it moves none."""
-    parts = group.parts(group.identity)
+    parts = group.identity_parts
     moves = parts.linear if parts.linear is not None else parts.translation
     return None if moves is None else int(moves.shape[-1])
 

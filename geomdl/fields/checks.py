@@ -42,7 +42,7 @@ def fibre_of(
 
 def permuted_nodes(group: Group) -> int | None:
     """Number of nodes that a group permutes; None if it permutes none."""
-    perm = group.parts(group.identity).permutation
+    perm = group.identity_parts.permutation
     return None if perm is None else int(perm.shape[-1])
 
 

@@ -289,7 +289,7 @@ def positions(group: Group, action: Rep | None = None) -> Field:
         >>> positions(se2).act(g, torch.tensor([[1.0, 0.0]]))
         tensor([[5., 1.]])
     """
-    parts = group.parts(group.identity)
+    parts = group.identity_parts
     if parts.translation is not None and not parts.translation.is_floating_point():
         raise ValueError(f"positions: {group.name} shifts the pixels of an array, not points")
     if action is None and parts.linear is None and parts.translation is not None:

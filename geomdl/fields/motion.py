@@ -52,7 +52,7 @@ def check_motion(grid: Grid, group: Group) -> None:
         ValueError: wrong dimension, periodic shifts of a grid that is not periodic, or motions that
             do not compose as the elements do.
     """
-    parts = group.unmoved
+    parts = group.identity_parts
     if grid.action is None and parts.linear is not None and parts.linear.shape[-1] != grid.d:
         raise ValueError(
             f"domain: {group.name} moves points in {parts.linear.shape[-1]} dimensions, "

@@ -61,7 +61,7 @@ def _grid(grid: Grid, subgroup: Subgroup) -> Grid:
     G, H = subgroup.parent, subgroup.group
     if grid.action is not None:
         return replace(grid, action=_restricted(grid.action, subgroup))
-    own = H.parts(H.identity).linear
+    own = H.identity_parts.linear
     candidates = [grid] if own is None or own.shape[-1] == grid.d else []
     if subgroup.via is not None and subgroup.via.dim == grid.d:
         candidates.append(replace(grid, action=subgroup.via))

@@ -163,7 +163,7 @@ def _lie(field: "Field", x: Any, tol: float | None) -> Subgroup:
             f"stabilizer: {group.name} moves pixels by interpolation; take a finite subgroup H and "
             "Field(domain, rep.restrict(H))"
         )
-    if field.affine and group.parts(group.identity).translation is not None:
+    if field.affine and group.identity_parts.translation is not None:
         raise ValueError(
             f"stabilizer: {group.name} also translates; centre the points and take the group that "
             "turns them"
@@ -175,7 +175,7 @@ def _lie(field: "Field", x: Any, tol: float | None) -> Subgroup:
         return Subgroup(group, group)
     algebra = torch.einsum("ka,aij->kij", coefficients, group.lie_algebra)
     candidates = [group.standard_matrix(g) for g in fixing]
-    if isinstance(x, Tensor) and x.numel() and group.parts(group.identity).permutation is None:
+    if isinstance(x, Tensor) and x.numel() and group.identity_parts.permutation is None:
         relative = _TOLERANCE.get(x.dtype, 1e-9) if tol is None else tol
         candidates += search(group, field.rep, _columns(field, x), relative)
     matrices = distinct_cosets(candidates, algebra)

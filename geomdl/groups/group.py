@@ -191,7 +191,7 @@ class Group(ABC):
         return Parts(linear=self.standard_matrix(g))
 
     @constant
-    def unmoved(self) -> Parts:
+    def identity_parts(self) -> Parts:
         """Parts of the identity, which tell what parts the group has. To be read only."""
         return self.parts(self.identity)
 

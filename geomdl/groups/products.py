@@ -192,7 +192,7 @@ class DirectProduct(Product):
     @property
     def linear(self) -> Rep:
         """Linear part of the one factor that has one."""
-        found = [i for i, f in enumerate(self.factors) if f.parts(f.identity).linear is not None]
+        found = [i for i, f in enumerate(self.factors) if f.identity_parts.linear is not None]
         if len(found) != 1:
             raise ValueError(f"linear: {self.name} has {len(found)} factors that act linearly")
         return self.pull(found[0], self.factors[found[0]].linear)

@@ -141,7 +141,7 @@ def _components(near: list[set[int]]) -> tuple[tuple[int, ...], ...]:
 
 def shifts(field: Field) -> bool:
     """Whether the group also translates: then windows may neither skip pixels nor meet an edge."""
-    return field.group.unmoved.translation is not None
+    return field.group.identity_parts.translation is not None
 
 
 def is_trivial(rep: Rep) -> bool:

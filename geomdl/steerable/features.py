@@ -60,7 +60,7 @@ def grid_for(group: Group, d: int, action: Rep | None = None) -> Grid:
 
 def _own_grid(group: Group, d: int) -> Grid:
     missing = d - group.standard_dim
-    if group.parts(group.identity).linear is None or missing == 0:
+    if group.identity_parts.linear is None or missing == 0:
         return Grid(d)
     if group.order == 1:
         return Grid(d, action=d * group.trivial)

@@ -60,7 +60,7 @@ def action_on(group: Group, grid: Grid) -> Rep:
     """
     if grid.action is not None:
         action = grid.action
-    elif group.unmoved.linear is None:  # it only translates or permutes
+    elif group.identity_parts.linear is None:  # it only translates or permutes
         action = grid.d * group.trivial
     else:
         action = group.linear

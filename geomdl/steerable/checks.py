@@ -74,7 +74,7 @@ class GridCheck:
     @classmethod
     def of(cls, field: Field) -> "GridCheck":
         """Find what the group of a field on a grid needs."""
-        return cls(field, *_needs(field.group, grid_of(field, "source")))
+        return cls(field, *moved_and_mixed(field.group, grid_of(field, "source")))
 
     @property
     def centred(self) -> bool:
@@ -122,7 +122,10 @@ class GridCheck:
 
 
 @lru_cache(maxsize=256)
-def _needs(group: Group, grid: Grid) -> tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]:
+def moved_and_mixed(
+    group: Group, grid: Grid
+) -> tuple[tuple[bool, ...], tuple[tuple[int, ...], ...]]:
+    """The two attributes of `GridCheck`, for the action of a group on a grid."""
     action = action_on(group, grid)
     one = torch.eye(action.dim, dtype=torch.float64)
     moves = torch.cat([action.generators - one, action.lie]).abs() > 1e-9

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, cast
 
-import torch
 from torch import nn
 
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.groups import Group, Rep, direct_sum, harmonics
-from geomdl.steerable.checks import is_whole
+from geomdl.steerable.checks import is_whole, moved_and_mixed
 from geomdl.steerable.fourier import FourierPointwise
 from geomdl.steerable.gated import GatedNonlinearity
 from geomdl.steerable.norm_nonlinearity import NormNonlinearity
@@ -48,9 +47,7 @@ def grid_for(group: Group, d: int, action: Rep | None = None) -> Grid:
             or dimension.
     """
     grid = _own_grid(group, d) if action is None else _grid_under(group, d, action)
-    moves = action_on(group, grid)
-    still = torch.cat([moves(group.generators) - torch.eye(d, dtype=torch.float64), moves.lie])
-    if group.order != 1 and not (still.abs() > 1e-9).any():
+    if group.order != 1 and not any(moved_and_mixed(group, grid)[0]):
         raise ValueError(
             f"group: should move the pixels of a grid with {d} axes, got {group.name}, which moves "
             "none of them"

@@ -134,7 +134,7 @@ def test_construction_in_a_fresh_process_and_what_is_left_out(monkeypatch):
 
 
 # --- angles ---------------------------------------------------------------------------------------
-def errors(name, s1=0.1, tests=(0.02, 0.02)):
+def errors(name, s1=0.1, tests=(0.02, 0.02, 0.02)):
     cells = {f"s{w}": {"mean": s1 / w, "sd": 0.0, "n": 1} for w in (1, 2, 3)}
     test = vars(mean_sd(tests))
     return {"name": name, "group": "C8", "layout": "trained", "test": test, "tests": tests, **cells}
@@ -145,9 +145,9 @@ def errors(name, s1=0.1, tests=(0.02, 0.02)):
     [
         (errors(trained.JUDGED, 0.04), True),
         (errors(trained.JUDGED, 0.06), False),
-        (errors(trained.JUDGED, 0.04, (0.0215, 0.0215)), True),
-        (errors(trained.JUDGED, 0.04, (0.0225, 0.0225)), False),
-        (errors(trained.JUDGED, 0.04, (0.018, 0.028)), True),
+        (errors(trained.JUDGED, 0.04, (0.0215, 0.0215, 0.0215)), True),
+        (errors(trained.JUDGED, 0.04, (0.0225, 0.0225, 0.0225)), False),
+        (errors(trained.JUDGED, 0.04, (0.018, 0.023, 0.028)), True),
         (errors(trained.JUDGED, math.nan), False),
     ],
 )
@@ -161,9 +161,11 @@ def test_a_lower_error_counts_at_equal_test_error_only(found, holds):
     assert trained.checks_of(rows[:2], ["C8"], (1, 2, 3)) == []
 
 
-def test_a_single_seed_has_no_interval_that_excuses_it():
+def test_one_or_two_seeds_have_no_interval_that_excuses_them():
     assert trained.as_accurate([0.0215], [0.02])
     assert not trained.as_accurate([0.03], [0.02])
+    assert not trained.as_accurate([0.018, 0.028], [0.02, 0.02])
+    assert trained.as_accurate([0.018, 0.023, 0.028], [0.02, 0.02, 0.02])
 
 
 def test_little_training_is_not_judged():

@@ -70,8 +70,7 @@ def measure(
     context.progress.stage("images/angles: random weights", len(work) * context.seeds)
     found: dict[Case, list[dict[str, Any]]] = {case: [] for case in work}
     seeds = 0
-    while seeds < context.seeds:
-        seed = seeds
+    for seed in range(context.seeds):
         if seed and context.budget.used * (seed + 1) / seed > 0.35 * context.budget.seconds:
             break
         for group, layout, name in work:
@@ -79,7 +78,7 @@ def measure(
             if not any(math.isnan(e) for e in (*errors["curve"], *map(errors.get, SINGLE))):
                 found[group, layout, name].append(errors)
             context.progress.advance(f"{name}, {group}, {layout}, seed {seed}")
-        seeds += 1
+        seeds = seed + 1
     return found, seeds
 
 

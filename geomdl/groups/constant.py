@@ -12,7 +12,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-def _at_home(make: Callable[[], T]) -> T:
+def at_home(make: Callable[[], T]) -> T:
     """Call where constants are made: outside of inference mode, on the CPU."""
     with torch.inference_mode(False):
         if torch.get_default_device().type == "cpu":
@@ -34,7 +34,7 @@ else:
 
         def __get__(self, instance, owner=None):
             """Compute on first access."""
-            return _at_home(lambda: super(constant, self).__get__(instance, owner))
+            return at_home(lambda: super(constant, self).__get__(instance, owner))
 
 
 def memoized(function: Callable[P, T]) -> Callable[P, T]:
@@ -42,7 +42,7 @@ def memoized(function: Callable[P, T]) -> Callable[P, T]:
 
     @lru_cache(maxsize=1024)
     def inner(*args: P.args, **kwargs: P.kwargs) -> T:
-        return _at_home(lambda: function(*args, **kwargs))
+        return at_home(lambda: function(*args, **kwargs))
 
     def outer(*args: P.args, **kwargs: P.kwargs) -> T:
         return inner(*args, **kwargs)  # type: ignore[arg-type]  # all arguments are hashable

@@ -13,6 +13,7 @@ from torch import Tensor
 from geomdl.groups import elements as el
 from geomdl.groups.constant import constant
 from geomdl.groups.group import Group, Parts
+from geomdl.groups.linalg import canonical_basis
 
 _AT_ONCE = 2**16  # products that are formed in one go
 
@@ -51,6 +52,35 @@ class FiniteGroup(Group):
             for i in range(0, max(1, shape.numel()), at_once)
         ]
         return torch.cat(rows).reshape(*shape, self.size)
+
+    @constant
+    def matrix_coefficients(self) -> Tensor:
+        """Orthonormal functions on the group, the entries of its irreps: (|G|, |G|) float64.
+
+        Rows are (d / |G|)^(1/2) ρ_ij(g) over all elements g; of irreps of complex or quaternionic
+        type only the first columns, since the others are these again. They diagonalise convolution
+        on G as far as real numbers can: for C_n they are sines and cosines. Exact.
+
+        Example:
+            >>> import geomdl
+            >>> U = geomdl.group("D4").matrix_coefficients
+            >>> torch.allclose(U @ U.T, torch.eye(8, dtype=torch.float64))
+            True
+
+        Source: Peter and Weyl 1927; Serre, Linear representations of finite groups, 2.2.
+        """
+        rows = []
+        for rep in self.irreps():
+            matrices, d = rep(self.elements), rep.dim
+            type_ = round(float(rep.character(self.elements).square().mean()))  # 1, 2, 4: R, C, H
+            if type_ not in (1, d):  # which columns are independent depends on the basis
+                flat = matrices.flatten(1)
+                left, size, _ = torch.linalg.svd(flat, full_matrices=False)
+                rows.append(canonical_basis(left[:, size > 0.5 * size[0]]).T)
+            else:
+                first = matrices[:, :, : d // type_].flatten(1)
+                rows.append(first.T * (d / self.size) ** 0.5)
+        return torch.cat(rows)
 
     # irreps of a finite group whose family gives no formula: found once, numerically
     @constant

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from geomdl.groups.constant import constant
 from geomdl.groups.finite import FiniteGroup
 
 
@@ -112,6 +113,17 @@ class Cyclic(FiniteGroup):
         m = turn(label * g, self.n)
         return m[..., :1, :1] if 2 * label % self.n == 0 else m
 
+    @constant
+    def matrix_coefficients(self) -> Tensor:
+        """Constant, cosine and sine of each frequency, and for even n the alternating signs."""
+        k = torch.arange(self.n)
+        waves = turn(torch.outer(k[1 : (self.n + 1) // 2], k), self.n)[..., 0].transpose(1, 2)
+        rows = [torch.ones(1, self.n, dtype=torch.float64), 2**0.5 * waves.flatten(0, 1)]
+        if self.n % 2 == 0:
+            rows.append(1.0 - 2.0 * (k % 2).to(torch.float64).unsqueeze(0))
+        coefficients: Tensor = torch.cat(rows) / self.n**0.5
+        return coefficients
+
 
 @dataclass(frozen=True, repr=False)
 class Dihedral(FiniteGroup):
@@ -190,3 +202,9 @@ class Dihedral(FiniteGroup):
             exponent = (k > 0) * g[..., 0] + parity * g[..., 1]
             return (1.0 - 2.0 * (exponent % 2)).to(torch.float64)[..., None, None]
         return self.standard_matrix(torch.stack([k * g[..., 0], g[..., 1]], -1))
+
+    @constant
+    def matrix_coefficients(self) -> Tensor:
+        """Sums and differences, over the flip, of those of the rotations."""
+        turned = Cyclic(self.n).matrix_coefficients * 0.5**0.5
+        return torch.cat([torch.cat([turned, turned], 1), torch.cat([turned, -turned], 1)])

@@ -50,6 +50,7 @@ from geomdl.steerable.rings import Rings
 from geomdl.steerable.sequential import Sequential
 from geomdl.steerable.taps import TapSpace, tap_representation, tap_space
 from geomdl.steerable.tensor_nonlinearity import TensorProductNonlinearity
+from geomdl.steerable.tuning import tune
 from geomdl.steerable.upsample import Upsample
 from geomdl.steerable.vector_field import VectorFieldNonlinearity
 
@@ -105,6 +106,7 @@ __all__ = [
     "tap_representation",
     "tap_space",
     "to_plain",
+    "tune",
     "wrn16_d8",
     "wrn16_medium",
     "wrn16_small",

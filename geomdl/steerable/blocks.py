@@ -39,6 +39,8 @@ class Block(nn.Module):
         self.register_buffer("inverse", None, persistent=False)
         self.stems: Tensor | None
         self.register_buffer("stems", None, persistent=False)
+        self.mixing: Tensor | None
+        self.register_buffer("mixing", None, persistent=False)
         self.table: Tensor | None
         self.register_buffer("table", None, persistent=False)
         self._cast()
@@ -71,7 +73,7 @@ class Block(nn.Module):
         index, inverse = self._indices()
         self.index = None if index is None else index.to(device)
         self.inverse = None if inverse is None else inverse.to(device)
-        table, stems = basis.matrices, None
+        table, stems, mixing = basis.matrices, None, basis.mixing
         if table is not None:
             table = table.transpose(2, 3).flatten(1)  # (n, s.dim · r.dim · taps)
         if basis.orbital is not None:
@@ -80,6 +82,7 @@ class Block(nn.Module):
             if stems is not None:
                 stems = stems.flatten(0, 1).T.contiguous().to(self.weight, copy=True)
         self.table = None if table is None else table.to(self.weight, copy=True).contiguous()
+        self.mixing = None if mixing is None else mixing.to(self.weight, copy=True)
         self.stems = stems
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -113,30 +116,30 @@ class Block(nn.Module):
     def spread(self, weight: Tensor, shape: Sequence[int] | None = None) -> Tensor:
         """Filters of weights, (m_s s.dim, m_r r.dim, taps) or of another shape. Linear."""
         shape, held = shape or self.shape, self._buffers  # attributes of modules are slow
-        index, table, stems = held["index"], held["table"], held["stems"]
+        index, table = held["index"], held["table"]
         if table is None:
             assert index is not None
-            return weight.reshape(len(weight), -1).index_select(1, index).view(shape)
+            return self._mixed(weight).view(len(weight), -1).index_select(1, index).view(shape)
         if index is None:
             m_s, s, m_r, r, taps = self.split
             entries = weight.reshape(m_s * m_r, -1) @ table
             return entries.view(m_s, m_r, s, r, taps).transpose(1, 2).reshape(shape)
-        functions = weight if stems is None else weight @ stems
-        moved = functions.reshape(-1, len(table)) @ table
+        moved = self._functions(weight) @ table
         return moved.view(-1, self.shape[2]).index_select(0, index).view(shape)
 
     def spread_into(self, weight: Tensor, out: Tensor) -> None:
         """As `spread`, into memory given, (m_s s.dim, m_r r.dim, taps); without derivatives."""
         held, taps = self._buffers, self.shape[2]
-        index, table, stems = held["index"], held["table"], held["stems"]
+        index, table = held["index"], held["table"]
         if index is None or not out.is_contiguous():
             out.copy_(self.spread(weight))
             return
         m_s = len(weight)
         if table is None:
-            torch.index_select(weight.reshape(m_s, -1), 1, index, out=out.view(m_s, -1))
+            entries = self._mixed(weight).view(m_s, -1)
+            torch.index_select(entries, 1, index, out=out.view(m_s, -1))
             return
-        functions = (weight if stems is None else weight @ stems).reshape(m_s, -1, len(table))
+        functions = self._functions(weight).view(m_s, -1, len(table))
         for part, filters in zip(
             functions.split(self.at_once), out.view(m_s, -1, taps).split(self.at_once), strict=True
         ):
@@ -150,7 +153,7 @@ class Block(nn.Module):
         Filters (m_s s.dim, m_r r.dim, …) -> weights (m_s, m_r, n).
         """
         (m_s, s, m_r, r, taps), n, held = self.split, self.n, self._buffers
-        index, inverse, table, stems = (held[k] for k in ("index", "inverse", "table", "stems"))
+        index, inverse, table = held["index"], held["inverse"], held["table"]
         if index is None:
             assert table is not None
             entries = filters.reshape(m_s, s, m_r, r * taps).transpose(1, 2)
@@ -165,14 +168,42 @@ class Block(nn.Module):
                 moved = rows.index_select(0, inverse[: len(rows)])
                 found.append(_back(moved.view(-1, table.shape[1]), table))
         else:  # some moved functions are no entry, and none is two
+            stems = held["stems"]
             functions = m_s * m_r * (n if stems is None else stems.shape[1]) // len(table)
             moved = filters.new_zeros(functions * table.shape[1] // taps, taps)
             moved.index_copy_(0, index, filters.reshape(-1, taps))
             found = [_back(moved.view(functions, -1), table)]
         collected = found[0] if len(found) == 1 else torch.cat(found)
-        if stems is not None:
-            collected = collected.view(m_s * m_r, -1) @ stems.T
-        return collected.view(m_s, m_r, n)
+        if table is None:
+            return self._unmixed(collected).view(m_s, m_r, n)
+        return self._weights(collected).view(m_s, m_r, n)
+
+    def _mixed(self, weight: Tensor) -> Tensor:
+        """Weights as rows that `mixing` is applied to, if there is one. Linear."""
+        mixing = self._buffers["mixing"]
+        return weight.contiguous() if mixing is None else weight.reshape(-1, len(mixing)) @ mixing
+
+    def _unmixed(self, mixed: Tensor) -> Tensor:
+        """Transpose of `_mixed`, of any shape."""
+        mixing = self._buffers["mixing"]
+        return mixed if mixing is None else mixed.reshape(-1, len(mixing)) @ mixing.T
+
+    def _functions(self, weight: Tensor) -> Tensor:
+        """Functions of weights, a row of T.dim for each orbit of each pair of copies. Linear."""
+        stems, mixing, table = (self._buffers[k] for k in ("stems", "mixing", "table"))
+        assert table is not None
+        if mixing is not None:
+            mixed = self._mixed(weight).view(-1, len(table), len(mixing))
+            return mixed.transpose(1, 2).reshape(-1, len(table))
+        return (weight if stems is None else weight @ stems).reshape(-1, len(table))
+
+    def _weights(self, functions: Tensor) -> Tensor:
+        """Transpose of `_functions`, of any shape."""
+        stems, mixing, table = (self._buffers[k] for k in ("stems", "mixing", "table"))
+        if mixing is not None:
+            assert table is not None
+            return self._unmixed(functions.view(-1, len(mixing), len(table)).transpose(1, 2))
+        return functions if stems is None else functions.view(-1, stems.shape[1]) @ stems.T
 
     @torch.no_grad()
     def project(self, filters: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
         handles.append(layer.register_forward_pre_hook(_unbiased))
         handles.append(layer.register_forward_hook(partial(scaled.hook, name)))
     try:
-        with _kept(model), torch.random.fork_rng():
+        with state_kept(model), torch.random.fork_rng():
             model(*inputs)
     except BaseException:
         for weight, value in zip(weights, was, strict=True):
@@ -91,7 +91,7 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
 
 
 @contextmanager
-def _kept(model: nn.Module) -> Iterator[None]:
+def state_kept(model: nn.Module) -> Iterator[None]:
     """Put statistics and all else that is state but no parameter back."""
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     before = {k: v.clone() for k, v in model.state_dict().items() if k not in parameters}

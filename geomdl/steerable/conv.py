@@ -12,10 +12,12 @@ from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
 from geomdl.steerable.filtered import Filtered
+from geomdl.steerable.frequencies import Window, convolve, rotations
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sizes import exact_padding, out_size
 from geomdl.steerable.taps import grid_of, tap_space
 
+Form = Literal["dense", "fourier"]
 PaddingMode = Literal["zeros", "circular", "reflect", "replicate"]
 PADDING_MODES = ("zeros", "circular", "reflect", "replicate")
 
@@ -39,7 +41,7 @@ class Conv(Filtered):
     For regular fields K holds the |G| rotated and mirrored copies of free filters. Works for any
     representations of any compact group that turns and mirrors the grid: C_n, D_n, SO2, O2 in the
     plane; cyclic, dihedral and polyhedral groups, SO3, O3 in space. The cost is that of a dense
-    convolution of ``source.channels`` to ``target.channels``.
+    convolution of ``source.channels`` to ``target.channels``, or less: see `form` and `tune`.
 
     Args:
         source: field on ``Grid(d)``, representation r.
@@ -137,8 +139,43 @@ class Conv(Filtered):
         space = tap_space(source, kernel_size, radial)
         self.make_filters(space, part, target.rep, shape, bias, gain, rng)
         self._d = grid.d
+        self._form: Form = "dense"
         self._check = GridCheck.of(source)
         self._accepted: tuple[torch.Size | None, list[int]] = (None, [])
+
+    @property
+    def form(self) -> Form:
+        """How the layer computes, "dense" or "fourier"; the results are equal up to rounding.
+
+        "dense" expands the filters and leaves the rest to PyTorch's convolution. "fourier" works in
+        the Fourier basis of the rotations, by matrix products with about n times fewer
+        multiplications for the n rotations of C_n or D_n, and expands nothing; it keeps more for
+        the backward pass, and holds a matrix of pixels × pixels for each basis function, so it is
+        for small images with many channels. `tune` chooses by measurement. Under autocast, in
+        `torch.compile` and `torch.export` the layer is always dense. Not part of the state.
+
+        Raises:
+            ValueError: on setting "fourier", for other fields than regular ones of one group C_n or
+                D_n, n > 2, for ``groups`` > 1, and in space.
+        """
+        return self._form
+
+    @form.setter
+    def form(self, form: Form) -> None:
+        if form not in ("dense", "fourier"):
+            raise ValueError(f"form: should be 'dense' or 'fourier', got {form!r}")
+        if form == "fourier" and not self.has_fourier_form:
+            raise ValueError(
+                "form: 'fourier' needs regular fields of C_n or D_n, n > 2, on a plane, and"
+                f" groups=1, got {self}"
+            )
+        self._form = form
+
+    @property
+    def has_fourier_form(self) -> bool:
+        """Whether `form` may be "fourier"."""
+        regular = rotations(self.source.rep) is not None and rotations(self.target.rep) is not None
+        return regular and self.groups == 1 and self._d == 2
 
     def padding_for(self, sizes: Sequence[int]) -> list[int]:
         """Pixels added at both ends of each axis of an input of these sizes."""
@@ -176,14 +213,30 @@ class Conv(Filtered):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a batch of fields."""
         accepted, padding = self._accepted
-        if torch.compiler.is_compiling() or x.shape != accepted or not x.is_floating_point():
+        compiling = torch.compiler.is_compiling()
+        if compiling or x.shape != accepted or not x.is_floating_point():
             padding = self._accept(x)
+        if self._form == "fourier" and not (compiling or torch._C._is_any_autocast_enabled()):
+            return self._by_frequency(x, padding)
         weight, bias = self._filter()
         if self.padding_mode != "zeros" and any(padding):
             x = F.pad(x, [p for p in reversed(padding) for _ in range(2)], mode=self.padding_mode)
             padding = [0] * self._d
         conv = (torch.conv1d, torch.conv2d, torch.conv3d)[self._d - 1]
         return conv(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def _by_frequency(self, x: Tensor, padding: Sequence[int]) -> Tensor:
+        """Convolve without expanding filters."""
+        (block,) = self.filters.rows[0]
+        window = Window(
+            self.kernel_size,
+            self.stride,
+            (padding[0], padding[1]),
+            self.dilation,
+            self.padding_mode,
+        )
+        y = convolve(x, block.current, block.taps, block.columns[0], window)
+        return y if self.bias is None else y + self.bias.expand().view(-1, 1, 1)
 
     def _accept(self, x: Tensor) -> list[int]:
         """Refuse a bad input; else the padding of a good one, whose shape is remembered."""
@@ -198,8 +251,9 @@ class Conv(Filtered):
         """Fields and sizes."""
         radial = "" if self.radial is None else f", radial={self.radial!r}"
         groups = "" if self.groups == 1 else f", groups={self.groups}"
+        form = "" if self._form == "dense" else f", form={self._form!r}"
         return (
             f"{self.source.rep.name} -> {self.target.rep.name}, kernel_size={self.kernel_size}, "
             f"stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-            f"padding_mode={self.padding_mode}{groups}{radial}"
+            f"padding_mode={self.padding_mode}{groups}{radial}{form}"
         )

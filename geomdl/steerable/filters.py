@@ -15,6 +15,7 @@ from torch import Tensor
 
 from geomdl.groups import Rep, clebsch_gordan, intertwiner_operator, intertwiners
 from geomdl.groups import elements as el
+from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.linalg import canonical_basis, kron, null_space
 from geomdl.groups.orthogonal import Orthogonal
 from geomdl.groups.rep import Irrep
@@ -29,9 +30,13 @@ class Basis:
     Attributes:
         n: number of basis filters.
         labels: permutation representations, free taps: (s.dim, taps, r.dim) int64: entry (j, t, i)
-            of every filter is the weight ``labels[j, t, i]``. The basis filters are the indicators
-            of the orbits, so the weights of regular fields are the taps of free filters.
+            of every filter is the number ``labels[j, t, i]`` of those that the weights give; the
+            numbers of regular fields are the taps of |G| free filters, (taps, |G|).
         orbital: permutation representations, smooth taps: one function for each orbit of entries.
+        mixing: orthogonal (|G|, |G|) float64 for regular fields, else None. Weights (T.dim, |G|)
+            times this are the free filters, or the functions of the orbits. So every weight belongs
+            to an irrep (for C_n: to a frequency), and optimisers that scale each weight by itself,
+            as Adam does, learn them alike: far better for groups with many elements.
         matrices: otherwise (n, s.dim, taps, r.dim) float64; orthonormal for free taps if r and s
             are orthogonal.
         energy: Σ_b ‖B_b‖² / s.dim, the mean square of an output for weights and inputs of mean
@@ -42,6 +47,7 @@ class Basis:
     energy: float
     labels: Tensor | None = None
     orbital: Orbital | None = None
+    mixing: Tensor | None = None
     matrices: Tensor | None = None
 
     def dense(self) -> Tensor:
@@ -49,10 +55,18 @@ class Basis:
         if self.matrices is not None:
             return self.matrices
         if self.orbital is not None:
-            return self.orbital.dense()
-        assert self.labels is not None
-        one_hot = torch.nn.functional.one_hot(self.labels, self.n)
-        return one_hot.movedim(-1, 0).to(torch.float64)
+            found = self.orbital.dense()
+            if self.mixing is None:
+                return found
+            found = found.unflatten(0, (len(self.mixing), -1)).transpose(0, 1)
+        else:
+            assert self.labels is not None
+            one_hot = torch.nn.functional.one_hot(self.labels, self.n)
+            found = one_hot.movedim(-1, 0).to(torch.float64)
+            if self.mixing is None:
+                return found
+            found = found.unflatten(0, (-1, len(self.mixing)))
+        return torch.einsum("co,tosir->tcsir", self.mixing, found).flatten(0, 1)
 
 
 @lru_cache(maxsize=1024)
@@ -101,13 +115,27 @@ def _copied(taps: Rep, source: Rep, target: Rep) -> Basis:
     one = op(torch.ones(op.n, dtype=torch.float64))  # |orbit|^(-1/2) at every entry
     labels = op(torch.arange(op.n, dtype=torch.float64)) / one
     labels = labels.round().long().reshape(target.dim, taps.dim, source.dim)
-    return Basis(op.n, float(taps.dim * source.dim), labels=labels)
+    mixing = _mixing(source, target)
+    if mixing is not None:  # in the order in which they stand in the first row
+        labels = torch.empty(op.n, dtype=torch.int64).scatter_(
+            0, labels[0].flatten(), torch.arange(op.n)
+        )[labels]
+    return Basis(op.n, float(taps.dim * source.dim), labels=labels, mixing=mixing)
 
 
 def _shared(space: TapSpace, source: Rep, target: Rep) -> Basis:
     """Permutation representations: which entries of a filter are one function, moved."""
     found = orbital(space, source, target)
-    return Basis(found.n, found.energy, orbital=found)
+    mixing = _mixing(source, target)
+    return Basis(found.n, found.energy, orbital=found, mixing=mixing)
+
+
+def _mixing(source: Rep, target: Rep) -> Tensor | None:
+    """Between regular fields the free filters stand at the elements, which irreps transform."""
+    group = source.group
+    if not isinstance(group, FiniteGroup) or not source == target == group.regular:
+        return None
+    return group.matrix_coefficients
 
 
 def _smooth(space: TapSpace, source: Rep, target: Rep) -> list[Tensor]:

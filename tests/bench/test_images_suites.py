@@ -143,22 +143,24 @@ def errors(name, s1=0.1, tests=(0.02, 0.02, 0.02)):
 @pytest.mark.parametrize(
     ("found", "holds"),
     [
-        (errors(trained.JUDGED, 0.04), True),
-        (errors(trained.JUDGED, 0.06), False),
-        (errors(trained.JUDGED, 0.04, (0.0215, 0.0215, 0.0215)), True),
-        (errors(trained.JUDGED, 0.04, (0.0225, 0.0225, 0.0225)), False),
-        (errors(trained.JUDGED, 0.04, (0.018, 0.023, 0.028)), True),
-        (errors(trained.JUDGED, math.nan), False),
+        (errors(trained.JUDGED[0], 0.04), True),
+        (errors(trained.JUDGED[0], 0.06), False),
+        (errors(trained.JUDGED[0], 0.04, (0.0215, 0.0215, 0.0215)), True),
+        (errors(trained.JUDGED[0], 0.04, (0.0225, 0.0225, 0.0225)), False),
+        (errors(trained.JUDGED[0], 0.04, (0.018, 0.023, 0.028)), True),
+        (errors(trained.JUDGED[0], math.nan), False),
     ],
 )
 def test_a_lower_error_counts_at_equal_test_error_only(found, holds):
     theirs = [errors(name, s1) for name, s1 in zip(peers.KINDS, (0.1, 0.05), strict=True)]
-    rows = [errors("geomdl", 0.001), found, *theirs]
-    check, other = trained.checks_of(rows, ["C8"], (1, 2, 3))
+    rows = [errors("geomdl", 0.001), found, errors(trained.JUDGED[1], 0.2), *theirs]
+    check, other, *worse = trained.checks_of(rows, ["C8"], (1, 2, 3))
     assert check.holds == holds
     assert not other.holds
-    assert trained.JUDGED in check.text
-    assert trained.checks_of(rows[:2], ["C8"], (1, 2, 3)) == []
+    assert not any(c.holds for c in worse)
+    assert trained.JUDGED[0] in check.text
+    assert all(trained.JUDGED[1] in c.text for c in worse)
+    assert trained.checks_of(rows[:3], ["C8"], (1, 2, 3)) == []
 
 
 def test_one_or_two_seeds_have_no_interval_that_excuses_them():

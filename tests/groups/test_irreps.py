@@ -206,3 +206,20 @@ def test_unknown_labels_name_the_first_ones():
         group("SO3").irreps()
     with pytest.raises(ValueError, match="irreps: no list of irreps is known for E3"):
         group("E3").irreps(2)
+
+
+@pytest.mark.parametrize("name", [n for n in FINITE if named(n).order <= 130])
+def test_matrix_coefficients_are_orthonormal_and_diagonalise_class_sums(name):
+    g = named(name)
+    u = g.matrix_coefficients
+    assert u.shape == (g.order, g.order)
+    torch.testing.assert_close(u @ u.T, torch.eye(g.order, dtype=torch.float64))
+    table = g.translated(g.elements)  # [a, b] -> position of a b
+    inverse = g.index(g.inverse(g.elements))
+    for h in range(g.order):
+        conjugates = table[table[:, h], inverse].unique()  # a h a⁻¹
+        sums = torch.zeros(g.order, g.order, dtype=torch.float64)
+        for c in (*conjugates, *inverse[conjugates]):  # with inverses: real in every irrep
+            sums[table[c], torch.arange(g.order)] += 1.0
+        moved = u @ sums @ u.T
+        assert (moved - moved.diagonal().diag()).abs().max() <= 1e-10 * len(conjugates)

@@ -36,6 +36,7 @@ CASES: dict[str, tuple[Rep, Rep, str]] = {
     "free, orbits of several sizes": (2 * half(D4) + D4.trivial, 2 * half(D4), "free"),
     "free, one copy": (2 * D4.trivial, D4.regular, "free"),
     "smooth": (2 * C8.regular, 3 * C8.regular, "gaussian"),
+    "smooth, mirrored": (D4.regular, 2 * D4.regular, "gaussian"),
     "smooth, lifted": (C8.trivial, 2 * C8.regular, "gaussian"),
     "smooth, stabilizers": (2 * half(D8) + D8.regular, 2 * half(D8) + D8.trivial, "gaussian"),
     "dense": (2 * D4.standard + D4.trivial, D4.regular + 2 * D4.standard, "free"),

@@ -20,8 +20,8 @@ TESTING = 32  # steps that would take as long as the test
 WIDTHS = (1, 2, 3)
 FACTOR = 2.0  # times lower than escnn's
 SLACK = 0.002  # test errors this close are equal
-JUDGED = "geomdl, oversampled"  # the variant that is compared; the others are shown
-COMPARED = ("geomdl", JUDGED, *KINDS)  # trained for every group and seed; others for the first
+JUDGED = ("geomdl, oversampled ReLU only", "geomdl, oversampled")  # the others are shown
+COMPARED = ("geomdl", *JUDGED, *KINDS)  # trained for every group and seed; others for the first
 
 
 @dataclass
@@ -118,12 +118,12 @@ def table(found: Trained, errors: tuple[Column, ...], peers: bool) -> Table:
 def checks_of(
     rows: Sequence[Mapping[str, Any]], groups: Sequence[str], widths: Sequence[int]
 ) -> list[Check]:
-    """For each group and pool of escnn's: the variant named in `JUDGED`, at equal test error."""
+    """For each group, pool of escnn's and variant named in `JUDGED`: at equal test error."""
     checks = []
     for group in groups:
         named = {r["name"]: r for r in rows if r["group"] == group}
-        for peer in (named[name] for name in KINDS if name in named):
-            ours = named[JUDGED]
+        peers = [named[name] for name in KINDS if name in named]
+        for ours, peer in ((named[name], peer) for name in JUDGED for peer in peers):
             equal = as_accurate(ours["tests"], peer["tests"])
             ratios = [
                 peer[f"s{w}"]["mean"] / ours[f"s{w}"]["mean"]
@@ -132,14 +132,14 @@ def checks_of(
                 for w in widths
             ]
             text = (
-                f"{group}, trained: error at 45° of {JUDGED}"
+                f"{group}, trained: error at 45° of {ours['name']}"
                 f" {', '.join(f'{ratio:.2f}' for ratio in ratios)} times lower than that of"
                 f" {peer['name']} at σ = {', '.join(map(str, widths))} (at least {FACTOR:g}), with"
                 f" {'an equal' if equal else 'a higher'} test error:"
                 f" {100 * ours['test']['mean']:.2f} % against {100 * peer['test']['mean']:.2f} %"
             )
             holds = equal and all(ratio >= FACTOR for ratio in ratios)
-            checks.append(Check(f"45°, {group}, {peer['name']}", holds, text))
+            checks.append(Check(f"45°, {group}, {ours['name']}, {peer['name']}", holds, text))
     return checks
 
 

@@ -1,0 +1,142 @@
+"""Choosing by measurement how each convolution computes."""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.steerable.calibration import state_kept
+from geomdl.steerable.conv import Conv, Form
+from geomdl.steerable.remembered import Remembered
+
+_ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured of one layer.
+
+    Attributes:
+        name: of the layer in the model.
+        form: the faster one, which the layer has from now on.
+        seconds: form -> median time of one call.
+    """
+
+    name: str
+    form: Form
+    seconds: dict[Form, float]
+
+
+class Choices(tuple[Choice, ...]):
+    """A choice for each layer that was measured; as text, a table of them."""
+
+    def __str__(self) -> str:
+        """Name, milliseconds of each form and the form chosen, a line for each layer."""
+        if not self:
+            return "no layer has more than one form"
+        width = max(len("layer"), *(len(c.name) for c in self))
+        lines = [f"{'layer':{width}}  {'dense':>9}  {'fourier':>9}  chosen"]
+        for c in self:
+            times = "  ".join(f"{1e3 * c.seconds[form]:6.2f} ms" for form in get_args(Form))
+            lines.append(f"{c.name:{width}}  {times}  {c.form}")
+        return "\n".join(lines)
+
+
+def tune(model: nn.Module, *inputs: Any, rounds: int = _ROUNDS) -> Choices:
+    """Set `Conv.form` of every convolution to the one that is faster here, by measurement.
+
+    Each `Conv` that has a choice, and is reached by a call of the model, is timed with what it gets
+    there: in training mode forward and backward, with filters expanded anew as after a step of the
+    optimiser; in evaluation mode forward alone. The forms take turns. Weights, gradients,
+    statistics and PyTorch's random state stay as they are; results change by rounding. The best
+    form depends on the machine, the size of images, the batch and the number of threads, so tune
+    where and as the model will run. A layer that is called several times is timed at the first.
+
+    Args:
+        model: any module with such layers.
+        inputs: one batch, as for a call of the model.
+        rounds: of timing.
+
+    Returns:
+        the times and choices, in order of execution.
+
+    Raises:
+        ValueError: ``rounds`` is not positive.
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl import Field, Grid
+        >>> D8 = geomdl.group("D8")
+        >>> field = Field(Grid(2), 2 * D8.regular)
+        >>> conv = Conv(field, field, 3, padding=1).eval()
+        >>> choices = tune(conv, torch.zeros(1, 32, 7, 7))
+        >>> conv.form == choices[0].form
+        True
+    """
+    if not isinstance(rounds, int) or rounds < 1:
+        raise ValueError(f"rounds: should be a positive integer, got {rounds!r}")
+    found: list[Choice] = []
+    seen: set[nn.Module] = set()
+
+    def hook(name: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
+        if layer not in seen:
+            assert isinstance(layer, Conv)
+            seen.add(layer)
+            found.append(_choose(name, layer, args[0], rounds))
+
+    handles = [
+        layer.register_forward_pre_hook(partial(hook, name))
+        for name, layer in model.named_modules()
+        if isinstance(layer, Conv) and layer.has_fourier_form
+    ]
+    try:
+        with state_kept(model), torch.random.fork_rng(), torch.no_grad():
+            model(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Choices(found)
+
+
+def _choose(name: str, layer: Conv, x: Tensor, rounds: int) -> Choice:
+    """Time one layer in both forms, in turns, and set the faster."""
+    steps = {form: _step(layer, form, x.detach()) for form in get_args(Form)}
+    seconds: dict[Form, list[float]] = {form: [] for form in steps}
+    try:
+        for i in range(rounds + 1):
+            for form, step in steps.items():
+                begin = time.perf_counter()
+                step()
+                if x.device.type == "cuda":
+                    torch.cuda.synchronize(x.device)
+                if i:  # the first makes constants
+                    seconds[form].append(time.perf_counter() - begin)
+    finally:
+        layer.form = "dense"
+    times = {form: median(values) for form, values in seconds.items()}
+    layer.form = min(times, key=lambda form: times[form])
+    return Choice(name or type(layer).__name__, layer.form, times)
+
+
+def _step(layer: Conv, form: Form, x: Tensor) -> Callable[[], object]:
+    """One call in a form, and its derivatives in training."""
+    training = layer.training
+    weights = [w for w in layer.parameters() if w.requires_grad]
+    x = x.clone().requires_grad_() if training else x
+
+    def step() -> None:
+        layer.form = form
+        if training:
+            layer._remembered = Remembered()  # as after a step of the optimiser
+        with torch.enable_grad() if training else nullcontext():
+            y = layer.forward(x)  # not the hooks
+            if training:
+                torch.autograd.grad(y, [x, *weights], y.detach())
+
+    return step

@@ -1,5 +1,6 @@
 """Equivariant convolution on pixels and voxels."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
 from geomdl.steerable.filtered import Filtered
-from geomdl.steerable.frequencies import Window, convolve, rotations
+from geomdl.steerable.frequencies import Window, convolve, multiplications, rotations
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sizes import exact_padding, out_size
 from geomdl.steerable.taps import grid_of, tap_space
@@ -176,6 +177,24 @@ class Conv(Filtered):
         """Whether `form` may be "fourier"."""
         regular = rotations(self.source.rep) is not None and rotations(self.target.rep) is not None
         return regular and self.groups == 1 and self._d == 2
+
+    def multiplications(self, sizes: Sequence[int]) -> dict[Form, int]:
+        """Multiplications for one image of these sizes, for each form that the layer may have.
+
+        Example:
+            >>> import geomdl
+            >>> from geomdl import Field, Grid
+            >>> field = Field(Grid(2), 12 * geomdl.group("C16").regular)
+            >>> Conv(field, field, 5, padding=2).multiplications((7, 7))
+            {'dense': 45158400, 'fourier': 14617680}
+        """
+        before, after = math.prod(sizes), math.prod(self.sizes(sizes))
+        found: dict[Form, int] = {"dense": self.filters.size * after}
+        if self.has_fourier_form:
+            (block,) = self.filters.rows[0]
+            copies = (block.columns[1], block.rows[1])
+            found["fourier"] = multiplications(block.taps, block.columns[0], copies, before, after)
+        return found
 
     def padding_for(self, sizes: Sequence[int]) -> list[int]:
         """Pixels added at both ends of each axis of an input of these sizes."""

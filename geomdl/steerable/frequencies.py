@@ -173,6 +173,27 @@ def _constants(
     return at_home(make)
 
 
+def multiplications(
+    taps: TapSpace, regular: Rep, copies: tuple[int, int], before: int, after: int
+) -> int:
+    """Real multiplications of `convolve` for one image, without those that make ŵ of the weights.
+
+    Args:
+        taps: of the basis.
+        regular: the representation of one copy.
+        copies: of it in source and target.
+        before: pixels of the input.
+        after: pixels of the output.
+    """
+    found = terms(taps, regular)
+    _, u, v, half, q, _, _ = found.mix.shape
+    columns, rows = copies[0] * v, copies[1] * u
+    over_pixels = half * (2 * q * after) * (2 * before) * columns
+    over_fields = half * after * (2 * q * columns) * (2 * rows)
+    there, back = found.there.numel() * before * columns, found.back.numel() * after * rows
+    return over_pixels + over_fields + there + back
+
+
 def convolve(x: Tensor, weight: Tensor, taps: TapSpace, regular: Rep, window: Window) -> Tensor:
     """Convolve copies of a regular field; exact to rounding, derivatives of any order.
 

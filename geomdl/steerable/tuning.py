@@ -20,31 +20,38 @@ _ROUNDS = 7
 
 @dataclass(frozen=True)
 class Choice:
-    """What was measured of one layer.
+    """What is known of the forms of one layer.
 
     Attributes:
         name: of the layer in the model.
         form: the faster one, which the layer has from now on.
-        seconds: form -> median time of one call.
+        multiplications: form -> number for one image.
+        seconds: form -> median time of one call; without "fourier" where that has more
+            multiplications and was not tried.
     """
 
     name: str
     form: Form
+    multiplications: dict[Form, int]
     seconds: dict[Form, float]
 
 
 class Choices(tuple[Choice, ...]):
-    """A choice for each layer that was measured; as text, a table of them."""
+    """A choice for each layer that has one; as text, a table of them."""
 
     def __str__(self) -> str:
-        """Name, milliseconds of each form and the form chosen, a line for each layer."""
+        """Multiplications and milliseconds of each form, and the form chosen, for each layer."""
         if not self:
             return "no layer has more than one form"
         width = max(len("layer"), *(len(c.name) for c in self))
-        lines = [f"{'layer':{width}}  {'dense':>9}  {'fourier':>9}  chosen"]
+        heads = [f"{form + ' ' + unit:>17}" for form in get_args(Form) for unit in ("10⁶", "ms")]
+        lines = [f"{'layer':{width}}{''.join(heads)}  chosen"]
         for c in self:
-            times = "  ".join(f"{1e3 * c.seconds[form]:6.2f} ms" for form in get_args(Form))
-            lines.append(f"{c.name:{width}}  {times}  {c.form}")
+            cells = []
+            for form in get_args(Form):
+                time_ = f"{1e3 * c.seconds[form]:17.2f}" if form in c.seconds else f"{'—':>17}"
+                cells += [f"{c.multiplications[form] / 1e6:17.1f}", time_]
+            lines.append(f"{c.name:{width}}{''.join(cells)}  {c.form}")
         return "\n".join(lines)
 
 
@@ -106,7 +113,9 @@ def tune(model: nn.Module, *inputs: Any, rounds: int = _ROUNDS) -> Choices:
 
 def _choose(name: str, layer: Conv, x: Tensor, rounds: int) -> Choice:
     """Time one layer in both forms, in turns, and set the faster."""
-    steps = {form: _step(layer, form, x.detach()) for form in get_args(Form)}
+    counts = layer.multiplications(x.shape[2:])
+    tried = [form for form in get_args(Form) if counts[form] <= counts["dense"]]
+    steps = {form: _step(layer, form, x.detach()) for form in tried}
     seconds: dict[Form, list[float]] = {form: [] for form in steps}
     try:
         for i in range(rounds + 1):
@@ -121,7 +130,7 @@ def _choose(name: str, layer: Conv, x: Tensor, rounds: int) -> Choice:
         layer.form = "dense"
     times = {form: median(values) for form, values in seconds.items()}
     layer.form = min(times, key=lambda form: times[form])
-    return Choice(name or type(layer).__name__, layer.form, times)
+    return Choice(name or type(layer).__name__, layer.form, counts, times)
 
 
 def _step(layer: Conv, form: Form, x: Tensor) -> Callable[[], object]:

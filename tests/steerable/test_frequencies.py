@@ -109,12 +109,26 @@ def test_right_angles_stay_exact_and_other_images_are_not_turned() -> None:
     assert (layer(x.rot90(1, (2, 3))) - layer.target.act(G.elements[1], y)).abs().max() >= 0.1
 
 
-def test_multiplications_fall_by_about_the_number_of_rotations() -> None:
-    layer = conv("C16", kernel_size=5)
-    found = terms(layer.filters.blocks[0].taps, layer.source.group.regular)  # type: ignore[union-attr]
-    _, u, v, half, q, _, _ = found.mix.shape
-    per_pixel = half * 2 * 2 * q * u * v  # real products with one copy of source and target
-    assert per_pixel * 16 <= 16**2 * 25
+def test_multiplications_are_counted() -> None:
+    layer = conv("C8", kernel_size=5)  # 5 frequencies, 11 functions, 3 and 2 copies
+    by = layer.multiplications((7, 7))
+    assert by["dense"] == 9 * 25 * 24 * 16
+    first, last = terms(layer.filters.blocks[0].taps, layer.source.group.regular).shifts[::4]  # type: ignore[union-attr]
+    assert (first, last) == (-2, 2)
+    there, back = 2 * (5 + 4) * 8 * 49 * 3, 8 * 2 * 5 * 9 * 2
+    assert by["fourier"] == 5 * 22 * 9 * 98 * 3 + 5 * 9 * 22 * 3 * 4 + there + back
+    wide = Field(Grid(2), 64 * geomdl.group("C16").regular)
+    by = Conv(wide, wide, 5).multiplications((7, 7))
+    assert by["dense"] >= 8 * by["fourier"]
+
+
+def test_no_time_is_lost_on_a_form_with_more_multiplications() -> None:
+    layer = conv("C8", kernel_size=5)
+    choice = tune(layer, image(layer, size=9))[0]
+    assert choice.multiplications["fourier"] > choice.multiplications["dense"]
+    assert choice.form == layer.form == "dense"
+    assert set(choice.seconds) == {"dense"}
+    assert "—" in str(tune(layer, image(layer, size=9)))
 
 
 # --- where the form does not reach ---------------------------------------------------------------
@@ -197,9 +211,9 @@ def test_bad_input_is_refused_as_ever() -> None:
 # --- chosen by measurement -----------------------------------------------------------------------
 def network() -> Sequential:
     G = geomdl.group("C8")
-    one, many = Field(Grid(2), G.trivial), Field(Grid(2), 2 * G.regular)
+    one, many = Field(Grid(2), G.trivial), Field(Grid(2), 8 * G.regular)
     return Sequential(
-        Conv(one, many, 3, padding=1), BatchNorm(many), Conv(many, many, 3, padding=1)
+        Conv(one, many, 3, padding=1), BatchNorm(many), Conv(many, many, 5, padding=2)
     )
 
 
@@ -219,7 +233,8 @@ def test_tuning_changes_the_form_and_nothing_else(training: bool) -> None:
     assert all(torch.equal(p.grad, torch.ones_like(p)) for p in model.parameters())  # type: ignore[arg-type]
     assert not any(m._forward_pre_hooks for m in model.children())
     table = str(choices).splitlines()
-    assert table[0].split() == ["layer", "dense", "fourier", "chosen"]
+    heads = "layer dense 10⁶ dense ms fourier 10⁶ fourier ms chosen"
+    assert " ".join(table[0].split()) == heads
     assert table[1].split()[0] == "2"
     assert table[1].endswith(choices[0].form)
 

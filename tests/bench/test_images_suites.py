@@ -1,5 +1,6 @@
 """The suites of images: plans and checks on fakes, and each of them once, as small as it gets."""
 
+import copy
 import dataclasses
 import math
 from functools import partial
@@ -14,7 +15,9 @@ from geomdl.bench.statistics import mean_sd, quartiles
 from geomdl.bench.suites.images import (
     angles,
     construction,
+    coordinates,
     curves,
+    designs,
     efficiency,
     layouts,
     peers,
@@ -32,7 +35,7 @@ from geomdl.bench.table import markdown
 
 modules = {
     "angles": angles, "curves": curves, "efficiency": efficiency, "speed": speed,
-    "volumes": volumes,
+    "volumes": volumes, "coordinates": coordinates,
 }  # fmt: skip
 
 
@@ -58,7 +61,7 @@ def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0, rounds=9
     return {
         "name": name, "size": f"{size}²", "kernel": "3×3", "channels": 48,
         "plain": 0.01, "rounds": rounds,
-        "train": cell(train), "eval": cell(eval_), "escnn": cell(escnn),
+        "train": cell(2.0), "tuned": cell(train), "eval": cell(eval_), "escnn": cell(escnn),
     }  # fmt: skip
 
 
@@ -85,7 +88,7 @@ def test_limits_of_speed_are_on_medians_and_noise_makes_none_easier(rows, holds)
     few = sum(r["rounds"] < 5 for r in rows)
     said = f"No verdict on {few} of {len(rows)} cases, with fewer than 5 rounds."
     assert speed.notes_of(rows) == (said,) * bool(few)
-    rows[0] |= {"train": {"median": math.nan, "low": math.nan, "high": math.nan}, "rounds": 9}
+    rows[0] |= {"tuned": {"median": math.nan, "low": math.nan, "high": math.nan}, "rounds": 9}
     assert not speed.checks_of(rows)[0].holds
 
 
@@ -115,6 +118,8 @@ def test_all_groups_of_a_size_and_kernel_or_none(monkeypatch):
 def test_one_real_case():
     found = speed.measure_case("D4", 7, 3, 16, peers=False, limit=0.1, rounds=1)
     assert found["train"]["median"] > 0
+    assert found["tuned"] == found["train"]  # so few channels stay dense
+    assert found["fourier"] == 0
     assert found["eval"]["median"] > 0
     assert found["rounds"] == 1
 
@@ -308,6 +313,43 @@ def test_a_difference_smaller_than_its_spread_over_the_seeds_is_no_win():
     assert not volumes.checks_of({"plain 3D CNN": plain, "geomdl O": [good] * 2})[1].holds
 
 
+# --- coordinates ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("group", coordinates.GROUPS)
+def test_both_coordinates_are_one_network_and_one_under_gradient_descent(group):
+    x = torch.randn(3, 1, 9, 9, generator=torch.Generator().manual_seed(0)).double()
+    design = Design(group, 32, 3, 2, last=32)
+    ours, same = (designs.classifier("geomdl", design, 4, 0).double() for _ in range(2))
+    same = coordinates.at_the_elements(same)
+    assert any("Elements" in type(m).__name__ for m in same.modules())
+    outputs = {}
+    for optimiser in (torch.optim.SGD, torch.optim.Adam):
+        pair = [copy.deepcopy(m) for m in (ours, same)]
+        outputs[optimiser] = []
+        for model in pair:
+            steps = optimiser(model.parameters(), lr=1e-2)
+            for _ in range(3):
+                steps.zero_grad()
+                model(x).square().sum().backward()
+                steps.step()
+            outputs[optimiser].append(model(x))
+    assert (ours(x) - same(x)).abs().max() <= 1e-12
+    a, b = outputs[torch.optim.SGD]
+    assert (a - b).abs().max() <= 1e-10 * a.abs().max()
+    a, b = outputs[torch.optim.Adam]
+    assert (a - b).abs().max() >= 1e-3 * a.abs().max()
+
+
+def test_coordinates_are_judged_by_intervals():
+    def found(gain):
+        return {"D8": {"irreps": [0.05, 0.06, 0.05], "elements": [0.05 + gain, 0.06 + gain, 0.051]}}
+
+    assert coordinates.checks_of(found(0.01))[0].holds
+    assert coordinates.checks_of(found(0.0))[0].holds
+    worse = {"D8": {"irreps": [0.05, 0.06, 0.05], "elements": [0.03, 0.04, 0.031]}}
+    assert not coordinates.checks_of(worse)[0].holds
+    assert coordinates.rows_of({"D8": {"irreps": [0.05], "elements": [0.07]}})[0]["gain"] > 0
+
+
 # --- the whole ------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def small():
@@ -319,9 +361,9 @@ def small():
 @pytest.fixture
 def tiny(monkeypatch, small):
     """Small networks."""
-    for name in ("angles", "curves", "efficiency"):
+    for name in ("angles", "coordinates", "curves", "efficiency"):
         monkeypatch.setattr(modules[name], "load_task", lambda context: small)
-    for module in (curves, efficiency, trained):
+    for module in (coordinates, curves, efficiency, trained):
         monkeypatch.setattr(
             module, "design_of", lambda group: Design(group, 16, 3, 3, pooled=True, last=16)
         )

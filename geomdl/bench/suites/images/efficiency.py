@@ -22,6 +22,7 @@ from geomdl.bench.suites.images.curves import (
 )
 from geomdl.bench.suites.images.designs import classifier
 from geomdl.bench.suites.images.peers import peer_of
+from geomdl.bench.suites.images.plans import seconds_of_a_step
 from geomdl.bench.suites.images.samples import SIZE, Task, load_task
 from geomdl.bench.suites.images.training import BATCH, Learner, error_of, turn_at_random, untrained
 
@@ -75,18 +76,6 @@ def learner_of(task: Task, name: str, count: int, seed: int) -> Learner:
     return Learner(model, (x[some], y[some]), seed=seed, augment=turn_at_random)
 
 
-def cost_of(task: Task, names: Sequence[str]) -> dict[str, float]:
-    """Seconds of one step of each network."""
-    cost = {}
-    for name in names:
-        learner = learner_of(task, name, len(task.train[1]), 0)
-        learner.train(steps=1)
-        first = learner.seconds
-        learner.train(steps=3)
-        cost[name] = (learner.seconds - first) / 2
-    return cost
-
-
 @suite("images/efficiency", title="Rotated digits: error against samples", weight=6.0)
 def error_over_samples(context: Context) -> SuiteResult:
     """Train on few and on many samples.
@@ -100,9 +89,10 @@ def error_over_samples(context: Context) -> SuiteResult:
     peers, said = peer_of(context)
     names = [name for name in NAMES if peers or name != PEER]
     task = load_task(context)
-    cost = cost_of(task, names)
+    known = len(task.train[1])
+    cost = {name: seconds_of_a_step(learner_of(task, name, known, 0)) for name in names}
     left = 0.85 * context.budget.left
-    plan = make_plan(left, cost, context.seeds, len(task.train[1]), len(task.test[1]))
+    plan = make_plan(left, cost, context.seeds, known, len(task.test[1]))
     test = task.reduced(1, plan.test).test
     work = [
         (count, seed, name) for count in plan.counts for seed in range(plan.seeds) for name in names

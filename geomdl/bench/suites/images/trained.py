@@ -12,6 +12,7 @@ from geomdl.bench.statistics import mean_sd, paired_interval
 from geomdl.bench.suites.images.designs import VARIANTS, Classifier, Design, Variant, classifier
 from geomdl.bench.suites.images.errors import centre_error
 from geomdl.bench.suites.images.peers import KINDS
+from geomdl.bench.suites.images.plans import seconds_of_a_step
 from geomdl.bench.suites.images.samples import SIZE, Task
 from geomdl.bench.suites.images.training import BATCH, Learner, error_of, turn_at_random, untrained
 
@@ -35,7 +36,7 @@ class Trained:
 
 
 def design_of(group: str) -> Design:
-    """Five layers down to 5×5 pixels; the last has more channels."""
+    """Four layers, down to 5×5 pixels; the last has more channels."""
     return Design(group, 48, 5, 3, pooled=True, last=192)
 
 
@@ -44,7 +45,10 @@ def measure(context: Context, task: Task, groups: Sequence[str], peers: bool) ->
     variants: Mapping[str, Variant | None] = {**VARIANTS, **(dict.fromkeys(KINDS) if peers else {})}
     work = [(g, n) for g in groups for n in variants if g == groups[0] or n in COMPARED]
     found = Trained()
-    cost = _cost_of_steps(task, work, variants)
+    cost = {
+        (group, name): seconds_of_a_step(_learner(task, design_of(group), name, variants[name], 0))
+        for group, name in work
+    }
     left = 0.85 * context.budget.left
     steps = affordable(left, cost, repeats=1, most=STEPS + TESTING) - TESTING
     found.steps = max(3, steps)
@@ -84,20 +88,6 @@ def _learner(task: Task, design: Design, name: str, variant: Variant | None, see
     kind = name if name in KINDS else "geomdl"
     model = classifier(kind, design, task.classes, seed, variant)
     return Learner(model, task.train, seed=seed, augment=turn_at_random)
-
-
-def _cost_of_steps(
-    task: Task, work: Sequence[tuple[str, str]], variants: Mapping[str, Variant | None]
-) -> dict[tuple[str, str], float]:
-    """Seconds of one step of each network."""
-    cost = {}
-    for group, name in work:
-        learner = _learner(task, design_of(group), name, variants[name], 0)
-        learner.train(steps=1)
-        first = learner.seconds
-        learner.train(steps=3)
-        cost[group, name] = (learner.seconds - first) / 2
-    return cost
 
 
 def table(found: Trained, errors: tuple[Column, ...], peers: bool) -> Table:

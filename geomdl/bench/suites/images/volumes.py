@@ -1,7 +1,6 @@
 """Suite `images/volumes`: 3D shapes turned at random."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -9,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from geomdl import data
-from geomdl.bench.budget import affordable
 from geomdl.bench.memory import METHOD, peak_memory
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, paired_interval, worst
 from geomdl.bench.suites.images.errors import relative
+from geomdl.bench.suites.images.plans import make_plan, seconds_of_a_step
 from geomdl.bench.suites.images.solids import NETWORKS
 from geomdl.bench.suites.images.training import Learner, Samples, error_of, untrained
 from geomdl.data.shapes3d import SHAPES, random_rotations, render
@@ -56,25 +55,6 @@ def turned_error(model: nn.Module, kind: str) -> float:
     return relative(z, y)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Steps of each training and seeds, the same for all networks."""
-
-    steps: int
-    seeds: int
-    reduced: str | None
-
-
-def make_plan(left: float, cost: Mapping[str, float], seeds: int) -> Plan:
-    """Fit the work into the time: fewer seeds, then fewer steps."""
-    whole = {name: (STEPS + TESTING) * seconds for name, seconds in cost.items()}
-    done = affordable(left, whole, repeats=1, most=seeds)
-    steps = max(3, affordable(left, cost, repeats=done, most=STEPS + TESTING) - TESTING)
-    parts = [f"{done} instead of {seeds} seeds"] * (done < seeds)
-    parts += [f"{steps} steps of training instead of {STEPS}"] * (steps < STEPS)
-    return Plan(steps, done, ", ".join(parts) + ", to keep to the time budget" if parts else None)
-
-
 def learner_of(name: str, known: Samples, seed: int) -> Learner:
     """One of the networks, ready to train."""
     return Learner(NETWORKS[name](len(SHAPES), seed), known, seed=seed, batch=BATCH, rate=RATE)
@@ -108,14 +88,8 @@ def turned_shapes(context: Context) -> SuiteResult:
         Test error and error under rotations of each network.
     """
     known, new = load_shapes(TRAIN, TEST)
-    cost = {}
-    for name in NETWORKS:
-        learner = learner_of(name, known, 0)
-        learner.train(steps=1)
-        first = learner.seconds
-        learner.train(steps=3)
-        cost[name] = (learner.seconds - first) / 2
-    plan = make_plan(0.85 * context.budget.left, cost, context.seeds)
+    cost = {name: seconds_of_a_step(learner_of(name, known, 0)) for name in NETWORKS}
+    plan = make_plan(0.85 * context.budget.left, cost, context.seeds, STEPS, TESTING)
     context.progress.stage("images/volumes: training", plan.seeds * len(NETWORKS))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in NETWORKS}
     for seed in range(plan.seeds):

@@ -112,9 +112,9 @@ def coordinates_of_weights(context: Context) -> SuiteResult:
     return SuiteResult(
         title="Coordinates of the weights",
         summary="The filters between regular fields are |G| free filters. Their weights can stand"
-        " at the elements of the group, or, an orthogonal change of coordinates, belong to its irreps"
-        " (for C_n: to its frequencies). Gradient descent is the same in both; Adam, which scales"
-        " every weight by itself, is not.",
+        " at the elements of the group or, an orthogonal change of coordinates, belong to its"
+        " irreps (for C_n: to its frequencies). Gradient descent is the same in both; Adam, which"
+        " scales every weight by itself, is not.",
         tables=(Table("coordinates", COLUMNS, tuple(rows_of(found)), "Test error"),),
         figures=(_figure(found),),
         checks=() if few else tuple(checks_of(found)),

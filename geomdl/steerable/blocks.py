@@ -18,7 +18,8 @@ class Block(nn.Module):
 
     For permutation representations a filter is a gather of weights (free taps) or of moved
     functions (smooth ones), which costs dim T multiplications an entry; otherwise one product with
-    the basis. `spread` is that linear map, `collect` its transpose: gathers both, so that nothing
+    the basis. Between regular fields what is gathered is mixed of the weights first, from irreps to
+    elements of the group. `spread` is that linear map, `collect` its transpose: gathers both, so that nothing
     is added up in an order that threads decide. The tables are held in the dtype of the weights and
     rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they are no part of
     the state. Not a layer: it has no inputs, and nothing calls it.
@@ -92,7 +93,8 @@ class Block(nn.Module):
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
-        if self.table is not None and self.table.dtype != self.weight.dtype:  # assign=True
+        held = (self.table, self.mixing)
+        if any(t is not None and t.dtype != self.weight.dtype for t in held):  # assign=True
             self._cast()
 
     @property

@@ -599,7 +599,8 @@ def test_tables_are_made_anew_where_memory_is():
     conv.to("meta").to_empty(device="cpu")
     conv.load_state_dict(state)
     assert torch.equal(conv(x), wanted)
-    smooth = Conv(Field(Grid(2), G.regular), Field(Grid(2), G.standard), 3, radial="gaussian")
-    double = {name: value.double() for name, value in smooth.state_dict().items()}
-    smooth.load_state_dict(double, assign=True)
-    assert smooth(x.double()).dtype == torch.float64
+    for target, radial in ((G.standard, "gaussian"), (G.regular, "gaussian"), (G.regular, "free")):
+        layer = Conv(Field(Grid(2), G.regular), Field(Grid(2), target), 3, radial=radial)
+        double = {name: value.double() for name, value in layer.state_dict().items()}
+        layer.load_state_dict(double, assign=True)
+        assert layer(x.double()).dtype == torch.float64

@@ -57,9 +57,12 @@ class FiniteGroup(Group):
     def matrix_coefficients(self) -> Tensor:
         """Orthonormal functions on the group, the entries of its irreps: (|G|, |G|) float64.
 
-        Rows are (d / |G|)^(1/2) ρ_ij(g) over all elements g; of irreps of complex or quaternionic
-        type only the first columns, since the others are these again. They diagonalise convolution
-        on G as far as real numbers can: for C_n they are sines and cosines. Exact.
+        Rows are (d / |G|)^(1/2) ρ_ij(g) over all elements g, irrep after irrep, row by row; of
+        irreps of complex or quaternionic type the first columns, since the others are these again
+        (or, where those are not orthogonal, a basis of the same span). They diagonalise convolution
+        on G as far as real numbers can. For C_n they are cosines and sines; D_n has the sums of
+        those over the flip, then the differences. Saved weights of filters stand in this order.
+        Exact.
 
         Example:
             >>> import geomdl

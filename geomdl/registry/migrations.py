@@ -10,13 +10,19 @@ from typing import Any
 
 from torch import Tensor
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format that `geomdl.save` writes."""
 
 Contents = tuple[dict[str, Any], dict[str, Tensor]]
 """Metadata (``config``, ``state``, …, parsed) and tensors of a file."""
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any], dict[str, Tensor]], Contents]] = {}
+
+def _versions(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
+    """Say that the modules' states are of version 1, which modules themselves bring up to date."""
+    return {**metadata, "state": {**metadata["state"], "version": 1}}, tensors
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any], dict[str, Tensor]], Contents]] = {1: _versions}
 
 
 def migrate(version: int, metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:

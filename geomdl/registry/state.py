@@ -1,5 +1,6 @@
 """The tensors of a module and what belongs to them: ties, dtypes, frozen parameters, the mode."""
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -72,7 +73,11 @@ def restore(module: nn.Module, tensors: dict[str, Tensor], state: dict[str, Any]
     check_ties(own, state["tied"])
     _cast(module, tensors, state["derived"])
     _tie(module, state["tied"])
-    module.load_state_dict(tensors, strict=True)
+    whole: OrderedDict[str, Tensor] = OrderedDict(tensors)
+    if "version" in state:  # of an older file
+        names = [name for name, _ in module.named_modules(remove_duplicate=False)]
+        whole._metadata = {name: {"version": state["version"]} for name in names}  # type: ignore[attr-defined]
+    module.load_state_dict(whole, strict=True)
     _mark(module, state)
 
 

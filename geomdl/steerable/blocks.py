@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.groups import Rep
-from geomdl.steerable.filters import Basis, filter_basis
+from geomdl.steerable.filters import Basis, filter_basis, from_elements
 from geomdl.steerable.taps import TapSpace
 
 _CACHED = 2**19  # entries moved at once: fewer wait for threads, more fall out of the cache
@@ -19,11 +19,13 @@ class Block(nn.Module):
     For permutation representations a filter is a gather of weights (free taps) or of moved
     functions (smooth ones), which costs dim T multiplications an entry; otherwise one product with
     the basis. Between regular fields what is gathered is mixed of the weights first, from irreps to
-    elements of the group. `spread` is that linear map, `collect` its transpose: gathers both, so that nothing
-    is added up in an order that threads decide. The tables are held in the dtype of the weights and
+    elements of the group. `spread` is that linear map, `collect` its transpose: gathers both, so
+    that nothing is added up in an order that threads decide. The tables are held in the dtype of the weights and
     rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they are no part of
     the state. Not a layer: it has no inputs, and nothing calls it.
     """
+
+    _version = 2  # 1: weights between regular fields at the elements of the group
 
     def __init__(self, taps: TapSpace, source: tuple[Rep, int], target: tuple[Rep, int]) -> None:
         super().__init__()
@@ -91,8 +93,13 @@ class Block(nn.Module):
         self._cast()
         return self
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        key = prefix + "weight"
+        if local_metadata.get("version", self._version) < 2 and key in state_dict:
+            state_dict[key] = from_elements(self.basis, state_dict[key])
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
         held = (self.table, self.mixing)
         if any(t is not None and t.dtype != self.weight.dtype for t in held):  # assign=True
             self._cast()
@@ -182,13 +189,21 @@ class Block(nn.Module):
 
     def _mixed(self, weight: Tensor) -> Tensor:
         """Weights as rows that `mixing` is applied to, if there is one. Linear."""
-        mixing = self._buffers["mixing"]
+        mixing = self._mixing_of(weight)
         return weight.contiguous() if mixing is None else weight.reshape(-1, len(mixing)) @ mixing
 
     def _unmixed(self, mixed: Tensor) -> Tensor:
         """Transpose of `_mixed`, of any shape."""
-        mixing = self._buffers["mixing"]
+        mixing = self._mixing_of(mixed)
         return mixed if mixing is None else mixed.reshape(-1, len(mixing)) @ mixing.T
+
+    def _mixing_of(self, x: Tensor) -> Tensor | None:
+        """`mixing` in the dtype of weights that were exchanged without `_apply`."""
+        mixing = self._buffers["mixing"]
+        if mixing is None or mixing.dtype == x.dtype:
+            return mixing
+        assert self.basis.mixing is not None
+        return self.basis.mixing.to(x)
 
     def _functions(self, weight: Tensor) -> Tensor:
         """Functions of weights, a row of T.dim for each orbit of each pair of copies. Linear."""

@@ -92,15 +92,14 @@ def calibrate(model: nn.Module, *inputs: Any, gain: float = 1.0) -> dict[str, fl
 
 @contextmanager
 def state_kept(model: nn.Module) -> Iterator[None]:
-    """Put statistics and all else that is state but no parameter back."""
-    parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    before = {k: v.clone() for k, v in model.state_dict().items() if k not in parameters}
+    """Put statistics and all other buffers back."""
+    before = {name: b.clone() for name, b in model.named_buffers()}
     try:
         yield
     finally:
-        now = model.state_dict(keep_vars=True)
-        for key, value in before.items():
-            now[key].copy_(value)
+        now = dict(model.named_buffers())
+        for name, value in before.items():
+            now[name].copy_(value)
 
 
 def _unbiased(layer: nn.Module, _: Any) -> None:

@@ -196,7 +196,7 @@ e2cnn_small = configured(
         torch.Size([2, 10])
     """,
     {"fields": (6, 12, 12, 24, 24, 16), "hidden": (16,)},
-    _tiny_e2cnn(1, 1, 2, 2, 2, 3),
+    _tiny_e2cnn(1, 2, 2, 2, 2, 3),
     100.0,
 )
 

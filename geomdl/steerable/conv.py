@@ -14,6 +14,7 @@ from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
 from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.frequencies import Window, convolve, multiplications, rotations
+from geomdl.steerable.remembered import ordinary
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.sizes import exact_padding, out_size
 from geomdl.steerable.taps import grid_of, tap_space
@@ -93,6 +94,8 @@ class Conv(Filtered):
     Source: Cohen and Welling 2016, arXiv:1602.07576; Weiler and Cesa 2019, arXiv:1911.08251.
     """
 
+    _form: Form = "dense"
+
     def __init__(
         self,
         source: Field,
@@ -140,7 +143,7 @@ class Conv(Filtered):
         space = tap_space(source, kernel_size, radial)
         self.make_filters(space, part, target.rep, shape, bias, gain, rng)
         self._d = grid.d
-        self._form: Form = "dense"
+        self._fewer: tuple[torch.Size | None, bool] = (None, False)
         self._check = GridCheck.of(source)
         self._accepted: tuple[torch.Size | None, list[int]] = (None, [])
 
@@ -152,12 +155,14 @@ class Conv(Filtered):
         the Fourier basis of the rotations, by matrix products with about n times fewer
         multiplications for the n rotations of C_n or D_n, and expands nothing; it keeps more for
         the backward pass, and holds a matrix of pixels × pixels for each basis function, so it is
-        for small images with many channels. `tune` chooses by measurement. Under autocast, in
-        `torch.compile` and `torch.export` the layer is always dense. Not part of the state.
+        for small images with many channels. `tune` chooses by measurement. A layer in this form is
+        still dense for images at which that has fewer multiplications, under autocast, and where
+        operations are recorded or transformed (`torch.compile`, `torch.export`, `torch.func`). Not
+        part of the state, and unknown to `to_plain`, whose layers are dense.
 
         Raises:
             ValueError: on setting "fourier", for other fields than regular ones of one group C_n or
-                D_n, n > 2, for ``groups`` > 1, and in space.
+                D_n, n > 2, for ``groups`` > 1, in space, and for subclasses with other filters.
         """
         return self._form
 
@@ -175,11 +180,16 @@ class Conv(Filtered):
     @property
     def has_fourier_form(self) -> bool:
         """Whether `form` may be "fourier"."""
+        kind = type(self)
+        ours = kind.filter is Filtered.filter and kind._arranged is Filtered._arranged
         regular = rotations(self.source.rep) is not None and rotations(self.target.rep) is not None
-        return regular and self.groups == 1 and self._d == 2
+        return ours and regular and self.groups == 1 and self._d == 2
 
     def multiplications(self, sizes: Sequence[int]) -> dict[Form, int]:
         """Multiplications for one image of these sizes, for each form that the layer may have.
+
+        Raises:
+            ValueError: windows do not fit, or are not centred.
 
         Example:
             >>> import geomdl
@@ -235,7 +245,7 @@ class Conv(Filtered):
         compiling = torch.compiler.is_compiling()
         if compiling or x.shape != accepted or not x.is_floating_point():
             padding = self._accept(x)
-        if self._form == "fourier" and not (compiling or torch._C._is_any_autocast_enabled()):
+        if not compiling and self._form == "fourier" and self._uses_frequencies(x):
             return self._by_frequency(x, padding)
         weight, bias = self._filter()
         if self.padding_mode != "zeros" and any(padding):
@@ -243,6 +253,15 @@ class Conv(Filtered):
             padding = [0] * self._d
         conv = (torch.conv1d, torch.conv2d, torch.conv3d)[self._d - 1]
         return conv(x, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def _uses_frequencies(self, x: Tensor) -> bool:
+        """Whether the Fourier form can be taken here, and has fewer multiplications."""
+        if torch._C._is_any_autocast_enabled() or not ordinary([x, *self.filters.parameters()]):
+            return False
+        if self._fewer[0] != x.shape[2:]:
+            found = self.multiplications(x.shape[2:])
+            self._fewer = (x.shape[2:], found["fourier"] <= found["dense"])
+        return self._fewer[1]
 
     def _by_frequency(self, x: Tensor, padding: Sequence[int]) -> Tensor:
         """Convolve without expanding filters."""

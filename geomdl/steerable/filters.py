@@ -15,9 +15,10 @@ from torch import Tensor
 
 from geomdl.groups import Rep, clebsch_gordan, intertwiner_operator, intertwiners
 from geomdl.groups import elements as el
-from geomdl.groups.finite import FiniteGroup
 from geomdl.groups.linalg import canonical_basis, kron, null_space
 from geomdl.groups.orthogonal import Orthogonal
+from geomdl.groups.planar import Cyclic, Dihedral
+from geomdl.groups.polyhedral import Polyhedral
 from geomdl.groups.rep import Irrep
 from geomdl.steerable.orbital import Orbital, orbital
 from geomdl.steerable.taps import TapSpace
@@ -33,10 +34,11 @@ class Basis:
             of every filter is the number ``labels[j, t, i]`` of those that the weights give; the
             numbers of regular fields are the taps of |G| free filters, (taps, |G|).
         orbital: permutation representations, smooth taps: one function for each orbit of entries.
-        mixing: orthogonal (|G|, |G|) float64 for regular fields, else None. Weights (T.dim, |G|)
+        mixing: orthogonal (|G|, |G|) float64 from a regular field of C_n, D_n or a polyhedral
+            group to itself, else None. Weights (T.dim, |G|)
             times this are the free filters, or the functions of the orbits. So every weight belongs
             to an irrep (for C_n: to a frequency), and optimisers that scale each weight by itself,
-            as Adam does, learn them alike: far better for groups with many elements.
+            as Adam does, learn them alike.
         matrices: otherwise (n, s.dim, taps, r.dim) float64; orthonormal for free taps if r and s
             are orthogonal.
         energy: Σ_b ‖B_b‖² / s.dim, the mean square of an output for weights and inputs of mean
@@ -115,11 +117,7 @@ def _copied(taps: Rep, source: Rep, target: Rep) -> Basis:
     one = op(torch.ones(op.n, dtype=torch.float64))  # |orbit|^(-1/2) at every entry
     labels = op(torch.arange(op.n, dtype=torch.float64)) / one
     labels = labels.round().long().reshape(target.dim, taps.dim, source.dim)
-    mixing = _mixing(source, target)
-    if mixing is not None:  # in the order in which they stand in the first row
-        labels = torch.empty(op.n, dtype=torch.int64).scatter_(
-            0, labels[0].flatten(), torch.arange(op.n)
-        )[labels]
+    mixing = _mixing(source, target)  # the orbits come in the order of the first row
     return Basis(op.n, float(taps.dim * source.dim), labels=labels, mixing=mixing)
 
 
@@ -131,11 +129,31 @@ def _shared(space: TapSpace, source: Rep, target: Rep) -> Basis:
 
 
 def _mixing(source: Rep, target: Rep) -> Tensor | None:
-    """Between regular fields the free filters stand at the elements, which irreps transform."""
+    """Between regular fields the free filters stand at the elements, which irreps transform.
+
+    Only for the groups of rotations and mirrorings by name, whose irreps are at hand: what weights
+    mean must not depend on more than the group, and finding irreps of large groups takes long.
+    """
     group = source.group
-    if not isinstance(group, FiniteGroup) or not source == target == group.regular:
+    if not isinstance(group, Cyclic | Dihedral | Polyhedral):
         return None
-    return group.matrix_coefficients
+    return group.matrix_coefficients if source == target == group.regular else None
+
+
+def from_elements(basis: Basis, weight: Tensor) -> Tensor:
+    """Weights (…, n) at the elements of the group, as files of format 1 hold them -> of irreps.
+
+    Those stand as (taps, |G|) for free taps and as (|G|, functions) for smooth ones.
+    """
+    if basis.mixing is None:
+        return weight
+    rows = weight.to(torch.float64)
+    if basis.labels is not None:
+        rows = rows.unflatten(-1, (-1, len(basis.mixing)))
+    else:
+        rows = rows.unflatten(-1, (len(basis.mixing), -1)).transpose(-1, -2)
+    found: Tensor = (rows @ basis.mixing.to(rows).T).flatten(-2).to(weight.dtype)
+    return found
 
 
 def _smooth(space: TapSpace, source: Rep, target: Rep) -> list[Tensor]:

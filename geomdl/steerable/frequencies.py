@@ -142,7 +142,7 @@ class _Constants(NamedTuple):
     sizes: tuple[int, ...]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _constants(
     taps: TapSpace,
     regular: Rep,

@@ -63,7 +63,7 @@ class Remembered:
         """Filters of each expansion. To be read only: they are not copies."""
         weights = [e.weights for e in expansions]
         flat = weights[0] if len(weights) == 1 else [w for part in weights for w in part]
-        if torch.compiler.is_compiling() or not _ordinary(flat):
+        if torch.compiler.is_compiling() or not ordinary(flat):
             return _spread(expansions, weights)
         learn = torch.is_grad_enabled() and any([w.requires_grad for w in flat])
         versions = [w._version for w in flat]
@@ -107,7 +107,7 @@ def _spread(
         return tuple([e.spread(w) for e, w in zip(expansions, weights, strict=True)])
 
 
-def _ordinary(weights: list[Tensor]) -> bool:
+def ordinary(weights: list[Tensor]) -> bool:
     """Whether weights are plain tensors, in no transform, trace or dispatch mode."""
     state: Any = torch._C
     if transformed() or state._len_torch_dispatch_stack() or state._get_tracing_state() is not None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -61,7 +60,8 @@ def tune(model: nn.Module, *inputs: Any, rounds: int = _ROUNDS) -> Choices:
     Each `Conv` that has a choice, and is reached by a call of the model, is timed with what it gets
     there: in training mode forward and backward, with filters expanded anew as after a step of the
     optimiser; in evaluation mode forward alone. The forms take turns. Weights, gradients,
-    statistics and PyTorch's random state stay as they are; results change by rounding. The best
+    buffers and PyTorch's random state stay as they are, and after an error the forms too; results
+    change by rounding. Hooks on weights are called. The best
     form depends on the machine, the size of images, the batch and the number of threads, so tune
     where and as the model will run. A layer that is called several times is timed at the first.
 
@@ -88,46 +88,52 @@ def tune(model: nn.Module, *inputs: Any, rounds: int = _ROUNDS) -> Choices:
     """
     if not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds: should be a positive integer, got {rounds!r}")
-    found: list[Choice] = []
-    seen: set[nn.Module] = set()
-
-    def hook(name: str, layer: nn.Module, args: tuple[Any, ...]) -> None:
-        if layer not in seen:
-            assert isinstance(layer, Conv)
-            seen.add(layer)
-            found.append(_choose(name, layer, args[0], rounds))
-
-    handles = [
-        layer.register_forward_pre_hook(partial(hook, name))
+    layers = {
+        name: layer
         for name, layer in model.named_modules()
         if isinstance(layer, Conv) and layer.has_fourier_form
+    }
+    before = {name: layer.form for name, layer in layers.items()}
+    found: dict[str, Choice] = {}
+
+    def hook(name: str, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if name not in found:
+            x = args[0] if args else kwargs["x"]
+            found[name] = _choose(name, layers[name], x, rounds)
+
+    handles = [
+        layer.register_forward_pre_hook(partial(hook, name), with_kwargs=True)
+        for name, layer in layers.items()
     ]
     try:
         with state_kept(model), torch.random.fork_rng(), torch.no_grad():
             model(*inputs)
+    except BaseException:
+        for name, layer in layers.items():
+            layer.form = before[name]
+        raise
     finally:
         for handle in handles:
             handle.remove()
-    return Choices(found)
+    return Choices(found.values())
 
 
 def _choose(name: str, layer: Conv, x: Tensor, rounds: int) -> Choice:
     """Time one layer in both forms, in turns, and set the faster."""
     counts = layer.multiplications(x.shape[2:])
-    tried = [form for form in get_args(Form) if counts[form] <= counts["dense"]]
+    tried: list[Form] = ["dense"]
+    if counts["fourier"] <= counts["dense"] and not torch._C._is_any_autocast_enabled():
+        tried.append("fourier")
     steps = {form: _step(layer, form, x.detach()) for form in tried}
     seconds: dict[Form, list[float]] = {form: [] for form in steps}
-    try:
-        for i in range(rounds + 1):
-            for form, step in steps.items():
-                begin = time.perf_counter()
-                step()
-                if x.device.type == "cuda":
-                    torch.cuda.synchronize(x.device)
-                if i:  # the first makes constants
-                    seconds[form].append(time.perf_counter() - begin)
-    finally:
-        layer.form = "dense"
+    for i in range(rounds + 1):
+        for form, step in steps.items():
+            begin = time.perf_counter()
+            step()
+            if x.device.type != "cpu":
+                torch.accelerator.synchronize(x.device)
+            if i:  # the first makes constants
+                seconds[form].append(time.perf_counter() - begin)
     times = {form: median(values) for form, values in seconds.items()}
     layer.form = min(times, key=lambda form: times[form])
     return Choice(name or type(layer).__name__, layer.form, counts, times)
@@ -137,15 +143,16 @@ def _step(layer: Conv, form: Form, x: Tensor) -> Callable[[], object]:
     """One call in a form, and its derivatives in training."""
     training = layer.training
     weights = [w for w in layer.parameters() if w.requires_grad]
-    x = x.clone().requires_grad_() if training else x
+    with torch.inference_mode(mode=False):
+        x = x.clone().requires_grad_(training)
 
     def step() -> None:
         layer.form = form
         if training:
             layer._remembered = Remembered()  # as after a step of the optimiser
-        with torch.enable_grad() if training else nullcontext():
+        with torch.inference_mode(mode=False), torch.set_grad_enabled(training):
             y = layer.forward(x)  # not the hooks
             if training:
-                torch.autograd.grad(y, [x, *weights], y.detach())
+                torch.autograd.grad(y, [x, *weights], y.detach(), allow_unused=True)
 
     return step

@@ -70,7 +70,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_newer_format(path: Path) -> None:
     rewrite(path, geomdl="17")
     message = refused(path)
-    assert message.startswith("format version 17 is newer than 1, the newest that geomdl ")
+    assert message.startswith("format version 17 is newer than 2, the newest that geomdl ")
     assert message.endswith(" reads; upgrade geomdl-torch")
 
 

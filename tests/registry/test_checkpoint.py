@@ -265,7 +265,7 @@ class Certificate:
 def test_metadata_can_be_read_without_building(path: Path, audit: object) -> None:
     save(small(depth=1), path, audit=audit, registry=registry)
     metadata = read_metadata(path)
-    assert metadata["geomdl"] == "1"
+    assert metadata["geomdl"] == "2"
     assert metadata["audit"] == {"error": 1e-15}
     assert metadata["config"] == {
         "$module": "toy/small",

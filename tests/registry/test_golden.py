@@ -61,8 +61,8 @@ def test_older_versions_go_through_every_step(
     def rename_weight(metadata: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
         return metadata, {k.replace("layers.", "steps."): v for k, v in tensors.items()}
 
-    steps = {1: rename_argument, 2: rename_weight}
-    monkeypatch.setattr(migrations, "FORMAT", 3)
+    steps = {2: rename_argument, 3: rename_weight}
+    monkeypatch.setattr(migrations, "FORMAT", 4)
     monkeypatch.setattr(migrations, "MIGRATIONS", steps)
     config = {"$module": "toy/small", "id": 0, "arguments": {"breadth": 3, "depth": 1}}
     tensors = {k.replace("steps.", "layers."): v for k, v in load_file(path).items()}
@@ -70,6 +70,6 @@ def test_older_versions_go_through_every_step(
 
     again = load(path, registry=registry)
     assert torch.equal(again.steps[0].weight, wanted.steps[0].weight)
-    assert read_metadata(path)["geomdl"] == "1"
+    assert read_metadata(path)["geomdl"] == "2"
     save(again, path, registry=registry)
-    assert read_metadata(path)["geomdl"] == "3"
+    assert read_metadata(path)["geomdl"] == "4"

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import geomdl
-from geomdl import Field, Grid, Rep
+from geomdl import Field, Grid, Rep, Vector
 from geomdl.registry import example as registered
 from geomdl.registry import list_layers
+from geomdl.registry.state import capture, restore
 from geomdl.steerable import Conv, Linear, remembered
 from geomdl.steerable.conv_transpose import ConvTranspose
 from geomdl.steerable.expansion import Expansion
@@ -604,3 +605,55 @@ def test_tables_are_made_anew_where_memory_is():
         double = {name: value.double() for name, value in layer.state_dict().items()}
         layer.load_state_dict(double, assign=True)
         assert layer(x.double()).dtype == torch.float64
+
+
+# --- weights of other origins --------------------------------------------------------------------
+def test_weights_that_change_their_dtype_by_themselves() -> None:
+    field = Field(Grid(2), 2 * D4.regular)
+    layer = Conv(field, field, 3, radial="free")
+    x = normal(1, 16, 5, 5)
+    wanted = layer.double()(x)
+    layer.float()
+    for p in layer.parameters():
+        p.data = p.data.double()
+    assert layer(x).dtype == torch.float64
+    assert (layer(x) - wanted).abs().max() <= 1e-5
+    layer.float()
+    double = {name: p.double() for name, p in layer.named_parameters()}
+    assert torch.func.functional_call(layer, double, (x,)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("radial", ["free", "gaussian"])
+def test_weights_at_the_elements_are_converted_when_they_are_loaded(
+    radial: str,
+) -> None:
+    """Version 1 held free filters by (taps, |G|), functions of rings by (|G|, functions)."""
+    field = Field(Grid(2), D4.regular)
+    make = partial(Conv, field, field, 3, radial=radial, bias=False)
+    old = normal(1, 1, make().filters.n)
+    layer = make().double()
+    state = layer.state_dict()
+    (key,) = state
+    state[key] = old.clone()
+    for entry in state._metadata.values():
+        entry["version"] = 1
+    layer.load_state_dict(state)
+    first = layer.filter()[0][0].flatten(1)  # (|G|, taps): the filters at the identity
+    samples = layer.filters.blocks[0].taps.samples  # type: ignore[union-attr]
+    wanted = old.view(9, 8).T if radial == "free" else old.view(8, -1) @ samples.T
+    assert (first - wanted).abs().max() <= 1e-12
+    assert torch.equal(layer.state_dict()[key], layer.filters.blocks[0].weight)  # type: ignore[union-attr]
+
+    twin = make().double()
+    restore(twin, {key: old.clone()}, {**capture(twin)[1], "version": 1})
+    assert torch.equal(twin.state_dict()[key], layer.state_dict()[key])
+    same = make().double()
+    restore(same, {key: layer.state_dict()[key].clone()}, capture(same)[1])
+    assert torch.equal(same.state_dict()[key], layer.state_dict()[key])
+
+
+def test_large_groups_keep_their_weights_at_the_elements() -> None:
+    """Finding all irreps of a large group takes long, or fails."""
+    group = geomdl.group("Z6x6 ⋊ D4")
+    layer = Linear(Field(Vector(), group.regular), Field(Vector(), group.regular))
+    assert layer.filters.blocks[0].mixing is None  # type: ignore[union-attr]

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 
 import geomdl
 from geomdl import Field, Grid
 from geomdl.steerable import BatchNorm, Conv, Sequential, frequencies, tune, tuning
+from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.frequencies import rotations, terms
 
 CASES: dict[str, dict[str, Any]] = {
@@ -42,13 +45,38 @@ def image(layer: Conv, batch: int = 2, size: int = 7, dtype: torch.dtype = torch
     return torch.randn(batch, layer.source.channels, size, size, generator=rng, dtype=dtype)
 
 
+def fourier(layer: Conv, x: Tensor) -> Tensor:
+    """In the Fourier basis, also where that has more multiplications."""
+    layer.form = "fourier"
+    return layer._by_frequency(x, layer.padding_for(x.shape[2:]))
+
+
 def both(layer: Conv, x: Tensor) -> tuple[Tensor, Tensor]:
     """Dense, then in the Fourier basis."""
-    found = []
-    for form in ("dense", "fourier"):
-        layer.form = form
-        found.append(layer(x))
-    return found[0], found[1]
+    layer.form = "dense"
+    return layer(x), fourier(layer, x)
+
+
+def wide(name: str = "C8", copies: int = 8) -> Conv:
+    """A layer that has fewer multiplications in the Fourier basis, on 5×5 pixels."""
+    field = Field(Grid(2), copies * geomdl.group(name).regular)
+    layer = Conv(field, field, 5, padding=2, rng=torch.Generator().manual_seed(0)).double()
+    layer.form = "fourier"
+    return layer
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """What came out of the Fourier form."""
+    found: list[Tensor] = []
+
+    def counted(self: Conv, x: Tensor, padding: Any) -> Tensor:
+        found.append(by_frequency(self, x, padding))
+        return found[-1]
+
+    by_frequency = Conv._by_frequency
+    monkeypatch.setattr(Conv, "_by_frequency", counted)
+    return found
 
 
 # --- equal to the dense form ----------------------------------------------------------------------
@@ -94,19 +122,18 @@ def test_float32_errs_by_rounding(name: str) -> None:
     layer = conv(name, kernel_size=5, padding=2)
     expected, x = layer(image(layer)), image(layer).float()
     layer = layer.float()
-    layer.form = "fourier"
-    assert (layer(x) - expected).abs().max() <= 3e-6 * expected.abs().max()
+    assert (fourier(layer, x) - expected).abs().max() <= 3e-6 * expected.abs().max()
 
 
 def test_right_angles_stay_exact_and_other_images_are_not_turned() -> None:
     layer = conv("D4", kernel_size=5, padding=2)
-    layer.form = "fourier"
     x, G = image(layer), layer.source.group
-    y = layer(x)
+    y = fourier(layer, x)
     for g in G.elements:
         turned = layer.target.act(g, y)
-        assert (layer(layer.source.act(g, x)) - turned).abs().max() <= 1e-12
-    assert (layer(x.rot90(1, (2, 3))) - layer.target.act(G.elements[1], y)).abs().max() >= 0.1
+        assert (fourier(layer, layer.source.act(g, x)) - turned).abs().max() <= 1e-12
+    wrong = fourier(layer, x.rot90(1, (2, 3)))
+    assert (wrong - layer.target.act(G.elements[1], y)).abs().max() >= 0.1
 
 
 def test_multiplications_are_counted() -> None:
@@ -117,8 +144,8 @@ def test_multiplications_are_counted() -> None:
     assert (first, last) == (-2, 2)
     there, back = 2 * (5 + 4) * 8 * 49 * 3, 8 * 2 * 5 * 9 * 2
     assert by["fourier"] == 5 * 22 * 9 * 98 * 3 + 5 * 9 * 22 * 3 * 4 + there + back
-    wide = Field(Grid(2), 64 * geomdl.group("C16").regular)
-    by = Conv(wide, wide, 5).multiplications((7, 7))
+    field = Field(Grid(2), 64 * geomdl.group("C16").regular)
+    by = Conv(field, field, 5).multiplications((7, 7))
     assert by["dense"] >= 8 * by["fourier"]
 
 
@@ -160,44 +187,80 @@ def test_the_rotations_of_a_field() -> None:
     assert rotations(Oh.regular) is None
 
 
-def test_compiled_exported_and_mixed_precision_are_dense() -> None:
-    layer = conv("C8", padding=1).float().eval()
-    layer.form = "fourier"
-    x = image(layer, dtype=torch.float32)
+def test_recorded_transformed_and_mixed_precision_are_dense(calls: list[Tensor]) -> None:
+    layer = wide().float().eval()
+    x = image(layer, size=5, dtype=torch.float32)
     expected = layer(x)
+    assert len(calls) == 1
     compiled = torch.compile(layer, fullgraph=True, backend="eager")
     assert (compiled(x) - expected).abs().max() <= 1e-5
     exported = torch.export.export(layer, (x,))
     assert any("conv2d" in str(node.target) for node in exported.graph.nodes)
     assert (exported.module()(x) - expected).abs().max() <= 1e-5
+    each = torch.func.vmap(lambda image: layer(image.unsqueeze(0)).squeeze(0))(x)
+    assert (each - expected).abs().max() <= 1e-5
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
+    frequencies._constants.cache_clear()  # what fakes would spoil
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        layer(mode.from_tensor(torch.randn(1, layer.source.channels, 6, 6)))
+    graph = make_fx(layer, tracing_mode="real")(x)
+    assert (graph(x) - expected).abs().max() <= 1e-5
+    assert len(calls) == 1
+    real = layer(torch.randn(1, layer.source.channels, 6, 6))
+    assert type(real) is Tensor
+    assert real.isfinite().all()
+
+
+def test_images_with_more_multiplications_are_dense(calls: list[Tensor]) -> None:
+    layer = wide()
+    for size, count in ((5, 1), (21, 1), (5, 2)):
+        x = image(layer, size=size)
+        layer.form = "fourier"
+        y = layer(x)
+        assert len(calls) == count
+        layer.form = "dense"
+        assert (layer(x) - y).abs().max() <= 1e-12 * y.abs().max()
+
+
+def test_layers_with_other_filters_have_no_such_form() -> None:
+    class Doubled(Conv):
+        def _arranged(self, weight: Tensor) -> Tensor:
+            return 2 * super()._arranged(weight)
+
+    class Centred(Conv):
+        def filter(self) -> tuple[Tensor, Tensor | None]:
+            weight, bias = Filtered.filter(self)
+            return weight - weight.mean(), bias
+
+    field = Field(Grid(2), 2 * geomdl.group("C8").regular)
+    for kind in (Doubled, Centred):
+        assert not kind(field, field, 3).has_fourier_form
 
 
 def test_the_form_is_copied_but_no_state() -> None:
-    layer = conv("C8", padding=1)
+    layer, x = wide(), torch.ones(2, 64, 5, 5, dtype=torch.float64)
     keys = set(layer.state_dict())
-    layer.form = "fourier"
-    layer(image(layer))
+    layer(x)
     assert set(layer.state_dict()) == keys
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert twin.form == "fourier"
-        assert torch.equal(twin(image(layer)), layer(image(layer)))
+        assert torch.equal(twin(x), layer(x))
     file = io.BytesIO()
     torch.save(layer.state_dict(), file)
     file.seek(0)
-    fresh = conv("C8", padding=1)
+    fresh = wide()
+    fresh.form = "dense"
     fresh.load_state_dict(torch.load(file))
     assert fresh.form == "dense"
 
 
 def test_empty_batches_and_inference_mode_come_first() -> None:
-    layer = conv("D5", padding=1)
-    layer.form = "fourier"
+    layer = wide("D5")
     frequencies._constants.cache_clear()
     with torch.inference_mode():
-        assert layer(image(layer, batch=0)).shape == (0, layer.target.channels, 7, 7)
-    layer(image(layer)).sum().backward()  # constants made there may enter autograd
+        assert layer(image(layer, batch=0, size=5)).shape == (0, layer.target.channels, 5, 5)
+    layer(image(layer, size=5)).sum().backward()  # constants made there may enter autograd
     assert all(p.grad is not None for p in layer.parameters())
 
 
@@ -254,6 +317,50 @@ def test_the_faster_form_is_chosen(slow: str, monkeypatch: pytest.MonkeyPatch) -
     (choice,) = tune(model, torch.randn(1, 1, 5, 5))
     assert choice.form == model[2].form == ({"dense", "fourier"} - {slow}).pop()  # type: ignore[union-attr]
     assert choice.seconds[slow] == 2.0  # type: ignore[index]
+
+
+def test_tuning_takes_models_as_they_are(calls: list[Tensor]) -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = wide().float()
+            self.conv.unused = nn.Parameter(torch.ones(1))
+            self.conv.form = "dense"
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x=x)
+
+        def get_extra_state(self) -> dict[str, int]:
+            return {"steps": 3}
+
+    model, x = Named(), torch.randn(2, 64, 5, 5)
+    with torch.inference_mode():
+        assert len(tune(model, x, rounds=1)) == 1
+    assert len(calls) > 0
+    calls.clear()
+    model.conv.form = "dense"
+    with torch.autocast("cpu", torch.bfloat16):
+        (choice,) = tune(model, x, rounds=1)
+    assert choice.form == model.conv.form == "dense"
+    assert set(choice.seconds) == {"dense"}
+    assert calls == []
+
+
+def test_after_an_error_the_forms_are_what_they_were() -> None:
+    class Broken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = wide().float(), wide().float()
+            self.first.form = "dense"
+
+        def forward(self, x: Tensor) -> Tensor:
+            raise RuntimeError(f"after {self.first(x).shape}")
+
+    model = Broken()
+    with pytest.raises(RuntimeError, match="after"):
+        tune(model, torch.randn(1, 64, 5, 5), rounds=1)
+    assert (model.first.form, model.second.form) == ("dense", "fourier")
+    assert not model.first._forward_pre_hooks
 
 
 def test_tuning_without_a_choice_and_with_a_bad_number() -> None:

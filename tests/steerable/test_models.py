@@ -95,7 +95,7 @@ def test_four_turns_do_not_see_mirror_images_as_equal() -> None:
     assert not geomdl.audit(net, x, group="C4").passed(1e-20)
 
 
-def test_the_trivial_group_gives_an_ordinary_network_of_the_same_cost() -> None:
+def test_the_trivial_group_gives_anordinary_network_of_the_same_cost() -> None:
     ours, plain = SteerableCNN("D4"), SteerableCNN("C1")
     shapes = [
         [tuple(m.filter()[0].shape) for m in net.modules() if isinstance(m, Conv)]

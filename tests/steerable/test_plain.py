@@ -293,7 +293,7 @@ def test_random_numbers_and_the_mode_of_parts_are_left_alone() -> None:
     assert plain.body[0].training
 
 
-def test_a_plain_network_trains_as_ordinary_ones_do() -> None:
+def test_a_plain_network_trains_asordinary_ones_do() -> None:
     net = to_plain(SteerableCNN("D4", (9, 9), channels=8, depth=2, classes=2))
     x, y = images(1, 9, 9).float(), torch.tensor([0, 1])
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)

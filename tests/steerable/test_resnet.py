@@ -95,7 +95,7 @@ def test_the_symmetry_survives_training_and_batch_statistics() -> None:
     assert geomdl.audit(net.eval(), x).passed(1e-12)
 
 
-def test_depth_width_and_fix_are_those_of_the_ordinary_network() -> None:
+def test_depth_width_and_fix_are_those_of_theordinary_network() -> None:
     def filters(net: nn.Module) -> list[tuple[int, ...]]:
         return [tuple(m.filter()[0].shape) for m in net.modules() if isinstance(m, Conv)]
 

@@ -123,7 +123,10 @@ def checks_of(rows: list[dict[str, Any]]) -> list[Check]:
     if not rows:
         return []
     found = []
-    limits = (("tuned", TRAIN, "training step, tuned"), ("eval", EVAL, "evaluation"))
+    limits = (
+        ("train", TRAIN, "training step, as built"), ("tuned", TRAIN, "training step, tuned"),
+        ("eval", EVAL, "evaluation"),
+    )  # fmt: skip
     for key, limit, what in limits:
         worst = max(rows, key=lambda row: row[key]["median"])
         within = sum(row[key]["median"] <= limit for row in rows)

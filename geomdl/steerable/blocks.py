@@ -20,9 +20,9 @@ class Block(nn.Module):
     functions (smooth ones), which costs dim T multiplications an entry; otherwise one product with
     the basis. Between regular fields what is gathered is mixed of the weights first, from irreps to
     elements of the group. `spread` is that linear map, `collect` its transpose: gathers both, so
-    that nothing is added up in an order that threads decide. The tables are held in the dtype of the weights and
-    rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they are no part of
-    the state. Not a layer: it has no inputs, and nothing calls it.
+    that nothing is added up in an order that threads decide. The tables are held in the dtype of
+    the weights and rebuilt from float64 whenever that changes, so that ``.double()`` is exact; they
+    are no part of the state. Not a layer: it has no inputs, and nothing calls it.
     """
 
     _version = 2  # 1: weights between regular fields at the elements of the group

@@ -68,10 +68,10 @@ def learner_of(task: Task, group: str, coordinates: str, seed: int) -> Learner:
 COLUMNS = (
     Column("name", "group"),
     Column("filters", "filters"),
-    Column(IRREPS, "test error, weights of irreps", "percent", "lower", "As geomdl has them."),
+    Column(IRREPS, "test error, weights of irreps", "percent", note="As geomdl has them."),
     Column(
-        ELEMENTS, "test error, weights at the elements", "percent", "lower",
-        "The same filters at the start; the optimiser sees the |G| free filters themselves.",
+        ELEMENTS, "test error, weights at the elements", "percent",
+        note="The same filters at the start; the optimiser sees the |G| free filters themselves.",
     ),
     Column(
         "gain", "elements − irreps", "points",

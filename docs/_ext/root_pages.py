@@ -7,11 +7,14 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 _MARK = re.compile(r"^<!-- root: ([\w/]+\.md) -->$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([A-Z]+)\.md\)")
+_IMAGE = re.compile(r"(!\[[^\]]*\]\()(?!http)")
 
 
 def text(name: str) -> str:
-    """The file, with its links to other such files leading to their pages."""
+    """The file, its links to other such files leading to their pages, its pictures found."""
     source = (ROOT / name).read_text(encoding="utf-8")
+    folder = (Path("..") / name).parent.as_posix()
+    source = _IMAGE.sub(lambda m: f"{m[1]}{folder}/", source)  # relative to the file, as everywhere
     return _LINK.sub(lambda m: f"]({m[1].lower()}.md)", source)
 
 

@@ -20,6 +20,7 @@ BUILT_IN = (
     "statistics",
     "augmentation",
     "filters",
+    "scattering",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

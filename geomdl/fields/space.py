@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from geomdl import groups
-from geomdl.fields import Field, Grid, Vector
+from geomdl.fields.domains import Grid, Vector
+from geomdl.fields.field import Field
 from geomdl.groups import Group
 
 __all__ = ["Space", "check_positive"]

@@ -1,5 +1,5 @@
 """Bridges to other libraries, none of which is needed until its bridge is crossed."""
 
-from geomdl.interop import escnn
+from geomdl.interop import escnn, kymatio
 
-__all__ = ["escnn"]
+__all__ = ["escnn", "kymatio"]

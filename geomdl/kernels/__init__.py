@@ -11,17 +11,22 @@ Example:
     [[1.0, 1.0], [2.0, 2.0]]
 """
 
+from geomdl.kernels.folding import filter_fold, filter_spread
 from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.op import Kernel, all_kernels, register
 from geomdl.kernels.segments import segment_spread, segment_sum
 from geomdl.kernels.warming import warm
+from geomdl.kernels.wavelets import wavelet_modulus
 
 __all__ = [
     "Kernel",
     "all_kernels",
+    "filter_fold",
+    "filter_spread",
     "neighbor_sum",
     "register",
     "segment_spread",
     "segment_sum",
     "warm",
+    "wavelet_modulus",
 ]

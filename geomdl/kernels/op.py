@@ -129,6 +129,7 @@ def all_kernels() -> tuple[Kernel, ...]:
     Example:
         >>> import geomdl.kernels
         >>> [kernel.name for kernel in all_kernels()]
-        ['neighbor_sum', 'segment_spread', 'segment_sum']
+        ['filter_fold', 'filter_spread', 'neighbor_sum', 'segment_spread', 'segment_sum',
+         'wavelet_modulus']
     """
     return tuple(_kernels[name] for name in sorted(_kernels))

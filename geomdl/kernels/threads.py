@@ -1,8 +1,9 @@
 """Our own threads for loops over rows: a row is one thread's, so sums do not depend on threads.
 
 Compiled loops are serial and release the GIL; rows are shared out among `torch.get_num_threads()`
-threads here, at each call. No OpenMP, TBB or workqueue takes part, so nothing contends with torch's
-own pool, and a forked process (a worker of `DataLoader`) simply makes its own threads.
+threads here, at each call: those that torch works with itself, where they can be had
+(`geomdl.kernels.team`), else a pool of ours. A forked process (a worker of `DataLoader`) simply
+makes its own threads.
 """
 
 import os
@@ -14,6 +15,8 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
+
+from geomdl.kernels import team
 
 Result = TypeVar("Result")
 
@@ -81,6 +84,8 @@ def for_rows(
     if threads < 2 or work < LEAST_WORK or _state.inside:
         threads = 1
     shares = blocks(ptr, threads)
+    if len(shares) > 1 and team.available():
+        return team.run(lambda share: _block(function, share), shares)
     waiting = [_submit(_block, function, share, threads - 1) for share in shares[1:]]
     results: list[Result] = []
     try:

@@ -215,7 +215,12 @@ def _near(name: str, names: list[str]) -> list[str]:
     return list(dict.fromkeys([*near, *(last[k] for k in tail)]))[:3]
 
 
-FAMILIES: tuple[str, ...] = ("geomdl.translation", "geomdl.steerable", "geomdl.interop.escnn")
+FAMILIES: tuple[str, ...] = (
+    "geomdl.translation",
+    "geomdl.scattering",
+    "geomdl.steerable",
+    "geomdl.interop.escnn",
+)
 """Packages of layers and models, imported at the first lookup."""
 
 default = Registry(FAMILIES, entry_points="geomdl.models")

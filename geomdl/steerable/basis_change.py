@@ -11,8 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Rep
 from geomdl.groups.rep import direct_sum
 from geomdl.registry import Example, register_layer
+from geomdl.registry.exact_buffers import ExactBuffers
 from geomdl.steerable.checks import check_input, fibre_axis, same_domain
-from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.irrep_basis import IrrepBasis, flattened, orthogonal, unflattened
 
 _ISOMETRY = 1e-9

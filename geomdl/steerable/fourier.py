@@ -11,8 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Group, Rep, Subgroup, direct_sum
 from geomdl.groups.constant import memoized
 from geomdl.registry import Example, register_layer
+from geomdl.registry.exact_buffers import ExactBuffers
 from geomdl.steerable.checks import check_input, fibre_axis, whole
-from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.pointwise import FUNCTIONS
 from geomdl.steerable.sampling import evaluation, frequency
 

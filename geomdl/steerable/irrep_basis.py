@@ -8,7 +8,7 @@ from torch import Tensor
 from geomdl.fields import Field
 from geomdl.groups import Rep
 from geomdl.groups.rep import direct_sum
-from geomdl.steerable.exact_buffers import ExactBuffers
+from geomdl.registry.exact_buffers import ExactBuffers
 
 
 def flattened(x: Tensor, axis: int) -> Tensor:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid, coordinates
 from geomdl.registry import Example, register_layer
+from geomdl.registry.exact_buffers import ExactBuffers
 from geomdl.steerable.checks import GridCheck, shifts
-from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.static_sizes import whole_sizes
 from geomdl.steerable.taps import grid_of
 

@@ -12,8 +12,8 @@ from geomdl.groups import Rep, direct_sum, intertwiners
 from geomdl.groups.constant import memoized
 from geomdl.groups.linalg import canonical_basis
 from geomdl.registry import Example, register_layer
+from geomdl.registry.exact_buffers import ExactBuffers
 from geomdl.steerable.checks import check_input, fibre_axis, same_domain, whole
-from geomdl.steerable.exact_buffers import ExactBuffers
 from geomdl.steerable.fourier import one_function
 
 

@@ -11,8 +11,8 @@ from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
 from geomdl.groups.permutation import Regular
 from geomdl.registry import Example, register_layer
+from geomdl.registry.exact_buffers import ExactBuffers
 from geomdl.steerable.checks import check_input, fibre_axis
-from geomdl.steerable.exact_buffers import ExactBuffers
 
 
 def _example() -> nn.Module:

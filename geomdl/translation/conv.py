@@ -8,9 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from geomdl.fields.space import Space, check_positive
 from geomdl.registry import Example, register_layer
-
-from .space import Space, check_positive
 
 __all__ = ["Conv", "Padding", "pad_same"]
 

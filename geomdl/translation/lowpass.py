@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.fields.space import Space, check_positive
 from geomdl.registry import Example, register_layer
 
 from .conv import Padding, check_padding, pad_same
-from .space import Space, check_positive
 
 __all__ = ["BlurPool", "binomial", "blur"]
 

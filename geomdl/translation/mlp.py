@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from geomdl import groups
 from geomdl.fields import Field, Vector
+from geomdl.fields.space import Space, check_positive
 from geomdl.registry import Example, register_model
-
-from .space import Space, check_positive
 
 __all__ = ["MLP"]
 

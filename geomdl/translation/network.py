@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from geomdl.fields.space import check_positive
+
 from .conv import Padding
 from .plan import Down, Plan
-from .space import check_positive
 
 __all__ = ["Network"]
 

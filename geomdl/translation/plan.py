@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from geomdl.fields.space import Space, check_positive
+
 from .conv import Padding, check_padding
-from .space import Space, check_positive
 
 __all__ = ["Down", "Plan"]
 

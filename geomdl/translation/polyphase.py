@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.fields.space import Space, check_positive
 from geomdl.registry import Example, register_layer
 
 from .components import pad_to_multiple, phase, take
-from .space import Space, check_positive
 
 __all__ = ["PolyphasePool"]
 

@@ -5,12 +5,13 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from geomdl.fields.space import Space
+
 from .components import slices
 from .conv import Conv
 from .lowpass import BlurPool
 from .plan import Down
 from .polyphase import PolyphasePool
-from .space import Space
 
 __all__ = ["Residual", "Unit"]
 

@@ -17,8 +17,10 @@ OURS = (
     *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan"),
     "data-efficiency",
     *("fourier-oversampling", "frobenius"),
-    *("hom-dimension", "invariance-gap", "invariant-harmonics", "molien", "rademacher"),
-    *("reynolds", "sampling-slope", "schur", "shift-classes", "steerable-basis"),
+    *("hom-dimension", "invariance-gap", "invariant-harmonics", "littlewood-paley", "molien"),
+    *("rademacher", "reynolds", "sampling-slope", "scattering-deformation", "scattering-distance"),
+    *("scattering-energy", "scattering-localisation", "scattering-translation"),
+    *("schur", "shift-classes", "steerable-basis"),
     "weight-sharing",
 )
 SEEDS = (0, 1, 31)

@@ -14,16 +14,20 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from geomdl.kernels import segment_sum, threads
+from geomdl.kernels import segment_sum, team, threads
 from geomdl.kernels.neighbors import gather_rows
 from geomdl.kernels.threads import blocks, for_rows
 
 HOME = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def two_threads(monkeypatch):
+@pytest.fixture(params=["torch's", "ours"])
+def two_threads(request, monkeypatch):
     monkeypatch.setattr(threads, "LEAST_WORK", 0)
+    if request.param == "ours":
+        monkeypatch.setattr(team, "available", lambda: False)
+    else:
+        assert team.available()  # in a build of torch without OpenMP there is the pool alone
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
@@ -152,7 +156,7 @@ class Sums(Dataset):
 def test_forked_workers_run_kernels_after_the_parent_did(two_threads):
     values, ptr = segments(50, 20, 3)
     segment_sum(values, ptr)
-    assert threads._pool is not None
+    assert team.available() or threads._pool is not None
     fork = multiprocessing.get_context("fork")
     loader = DataLoader(Sums(), batch_size=None, num_workers=2, multiprocessing_context=fork)
     loader.timeout = 60
@@ -167,7 +171,7 @@ def test_a_forked_child_makes_its_own_threads(two_threads):
     expected = segment_sum(values, ptr)
     child = os.fork()
     if child == 0:
-        made = threads._pool is None
+        made = threads._pool is None and not team.available()
         code = 0 if made and torch.equal(segment_sum(values, ptr), expected) else 1
         os._exit(code)
     for _ in range(600):
@@ -182,10 +186,19 @@ def test_a_forked_child_makes_its_own_threads(two_threads):
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+def test_work_and_torchs_own_loops_share_threads(two_threads):
+    """Each share once, whatever torch does before and after; interrupted by errors or not."""
+    x = torch.randn(200, 200)
+    for _ in range(20):
+        x = x @ x / 200
+        names = for_rows(lambda a, b: (a, b), range(101), 100)
+        assert names == [(0, 50), (50, 100)]
+
+
 def test_kernels_run_while_the_interpreter_ends():
     code = """
 import atexit, torch
-from geomdl.kernels import segment_sum, threads
+from geomdl.kernels import segment_sum, team, threads
 threads.LEAST_WORK = 0
 torch.set_num_threads(2)
 run = lambda: segment_sum(torch.ones(6, 1), torch.tensor([0, 2, 6])).flatten().tolist()

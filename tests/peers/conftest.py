@@ -16,12 +16,27 @@ def escnn() -> ModuleType:
     return peer("escnn")
 
 
+@pytest.fixture(scope="session")
+def kymatio() -> ModuleType:
+    """kymatio's frontend for torch."""
+    return peer("kymatio.torch")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let escnn leave /dev/null open, which it does to silence its own solver."""
+    """Let peers do what they do.
+
+    escnn leaves /dev/null open to silence its own solver; kymatio warns of signals too short for
+    their padding, and calls a function of SciPy that is on its way out, once a voxel.
+    """
     here = Path(__file__).parent
     what = "Exception ignored in. <_io.FileIO name='/dev/null'"
+    theirs = (
+        "ignore:Signal support is too small:UserWarning",
+        "ignore::DeprecationWarning:kymatio",
+    )
     for item in items:
         if here in item.path.parents:
             leak = f"ignore:{what}:pytest.PytestUnraisableExceptionWarning"
-            item.add_marker(pytest.mark.filterwarnings(leak))
+            for filter in (leak, *theirs):
+                item.add_marker(pytest.mark.filterwarnings(filter))

@@ -1,0 +1,232 @@
+"""Suite `scattering/small_data`: digits from few samples, scattering against a CNN."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from geomdl import data
+from geomdl.bench.registry import Context, suite
+from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
+from geomdl.bench.statistics import mean_sd, paired_interval
+from geomdl.bench.suites.images.training import Learner, Samples, error_of
+from geomdl.scattering import Scattering2D
+from geomdl.translation import CNN
+
+COUNTS = (100, 300, 1000, 5000)
+STEPS, RATE = 1000, 2e-3
+TEST = 2000
+DIRECTIONS = (5, 10, 20, 40, 80)  # of the affine spaces, chosen on a fifth of the training samples
+PIXELS, LINEAR, AFFINE, NETWORK, PLAIN = (
+    "pixels + linear",
+    "scattering + linear",
+    "scattering + PCA",
+    "scattering + network",
+    "CNN",
+)
+NAMES = (PIXELS, PLAIN, LINEAR, AFFINE, NETWORK)
+OURS = LINEAR
+
+
+def features(x: Tensor, J: int) -> Tensor:
+    """Scattering coefficients, (n, numbers)."""
+    transform = Scattering2D(J, (x.shape[-2], x.shape[-1]))
+    with torch.no_grad():
+        parts = [transform(rows[:, 0]).flatten(1) for rows in x.split(250)]
+    return torch.cat(parts)
+
+
+def linear(train: Samples, test: Samples, seed: int) -> float:
+    """Error of logistic regression on standardised features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    (x, y), (u, v) = train, test
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300, tol=1e-3))
+    model.fit(x.flatten(1).numpy(), y.numpy())
+    return 1 - float(model.score(u.flatten(1).numpy(), v.numpy()))
+
+
+def affine(train: Samples, test: Samples, seed: int) -> float:
+    """Error of the nearest affine space, one a class: its mean and first principal directions.
+
+    The number of directions is chosen on a fifth of the training samples. Bruna & Mallat 2013.
+    """
+    (x, y), (u, v) = train, test
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+    held, rest = order[: len(y) // 5], order[len(y) // 5 :]
+    errors = [_answer_error(x[rest], y[rest], x[held], y[held], number) for number in DIRECTIONS]
+    best = DIRECTIONS[min(range(len(errors)), key=lambda k: (errors[k], k))]
+    return _answer_error(x, y, u, v, best)
+
+
+def _answer_error(x: Tensor, y: Tensor, u: Tensor, v: Tensor, number: int) -> float:
+    distances = []
+    for label in range(int(y.max()) + 1):
+        own = x[y == label]
+        mean = own.mean(0)
+        rest = u - mean
+        directions = torch.linalg.svd(own - mean, full_matrices=False).Vh[
+            : min(number, len(own) - 1)
+        ]
+        distances.append(rest.square().sum(1) - (rest @ directions.T).square().sum(1))
+    return float((torch.stack(distances, 1).argmin(1) != v).double().mean())
+
+
+def network(train: Samples, test: Samples, seed: int) -> float:
+    """Error of one hidden layer on standardised features."""
+    (x, y), (u, v) = train, test
+    mean, deviation = x.mean(0), x.std(0) + 1e-6
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = torch.nn.Sequential(
+            torch.nn.Dropout(0.5), torch.nn.Linear(x.shape[1], 256), torch.nn.ReLU(),
+            torch.nn.Dropout(0.5), torch.nn.Linear(256, 10),
+        )  # fmt: skip
+    learner = Learner(model, ((x - mean) / deviation, y), seed=seed, rate=RATE)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        learner.train(steps=STEPS)
+    with learner.averaged() as averaged:
+        return error_of(averaged, ((u - mean) / deviation, v))
+
+
+def cnn(train: Samples, test: Samples, seed: int) -> float:
+    """Error of a CNN of three stages on the images."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = CNN(1, 10, widths=(32, 64, 64), padding="zeros", down="blur", strict=False)
+    learner = Learner(model, train, seed=seed, rate=RATE)
+    learner.train(steps=STEPS)
+    with learner.averaged() as averaged:
+        return error_of(averaged, test)
+
+
+METHODS: dict[str, Callable[[Samples, Samples, int], float]] = {
+    PIXELS: linear, PLAIN: cnn, LINEAR: linear, AFFINE: affine, NETWORK: network,
+}  # fmt: skip
+
+
+def load(context: Context) -> tuple[str, Tensor, Tensor, str | None]:
+    """MNIST, or UCI's digits where there is none: name, images, labels, and what to say."""
+    name, said = context.data or "mnist", None
+    try:
+        found = data.load(name, root=context.root)
+    except FileNotFoundError:
+        if context.data is not None:
+            raise
+        name, said = "digits", "UCI digits, for want of MNIST (--root)"
+        found = data.load(name)
+    return name, found["images"], found["labels"], said
+
+
+@suite("scattering/small_data", title="Digits from few samples", weight=3.0)
+def small_data(context: Context) -> SuiteResult:
+    """Train every method on some of the digits, drawn by the seed.
+
+    Args:
+        context: limits of the run.
+
+    Returns:
+        Test error by number of samples and method.
+    """
+    name, x, y, said = load(context)
+    J = 2 if x.shape[-1] > 8 else 1
+    coefficients = features(x, J)
+    known = len(y) - min(TEST, len(y) // 3)
+    counts = tuple(n for n in COUNTS if n <= known)
+    errors: dict[str, dict[int, list[float]]] = {n: {c: [] for c in counts} for n in NAMES}
+    context.progress.stage("scattering/small_data", context.seeds * len(counts) * len(NAMES))
+    done, begin = 0, time.perf_counter()
+    for seed in range(context.seeds):
+        took = (time.perf_counter() - begin) / max(done, 1)
+        if done and took > context.budget.left:
+            break
+        order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+        test = order[known:]
+        for count in counts:
+            train = order[:count]
+            for method in NAMES:
+                source = x if method in (PIXELS, PLAIN) else coefficients
+                samples = (source[train], y[train]), (source[test], y[test])
+                errors[method][count].append(METHODS[method](*samples, seed))
+                context.progress.advance(
+                    f"{method}, {count}: {100 * errors[method][count][-1]:.1f} %"
+                )
+        done += 1
+    reduced = f"{done} instead of {context.seeds} seeds, to keep to the time budget"
+    return SuiteResult(
+        title="Digits from few samples",
+        summary="Scattering with J scales and 8 directions, then logistic regression, the nearest"
+        f" affine space of a class, or one hidden layer; against a CNN ({STEPS} steps of 32) and"
+        " logistic regression on pixels. No augmentation.",
+        tables=(Table("errors", _columns(), tuple(_rows(errors)), "Test error"),),
+        figures=(_figure(errors, counts),),
+        checks=tuple(_checks(errors)) if done > 1 else (),
+        notes=(f"Data: {said}.",) if said else (),
+        reduced=reduced if done < context.seeds else None,
+        settings={
+            "data": name, "J": J, "L": 8, "test samples": len(y) - known,
+            "seeds": list(range(done)), "features": coefficients.shape[1], "dtype": "float32",
+        },
+    )  # fmt: skip
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column("name", "training samples"),
+        *(
+            Column(n, n, "percent", "lower", "Share of wrong answers, over the seeds.")
+            for n in NAMES
+        ),
+        Column(
+            "gain", f"{PLAIN} − {OURS}", "points",
+            note="In points: mean and paired 95 % interval over the seeds.",
+        ),
+    )  # fmt: skip
+
+
+def _rows(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[dict[str, Any]]:
+    rows = []
+    for count, plain in errors[PLAIN].items():
+        row: dict[str, Any] = {"name": f"{count:,}"}
+        row |= {name: vars(mean_sd(found[count])) for name, found in errors.items()}
+        ours = errors[OURS][count]
+        row["gain"] = vars(paired_interval(plain, ours)) if len(plain) > 1 else plain[0] - ours[0]
+        rows.append(row)
+    return rows
+
+
+def _checks(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check]:
+    checks = []
+    for count in list(errors[PLAIN])[:2]:
+        gap = paired_interval(errors[PLAIN][count], errors[OURS][count])
+        text = (
+            f"{count} samples: {OURS} errs less than the {PLAIN} by {100 * gap.mean:.1f} points"
+            f" [{100 * gap.low:.1f}, {100 * gap.high:.1f}: paired 95 % interval over the seeds]"
+        )
+        checks.append(Check(f"samples, {count}", gap.low > 0, text))
+    return checks
+
+
+def _figure(errors: Mapping[str, Mapping[int, Sequence[float]]], counts: Sequence[int]) -> Figure:
+    return Figure(
+        "errors",
+        "curves",
+        "Test error against samples",
+        "Mean over the seeds; bands from the best to the worst.",
+        {
+            "x": [math.log10(count) for count in counts],
+            "x_label": "training samples (decimal logarithm)",
+            "y_label": "test error",
+            "log": True,
+            "series": [
+                {"name": name, "values": [list(run) for run in zip(*found.values(), strict=True)]}
+                for name, found in errors.items()
+            ],
+        },
+    )

@@ -1,0 +1,159 @@
+"""Low-pass and subsampling at once, by small matrices where the filter allows it."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from geomdl.kernels import filter_fold
+from geomdl.scattering.buffers import WideBuffers
+from geomdl.scattering.support import bands_of
+
+_LEAST = 1e-16  # of a filter's greatest value: frequencies below it are left out
+_RANK = 1e-14  # of the greatest entry: rest of a product of two
+
+
+class Span(NamedTuple):
+    """Which samples of the result are kept along an axis: first, first + 1, …, in steps."""
+
+    step: int
+    first: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
+
+
+class LowPass(WideBuffers):
+    """Circular convolution with a real filter, sampled at given points.
+
+    S[i] = Σ_t φ[(first + i) step - t] U[t] along each axis, *exact* up to rounding, φ the inverse
+    transform of the filter, even. Three forms: "half", on half the spectrum, for signals: few
+    frequencies pass; "matrices", one an axis, for images and a filter that is a product over the
+    axes; "spectrum", for any other filter of images.
+
+    Args:
+        phi: the filter's transform, real and even, shape (*spatial), float64, one or two axes.
+        spans: one an axis.
+        form: which of them; the fastest that there is if None.
+
+    Raises:
+        ValueError: the filter does not allow the form.
+
+    Example:
+        >>> low = LowPass(torch.tensor([1.0, 0.5, 0.0, 0.5]), (Span(2, 0, 2),))
+        >>> low(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+        tensor([[2., 3.]])
+    """
+
+    passing: Tensor  # of the form "half"
+    rows: Tensor  # of "matrices"
+    columns: Tensor
+    psi: Tensor  # of "spectrum"
+    bands: Tensor
+
+    def __init__(self, phi: Tensor, spans: tuple[Span, ...], form: str | None = None) -> None:
+        super().__init__()
+        phi = phi.to(torch.float64)
+        self.shape, self.spans = tuple(phi.shape), spans
+        forms = self._forms(phi)
+        self.form = next(iter(forms)) if form is None else form
+        if self.form not in forms:
+            raise ValueError(f"form: expected one of {', '.join(forms)}, got {self.form!r}")
+        self._exact = forms[self.form]
+        if self.form == "spectrum":
+            self.register_buffer("bands", bands_of(self._exact["psi"]), persistent=False)
+        self.hold()
+
+    def exact_buffers(self) -> dict[str, Tensor]:
+        return self._exact
+
+    def _forms(self, phi: Tensor) -> dict[str, dict[str, Tensor]]:
+        """Forms that the filter allows, the fastest first, and what they hold."""
+        if phi.ndim == 1:
+            columns = matrix(torch.fft.ifft(phi).real, self.spans[0])
+            return {
+                "half": {"passing": half_of(phi, self.spans[0])},
+                "matrices": {"columns": columns},
+            }
+        steps = math.prod(span.step for span in self.spans)
+        spectrum = {"spectrum": {"psi": (phi / steps).unsqueeze(0)}}
+        factors = product(phi)
+        if factors is None:
+            return spectrum
+        names = zip(("rows", "columns"), factors, self.spans, strict=True)
+        held = {name: matrix(torch.fft.ifft(f).real, span) for name, f, span in names}
+        return {"matrices": held, **spectrum}
+
+    @staticmethod
+    def padded(shape: tuple[int, ...]) -> tuple[int, int]:
+        """Sizes of two axes, the first of size 1 for signals."""
+        return (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
+
+    def forward(self, u: Tensor) -> Tensor:
+        """(rows, *spatial) to (rows, *counts)."""
+        if self.form == "half":
+            return self.of_spectrum(torch.view_as_real(torch.fft.rfft(u)).unsqueeze(1))
+        if self.form == "spectrum":
+            return self.of_spectrum(torch.view_as_real(torch.fft.fft2(u)))
+        s = u @ self.columns.T
+        return s if len(self.spans) == 1 else self.rows @ s
+
+    @property
+    def takes_spectrum(self) -> bool:
+        """Whether it works on the transform of the signals."""
+        return self.form != "matrices"
+
+    def of_spectrum(self, x: Tensor) -> Tensor:
+        """The same of the transform, (rows, M, N, 2); of signals, its first half is enough."""
+        if self.form == "half":
+            return self._of_half(torch.view_as_complex(x[:, 0, : len(self.passing)]))
+        rows, columns = self.spans
+        folded = filter_fold(x, self.psi, self.bands, rows.step, columns.step)[:, 0]
+        s: Tensor = torch.fft.ifft2(torch.view_as_complex(folded)).real
+        return s.narrow(1, rows.first, rows.count).narrow(2, columns.first, columns.count)
+
+    def _of_half(self, x: Tensor) -> Tensor:
+        """Of the frequencies 0 … K - 1 of real signals, (rows, K)."""
+        step, first, count = self.spans[0]
+        n = self.shape[0] // step  # samples of the result, over which frequencies are aliases
+        y = x * self.passing
+        y = torch.nn.functional.pad(y, (0, -y.shape[1] % n)).unflatten(1, (-1, n)).sum(1)
+        low = n // 2 + 1
+        y = y[:, :low] + y.flip(1).roll(1, 1)[:, :low].conj()  # the negative ones
+        s: Tensor = torch.fft.irfft(y, n=n)
+        return s.narrow(1, first, count)
+
+
+def matrix(taps: Tensor, span: Span) -> Tensor:
+    """Row i: the taps as seen from the sample (first + i) step."""
+    n = len(taps)
+    at = (span.first + torch.arange(span.count)) * span.step
+    return taps[(at[:, None] - torch.arange(n)) % n]
+
+
+def half_of(phi: Tensor, span: Span) -> Tensor:
+    """Weights of the frequencies 0 … K of a real signal that pass, over the step.
+
+    Half of them where a frequency is its own negative, so that each may be added to the conjugate
+    of its negative.
+    """
+    n = len(phi)
+    half = phi[: n // 2 + 1] / span.step
+    half[0] /= 2
+    if n % 2 == 0:
+        half[-1] /= 2
+    kept = (half.abs() > _LEAST * float(half.abs().max())).nonzero()
+    return half[: int(kept.max()) + 1].clone()
+
+
+def product(phi: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Factors of a transform that is a product over its two axes, or None.
+
+    Example:
+        >>> product(torch.eye(2)) is None, product(torch.ones(2, 2)) is None
+        (True, False)
+    """
+    place = int(phi.abs().argmax())
+    row, column = divmod(place, phi.shape[1])
+    factors = phi[:, column], phi[row] / phi[row, column]
+    rest = (phi - factors[0][:, None] * factors[1]).abs().max()
+    return factors if float(rest) <= _RANK * float(phi.abs().max()) else None

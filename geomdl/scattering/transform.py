@@ -1,0 +1,225 @@
+"""What the scattering transforms of signals and of images share."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.fields.space import Space
+from geomdl.kernels.rows import wide
+from geomdl.scattering.banks import Bank
+from geomdl.scattering.cascade import Levels, Node, Plan, Which, canonical
+from geomdl.scattering.lowpass import Span
+from geomdl.scattering.padding import Axis, Mode, check_mode, pad
+from geomdl.scattering.paths import PathInfo, describe
+
+Out = Literal["array", "dict", "list"]
+Frame = Literal["morlet", "tight"]
+
+
+def check_word(name: str, value: str, words: Any) -> None:
+    """Refuse another value than those of a Literal."""
+    if value not in get_args(words):
+        raise ValueError(f"{name}: expected one of {', '.join(get_args(words))}, got {value!r}")
+
+
+def check_number(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number in a range."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{name}: expected at most {most}, got {value}")
+
+
+def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False) -> None:
+    """Refuse what is no tensor, or of another kind of number than the transform's."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x: expected a tensor, got {type(x).__name__}")
+    if x.is_complex() != complex_input:
+        word = "complex" if complex_input else "real"
+        raise TypeError(f"x: expected {word} samples (complex_input=…), got {x.dtype}")
+    real = x.real.dtype if x.is_complex() else x.dtype
+    if not real.is_floating_point or wide(real) != held:
+        raise TypeError(f"x: expected {held}, the dtype of the transform, got {x.dtype}")
+
+
+def some(rows: Tensor) -> Tensor:
+    """The rows, or one of zeros where there is none, which an FFT would refuse."""
+    return rows if len(rows) else rows.sum(0, keepdim=True)
+
+
+class Scattering(nn.Module):
+    """Base of `Scattering1D` and `Scattering2D`. Not a transform of its own.
+
+    Args:
+        banks: wavelets and low-pass of each order, the last for all orders after.
+        axes: padding, one an axis.
+        levels: subsampling.
+        spans: level -> which samples of a low-passed signal at that level are the result.
+        order: greatest order.
+        out: form of the result.
+        average: whether the moduli are low-passed.
+        padding: how the input goes on beyond its ends.
+        value: of constant padding.
+        complex_input: whether the input is complex.
+        which: which wavelets may follow which.
+        channels: of the input (batch, channels, *shape), if it is to be a layer.
+        mean: whether coarser filters are the mean of the aliases.
+        learnable: names of the wavelets' parameters that are to be learnt; () for none.
+    """
+
+    d: int
+
+    def __init__(
+        self,
+        banks: Sequence[Bank],
+        axes: Sequence[Axis],
+        levels: Levels,
+        spans: Any,
+        *,
+        order: int,
+        out: Out,
+        average: bool,
+        padding: Mode,
+        value: float,
+        complex_input: bool,
+        which: Which,
+        channels: int | None,
+        mean: bool = False,
+        learnable: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        check_word("out", out, Out)
+        check_word("which", which, Which)
+        check_mode(padding)
+        check_number("order", order, 0, 3)
+        if not average and out == "array":
+            raise ValueError(
+                "out: moduli without average differ in size; expected 'dict' or 'list'"
+            )
+        if channels is not None and (out != "array" or complex_input):
+            raise ValueError("channels: a layer has out='array' and real input")
+        self.axes, self.levels, self.order = tuple(axes), levels, order
+        self.out, self.average, self.padding, self.value = out, average, padding, value
+        self.complex_input, self.channels = complex_input, channels
+        self.shape = tuple(axis.size for axis in axes)
+        plan = Plan(tuple(banks), order, levels, spans, self.d, which, mean, bool(learnable))
+        self.tree = Node(plan, 0, -1, 0)
+        self.wavelets = nn.ModuleList()
+        if learnable:
+            for bank in plan.banks:
+                held = {name: parameter_of(bank, name) for name in learnable}
+                self.wavelets.append(nn.ParameterDict(held))
+        paths = self.tree.paths
+        places = canonical(paths)
+        self.paths = tuple(describe(paths[place], banks) for place in places)
+        self._plain = {path.n: path for path in self.paths}
+        if complex_input:  # the low-pass has two parts, in front
+            places = [0, 1, *(place + 1 for place in places[1:])]
+            parts = tuple(describe((), banks, part) for part in ("re", "im"))
+            self.paths = (*parts, *self.paths[1:])
+        self.register_buffer("places", torch.tensor(places), persistent=False)
+        self.source = self.target = None
+        if channels is not None:
+            circular, step = padding == "periodic", 2**levels.result
+            space = Space(self.d, self.shape if circular else None, step, circular)
+            self.source = space.field(channels)
+            self.target = space.coarser(step).field(channels * len(self.paths))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the paths, in the order of the result."""
+        return [path.name for path in self.paths]
+
+    def forward(self, x: Tensor) -> Any:
+        """(…, *shape) to (…, paths, *counts); as a layer (batch, channels, *) to the same."""
+        self._check(x)
+        held = self.tree.lowpass.dtype
+        rows = x.reshape(-1, *self.shape).to(held.to_complex() if x.is_complex() else held)
+        u = pad(some(rows), self.axes, self.padding, self.value)
+        lead = x.shape[: x.ndim - self.d]
+        dtype = x.real.dtype if x.is_complex() else x.dtype
+        if not self.average:
+            return self._unaveraged(u, lead, dtype)
+        s = self.tree(u, self._learnt()).index_select(1, self.places)[: len(rows)].to(dtype)
+        if self.channels is not None:
+            return s.unflatten(0, lead).flatten(1, 2)
+        s = s.view(*lead, *s.shape[1:])
+        if self.out == "array":
+            return s
+        return self._named(dict(zip(self.paths, s.unbind(s.ndim - self.d - 1), strict=True)))
+
+    def transforms(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """Of wavelets with these parameters, on the padded grid."""
+        raise NotImplementedError
+
+    def _learnt(self) -> list[Tensor] | None:
+        if not len(self.wavelets):
+            return None
+        wavelets: Any = self.wavelets
+        return [self.transforms(dict(held.items())) for held in wavelets]
+
+    def _named(self, found: dict[PathInfo, Tensor]) -> Any:
+        if self.out == "list":
+            return [{"coef": value, **path._asdict()} for path, value in found.items()]
+        return {path.n + ((path.part,) if path.part else ()): s for path, s in found.items()}
+
+    def _unaveraged(self, u: Tensor, lead: tuple[int, ...], dtype: torch.dtype) -> Any:
+        found = {}
+        for path, level, values in self.tree.walk(u, self._learnt()):
+            for axis, a in enumerate(self.axes, start=1):
+                first, last = (-(-n // 2**level) for n in (a.before, a.before + a.size))
+                values = values.narrow(axis, first, last - first)
+            values = values[: math.prod(lead)]
+            kept = values if values.is_complex() else values.to(dtype)
+            found[path] = kept.reshape(*lead, *kept.shape[1:])
+        ordered = sorted(found, key=lambda path: (len(path), path))
+        return self._named({self._plain[path]: found[path] for path in ordered})
+
+    def _check(self, x: Tensor) -> None:
+        check_dtype(x, self.tree.lowpass.dtype, self.complex_input)
+        if x.ndim < self.d or tuple(x.shape[x.ndim - self.d :]) != self.shape:
+            raise ValueError(
+                f"x: expected shape (…, {str(self.shape)[1:-1].strip(',')}), got {tuple(x.shape)}"
+            )
+        if self.channels is not None and (x.ndim != self.d + 2 or x.shape[1] != self.channels):
+            raise ValueError(
+                f"x: expected (batch, channels={self.channels}, *{self.shape}),"
+                f" got {tuple(x.shape)}"
+            )
+
+    def extra_repr(self) -> str:
+        return f"shape={self.shape}, paths={len(self.paths)}, step={2**self.levels.result}"
+
+
+def parameter_of(bank: Bank, name: str) -> nn.Parameter:
+    """A parameter of all wavelets of a bank, in the default dtype."""
+    values = [getattr(wavelet, name) for wavelet in bank.wavelets]
+    return nn.Parameter(torch.tensor(values, dtype=torch.get_default_dtype()))
+
+
+def spans_of(axes: Sequence[Axis], levels: Levels, edges: int) -> Any:
+    """Level -> spans: the samples of the result that belong to the input.
+
+    Args:
+        axes: padding.
+        levels: subsampling.
+        edges: samples at the full stride that are left out at either end, or -1: those before the
+            input's first and after its last sample.
+    """
+
+    def at(level: int) -> tuple[Span, ...]:
+        step = 2**levels.result
+        found = []
+        for axis in axes:
+            if edges < 0:
+                first, last = (-(-n // step) for n in (axis.before, axis.before + axis.size))
+            else:
+                out = edges * 2 ** (levels.stride - levels.result)
+                first, last = out, axis.padded // step - out
+            found.append(Span(2 ** (levels.result - level), first, last - first))
+        return tuple(found)
+
+    return at

@@ -1,0 +1,113 @@
+"""Scattering on graphs: renumbering, frame bounds, the dense formula, batches."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geomdl import Graph
+from geomdl.scattering import GraphScattering
+from tests.scattering.oracle import noise
+
+
+def random_graph(n, p, seed):
+    rng = torch.Generator().manual_seed(seed)
+    upper = (torch.rand(n, n, generator=rng) < p).triu(1)
+    return Graph.from_edge_index((upper | upper.T).nonzero().T, n)
+
+
+def dense(graph, J):
+    n = graph.num_nodes
+    A = torch.zeros(n, n, dtype=torch.float64)
+    A[graph.target.long(), graph.source.long()] = 1
+    d = A.sum(1)
+    root = torch.where(d > 0, d.clamp(min=1).rsqrt(), 0)
+    P = 0.5 * (torch.eye(n) + root[:, None] * A * root) + torch.diag(0.5 * (d == 0))
+    powers = [torch.eye(n, dtype=torch.float64)] + [
+        torch.linalg.matrix_power(P, 2**j) for j in range(J + 1)
+    ]
+    return [a - b for a, b in itertools.pairwise(powers)], powers[-1]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5])
+def test_against_dense_powers(p):
+    graph, x = random_graph(12, p, 0), noise(12, 3)
+    psi, phi = dense(graph, 3)
+    scattering = GraphScattering(3, 2)
+    found = scattering(x, graph)
+    for k, path in enumerate(scattering.paths):
+        u = x
+        for j in path:
+            u = (psi[j] @ u).abs()
+        assert (found[:, k] - u).abs().max() <= 1e-13
+    assert (scattering.lowpass(x, graph) - phi @ x).abs().max() <= 1e-13
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2, 15), st.floats(0, 1), st.integers(0, 1000), st.integers(0, 4))
+def test_frames(n, p, seed, J):
+    graph, x = random_graph(n, p, seed), noise(n, 1, seed=seed)
+    energy = x.square().sum()
+    for frame in ("diffusion", "tight"):
+        parts = GraphScattering(J, frame=frame).operators(graph, x)(x)
+        share = float(sum(part.square().sum() for part in parts) / energy)
+        if frame == "tight":
+            assert abs(share - 1) <= 1e-12
+        else:
+            assert 1 / (J + 2) - 1e-12 <= share <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("frame", ["diffusion", "tight"])
+def test_renumbering(frame):
+    graph, x = random_graph(15, 0.3, 1), noise(15, 2)
+    perm = torch.randperm(15, generator=torch.Generator().manual_seed(0))
+    moved = torch.empty_like(x)
+    moved[perm] = x
+    scattering = GraphScattering(2, 2, frame=frame)
+    one, other = scattering(x, graph), scattering(moved, graph.permute(perm))
+    assert (other[perm] - one).abs().max() <= 1e-12
+    assert (other - one).abs().max() > 1e-3  # the twin that must fail
+    pooled = GraphScattering(2, 2, frame=frame, output="moments")
+    assert (pooled(x, graph) - pooled(moved, graph.permute(perm))).abs().max() <= 1e-11
+
+
+def test_batches_are_graph_by_graph():
+    graphs = [random_graph(n, 0.4, n) for n in (5, 8, 1)]
+    xs = [noise(g.num_nodes, 2, seed=g.num_nodes) for g in graphs]
+    for frame in ("diffusion", "tight"):
+        scattering = GraphScattering(2, 2, frame=frame, output="moments")
+        together = scattering(torch.cat(xs), Graph.batch(graphs))
+        for k, (x, graph) in enumerate(zip(xs, graphs, strict=True)):
+            assert (together[k] - scattering(x, graph)[0]).abs().max() <= 1e-12
+
+
+def test_weights_and_scipy():
+    import scipy.sparse
+
+    matrix = scipy.sparse.random(10, 10, 0.3, random_state=0)
+    matrix = (matrix + matrix.T).tocoo()
+    graph = Graph.from_scipy(matrix)
+    x = noise(10, 1)
+    plain, weighted = GraphScattering(2), GraphScattering(2)
+    weight = torch.as_tensor(matrix.toarray())[graph.source.long(), graph.target.long()]
+    assert torch.allclose(plain(x, graph), weighted(x, graph, torch.full((graph.num_edges,), 3.0)))
+    assert (plain(x, graph) - weighted(x, graph, weight)).abs().max() > 1e-3
+
+
+def test_gradients():
+    graph = random_graph(6, 0.5, 2)
+    for frame in ("diffusion", "tight"):
+        scattering = GraphScattering(1, 2, frame=frame)
+        torch.autograd.gradcheck(lambda x, s=scattering: s(x, graph), noise(6, 1).requires_grad_())
+
+
+def test_refusals():
+    graph = random_graph(4, 0.5, 0)
+    with pytest.raises(ValueError, match=r"x: expected shape \(4, channels"):
+        GraphScattering(1)(noise(5, 1), graph)
+    with pytest.raises(ValueError, match="weight: expected shape"):
+        GraphScattering(1)(noise(4, 1), graph, torch.ones(1))
+    with pytest.raises(ValueError, match="moments: expected powers"):
+        GraphScattering(1, moments=(0.5,))

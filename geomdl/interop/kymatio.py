@@ -36,7 +36,10 @@ def convert(transform: Any) -> nn.Module:
 
 
 def _signals(theirs: Any) -> Scattering1D:
-    average = getattr(theirs, "average", True) is not False
+    average = getattr(theirs, "average", True)
+    if average not in (True, False, "local"):
+        raise ValueError(f"transform: average={average!r} has no counterpart; average the result")
+    average = bool(average)
     return Scattering1D(
         theirs.J,
         tuple(theirs.shape),
@@ -46,6 +49,7 @@ def _signals(theirs: Any) -> Scattering1D:
         out=theirs.out_type,
         average=average,
         oversampling=theirs.oversampling,
+        stride=getattr(theirs, "stride", None),
         convention="0.4" if hasattr(theirs, "log2_stride") else "0.3",
     )
 

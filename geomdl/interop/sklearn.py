@@ -117,6 +117,6 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         return found
 
     def _rows(self, x: NDArray[Any]) -> NDArray[Any]:
-        if x[0].size != self.n_features_in_:
+        if x.shape[1:] not in (self.shape_, (self.n_features_in_,)):
             raise ValueError(f"X: expected samples of shape {self.shape_}, got {x.shape[1:]}")
         return x.reshape(len(x), *self.shape_)

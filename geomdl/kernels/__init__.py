@@ -16,7 +16,7 @@ from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.op import Kernel, all_kernels, register
 from geomdl.kernels.segments import segment_spread, segment_sum
 from geomdl.kernels.warming import warm
-from geomdl.kernels.wavelets import wavelet_modulus
+from geomdl.kernels.wavelets import phase_times, wavelet_modulus
 
 __all__ = [
     "Kernel",
@@ -24,6 +24,7 @@ __all__ = [
     "filter_fold",
     "filter_spread",
     "neighbor_sum",
+    "phase_times",
     "register",
     "segment_spread",
     "segment_sum",

@@ -16,6 +16,8 @@ from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import check_features, wide
 from geomdl.kernels.threads import for_rows
 
+_LONG = 64  # columns: rows of so many are long enough a loop
+
 
 def filter_fold(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
     """Multiply spectra by real filters and sum over aliases.
@@ -219,7 +221,41 @@ def spread_rows(start, stop, y, psi, bands, x, m, n):  # type: ignore[no-untyped
     return -1
 
 
-def _array(x: Tensor, dtype: torch.dtype) -> Any:
+@Compiled
+def spread_blocks(start, stop, y, psi, x, m, n):  # type: ignore[no-untyped-def]
+    """Signals start ≤ r < stop of y (R, L, 2 m n), psi (L, M, N), x (R, 2 M N), bands being whole.
+
+    Short rows make short loops; here each goes over m rows, for which the aliases of y along the
+    columns are laid out first.
+    """
+    count, height, width = psi.shape
+    size = m * width
+    held = np.empty(2 * size, dtype=y.dtype)
+    for r in range(start, stop):
+        into = x[r]
+        for l in range(count):
+            line, filter = y[r, l], psi[l].reshape(height * width)
+            for i in range(m):
+                row = line[2 * n * i : 2 * n * (i + 1)]
+                for b in range(0, width, n):
+                    target = held[2 * (width * i + b) : 2 * (width * i + b + n)]
+                    for t in range(2 * n):
+                        target[t] = row[t]
+            for a in range(0, height * width, size):
+                sums, other = into[2 * a : 2 * (a + size)], filter[a : a + size]
+                if l == 0:
+                    for t in range(size):
+                        sums[2 * t] = held[2 * t] * other[t]
+                        sums[2 * t + 1] = held[2 * t + 1] * other[t]
+                else:
+                    for t in range(size):
+                        sums[2 * t] += held[2 * t] * other[t]
+                        sums[2 * t + 1] += held[2 * t + 1] * other[t]
+    return -1
+
+
+def array(x: Tensor, dtype: torch.dtype) -> Any:
+    """A tensor as a contiguous numpy array of a type."""
     return x.detach().to(dtype).resolve_neg().contiguous().numpy()
 
 
@@ -241,7 +277,7 @@ def fold_cpu(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> 
     y = _fold_fake(x, psi, bands, rows, columns).to(dtype)
     if y.numel():
         m, n = y.shape[2:4]
-        arrays = _array(x.flatten(1), dtype), _array(psi, dtype), _array(bands, bands.dtype)
+        arrays = array(x.flatten(1), dtype), array(psi, dtype), array(bands, bands.dtype)
         result = y.view(-1, 2 * m * n).numpy()
         _share(fold_rows, len(result), x.shape[0] * psi.numel(), *arrays, result, m, n)
     return y
@@ -256,9 +292,16 @@ def _spread_cpu(y: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) 
     x = _spread_fake(y, psi, bands, rows, columns).to(dtype)
     if x.numel():
         m, n = y.shape[2:4]
-        arrays = _array(y.flatten(2), dtype), _array(psi, dtype), _array(bands, bands.dtype)
-        result = x.view(-1, 2 * x.shape[2]).numpy()
-        _share(spread_rows, len(result), y.shape[0] * psi.numel(), *arrays, result, m, n)
+        values, filters = array(y.flatten(2), dtype), array(psi, dtype)
+        work, (_, height, width) = y.shape[0] * psi.numel(), psi.shape
+        whole = (bands == torch.tensor([0, height, 0, width], dtype=bands.dtype)).all()
+        if n < _LONG and len(psi) and bool(whole):
+            result = x.view(len(x), -1).numpy()
+            _share(spread_blocks, len(result), work, values, filters, result, m, n)
+        else:
+            result = x.view(-1, 2 * x.shape[2]).numpy()
+            held = array(bands, bands.dtype)
+            _share(spread_rows, len(result), work, values, filters, held, result, m, n)
     return x.to(y.dtype)
 
 
@@ -344,12 +387,9 @@ def fold_example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Arg
     rng = torch.Generator().manual_seed(count + width)
     x = torch.randn(count, height, width, 2, generator=rng, dtype=torch.float64).to(dtype)
     psi = torch.randn(filters, height, width, generator=rng, dtype=torch.float64).to(dtype)
-    left = 0 if case == "whole bands" else 1
-    places = [
-        [0, height, left, width - left],
-        [height - 1, 1, width - 2, 3],
-        [0, height, -1, width],
-    ]
+    places = [[0, height, 1, width - 1], [height - 1, 1, width - 2, 3], [0, height, -1, width]]
+    if case == "whole bands":
+        places = 3 * [[0, height, 0, width]]
     bands = torch.tensor(places, dtype=index_dtype)[:filters]
     return x, psi, bands, rows, columns
 

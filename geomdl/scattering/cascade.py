@@ -21,7 +21,7 @@ from geomdl.scattering.support import bands_of
 Path = tuple[int, ...]
 Learnt = Sequence[Tensor] | None  # wavelets of each bank, where they are not constants
 Which = Literal["decreasing", "all"]
-CACHE = 1 << 21  # bytes of moduli at once
+CACHE = 1 << 22  # bytes of moduli at once
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,9 @@ class TimeFrequencyScattering(nn.Module):
 
     k a wavelet of either spin along λ (spin +1: the rate of change has one sign, -1: the other) or
     the low-pass φ_F; n a wavelet, over the U₁ of finer scale, or the low-pass φ_T. Beyond the
-    highest and lowest frequency the scalogram is 0. With periodic padding shifts by multiples of T
-    commute, *exact*; reversing time swaps the spins, *exact*, where nothing is subsampled.
+    highest and lowest frequency the scalogram is 0. With periodic padding shifts by multiples of
+    the step 2^⌊log₂ T⌋ commute, *exact*; reversing time swaps the spins, *exact*, where nothing is
+    subsampled.
 
     Args:
         J: log₂ of the greatest scale in time.

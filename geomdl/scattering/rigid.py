@@ -104,6 +104,8 @@ class RotoTranslationScattering(nn.Module):
         super().__init__()
         check_number("J", J, 1)
         check_number("L", L, 1)
+        if oversampling is not None:
+            check_number("oversampling", oversampling, 0)
         check_mode(padding)
         self.shape = check_shape(shape, J, 2)
         if self.shape[0] != self.shape[1]:

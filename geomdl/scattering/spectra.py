@@ -99,7 +99,7 @@ class ScatteringSpectra(WideBuffers):
         check_dtype(x, self.dtype)
         if tuple(x.shape[x.ndim - self.d :]) != self.shape or x.ndim < self.d:
             raise ValueError(
-                f"x: expected shape (…, {str(self.shape)[1:-1]}), got {tuple(x.shape)}"
+                f"x: expected shape (…, {str(self.shape)[1:-1].strip(',')}), got {tuple(x.shape)}"
             )
         lead = x.shape[: x.ndim - self.d]
         rows = x.reshape(-1, *self.shape).to(self.dtype)
@@ -114,6 +114,7 @@ class ScatteringSpectra(WideBuffers):
             scale = power.sqrt()
         else:
             scale = scale.reshape(-1, len(self.wavelets)).expand(len(rows), -1)
+        scale = torch.where(scale > 0, scale, 1)
         sparsity = moduli.flatten(2).mean(-1) / scale
         envelopes = torch.fft.fftn(moduli, dim=axes).flatten(2) / (scale * count)[..., None]
         weights = self.psi.square()

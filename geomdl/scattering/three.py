@@ -94,14 +94,18 @@ class _Degree(WideBuffers):
     def exact_buffers(self) -> dict[str, Tensor]:
         return {"psi": self._exact}
 
-    def squares(self, x: Tensor, j: int, shape: tuple[int, int, int]) -> Tensor:
-        """Σ_m |x * ψ_jlm|² of half spectra (rows, frequencies), (rows, *shape)."""
+    def modulus(self, x: Tensor, j: int, shape: tuple[int, int, int]) -> Tensor:
+        """(Σ_m |x * ψ_jlm|²)^½ of half spectra (rows, frequencies), (rows, *shape).
+
+        Its derivative at 0 is 0.
+        """
         if self.l % 2:
             x = 1j * x
         y = filter_fold(torch.view_as_real(x.unsqueeze(1)), self.psi[j], self.bands, 1, 1)
         half = torch.view_as_complex(y).reshape(len(x), -1, *shape[:2], shape[2] // 2 + 1)
         parts: Tensor = torch.fft.irfftn(half, s=shape, dim=(-3, -2, -1))
-        return parts.square().sum(1)
+        u: Tensor = torch.linalg.vector_norm(parts, dim=1)
+        return u
 
 
 def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
@@ -178,7 +182,8 @@ class HarmonicScattering3D(torch.nn.Module):
         self.J, self.L, self.order, self.output = J, L, order, output
         self.shape = (shape[0], shape[1], shape[2])
         self.powers, self.sigma = tuple(powers), sigma
-        self.degrees = torch.nn.ModuleList(_Degree(shape, J, l, sigma) for l in range(L + 1))
+        degrees = (_Degree(self.shape, J, l, sigma) for l in range(L + 1))
+        self.degrees = torch.nn.ModuleList(degrees)
         pairs = [(a, b) for a in range(J + 1) for b in range(a + 1, J + 1)]
         self.paths = (*((j,) for j in range(J + 1)), *(pairs if order > 1 else ()))
         self.channels, self.source, self.target = channels, None, None
@@ -219,12 +224,12 @@ class HarmonicScattering3D(torch.nn.Module):
     def _of_degree(self, x: Tensor, degree: Any) -> list[Tensor]:
         first, second = [], []
         for j in range(self.J + 1):
-            u = root(degree.squares(x, j, self.shape))
+            u = degree.modulus(x, j, self.shape)
             first.append(self._read(u))
             if self.order > 1 and j < self.J:
                 inner = self._spectrum(u)
                 for k in range(j + 1, self.J + 1):
-                    second.append(self._read(root(degree.squares(inner, k, self.shape))))
+                    second.append(self._read(degree.modulus(inner, k, self.shape)))
         return first + second
 
     def _read(self, u: Tensor) -> Tensor:
@@ -237,19 +242,6 @@ class HarmonicScattering3D(torch.nn.Module):
         return s[:, ::step, ::step, ::step]
 
 
-def root(x: Tensor) -> Tensor:
-    """√x whose derivative at 0 is 0, for x ≥ 0.
-
-    Example:
-        >>> x = torch.tensor([0.0, 4.0], requires_grad=True)
-        >>> root(x).sum().backward()
-        >>> x.grad
-        tensor([0.0000, 0.2500])
-    """
-    some = x > 0
-    return torch.where(some, torch.where(some, x, 1).sqrt(), x)
-
-
 def power(u: Tensor, q: float) -> Tensor:
     """u^q whose derivative at 0 is 0 where it would be infinite, for u ≥ 0."""
     if q == 1:
@@ -257,4 +249,4 @@ def power(u: Tensor, q: float) -> Tensor:
     if q >= 1:
         return u**q
     some = u > 0
-    return torch.where(some, torch.where(some, u, 1) ** q, u)
+    return torch.where(some, torch.where(some, u, 1) ** q, u.detach())

@@ -159,7 +159,10 @@ class Scattering(nn.Module):
         if not len(self.wavelets):
             return None
         wavelets: Any = self.wavelets
-        return [self.transforms(dict(held.items())) for held in wavelets]
+        return [
+            self.transforms({name: p.to(wide(p.dtype)) for name, p in held.items()})
+            for held in wavelets
+        ]
 
     def _named(self, found: dict[PathInfo, Tensor]) -> Any:
         if self.out == "list":

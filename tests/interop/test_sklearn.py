@@ -47,6 +47,10 @@ def test_bad_input():
     fitted = ScatteringTransformer().fit(good)
     with pytest.raises(ValueError, match="X: expected samples of shape"):
         fitted.transform(np.ones((3, 15, 16)))
+    with pytest.raises(
+        ValueError, match="X: expected samples of shape"
+    ):  # not even of as many pixels
+        fitted.transform(np.ones((3, 8, 32)))
     with pytest.raises(ValueError, match="J: scales up to"):
         ScatteringTransformer(J=5).fit(good)
     with pytest.raises(ValueError, match="dtype: expected"):

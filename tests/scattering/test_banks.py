@@ -37,7 +37,7 @@ def test_littlewood_paley_is_the_energy_of_the_transform(name, both, tight):
 
 
 def test_the_bounds_of_kymatio():
-    """Measured with kymatio's own filters: research/scattering, L = 8."""
+    """Measured with kymatio's own filters, L = 8."""
     for J, n, lower, upper in (
         (2, 40, 0.123, 1.0001),
         (3, 48, 0.123, 1.0187),

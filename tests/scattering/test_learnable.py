@@ -70,3 +70,12 @@ def test_they_learn_a_frequency():
 def test_refusals():
     with pytest.raises(ValueError, match="learnable: expected frame='morlet'"):
         Scattering2D(2, (16, 16), learnable=True, frame="tight")
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_half_precision(name):
+    """Filters are made in float32 of parameters that are stored in bfloat16."""
+    scattering = MAKERS[name](learnable=True).bfloat16()
+    y = scattering(noise(1, *scattering.shape).bfloat16())
+    assert y.dtype == torch.bfloat16
+    assert bool(y.isfinite().all())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import geomdl
-from geomdl.scattering import RotoTranslationScattering, bank_1d, bank_2d
+from geomdl.scattering import RotoTranslationScattering, bank_2d
 from tests.scattering.oracle import convolve, noise
 
 
@@ -96,4 +96,5 @@ def test_refusals():
         RotoTranslationScattering(2, (8, 9))
     with pytest.raises(ValueError, match=r"x: expected \(batch, 1"):
         RotoTranslationScattering(2, (8, 8))(torch.zeros(1, 2, 8, 8))
-    assert bank_1d(8, 1, 1, 2).psi.shape[1] == 8
+    with pytest.raises(ValueError, match="oversampling: expected an integer of at least 0"):
+        RotoTranslationScattering(2, (8, 8), oversampling=-1)

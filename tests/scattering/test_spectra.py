@@ -61,3 +61,8 @@ def test_refusals():
         ScatteringSpectra(4, (8, 8))
     with pytest.raises(ValueError, match="x: expected shape"):
         ScatteringSpectra(2, (8, 8))(torch.zeros(8, 9))
+
+
+def test_nothing_has_no_spectra():
+    found = ScatteringSpectra(2, 16)(torch.zeros(2, 16)).flatten()
+    assert bool((found == 0).all())

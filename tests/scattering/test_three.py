@@ -121,3 +121,11 @@ def test_refusals():
         HarmonicScattering3D(1, (8, 8, 8))(torch.zeros(8, 8))
     with pytest.raises(TypeError, match=r"x: expected torch.float32"):
         HarmonicScattering3D(1, (8, 8, 8))(torch.zeros(8, 8, 8).double())
+
+
+def test_second_derivatives_where_nothing_is():
+    """At 0 the modulus has no derivative; 0 is taken, of every order."""
+    scattering = HarmonicScattering3D(0, [4, 4, 4], L=1, powers=(0.5, 1.0)).double()
+    x = torch.zeros(1, 4, 4, 4, dtype=torch.float64, requires_grad=True)
+    (g,) = torch.autograd.grad(scattering(x).sum(), x)
+    assert bool((g == 0).all())

@@ -68,6 +68,9 @@ def _answer_error(x: Tensor, y: Tensor, u: Tensor, v: Tensor, number: int) -> fl
     distances = []
     for label in range(int(y.max()) + 1):
         own = x[y == label]
+        if not len(own):  # never the answer
+            distances.append(u.new_full((len(u),), math.inf))
+            continue
         mean = own.mean(0)
         rest = u - mean
         directions = torch.linalg.svd(own - mean, full_matrices=False).Vh[

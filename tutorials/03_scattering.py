@@ -16,11 +16,11 @@ wavelets of the modulus. That is a convolutional network of two layers whose fil
 # ---------------
 #
 # .. math:: S_0 x = x * \varphi, \qquad S_1 x = |x * \psi_\lambda| * \varphi, \qquad
-#           S_2 x = \big|\,|x * \psi_\lambda| * \psi_\mu\big| * \varphi
+#           S_2 x = |\,|x * \psi_\lambda| * \psi_\mu| * \varphi
 #
 # with a low-pass :math:`\varphi` of width :math:`2^J` and wavelets :math:`\psi_\lambda` of all
 # scales below it. If the filters satisfy Littlewood–Paley,
-# :math:`|\hat\varphi|^2 + \tfrac12 \sum_\lambda |\hat\psi_\lambda(\omega)|^2 +
+# :math:`|\hat\varphi|^2 + \frac{1}{2} \sum_\lambda |\hat\psi_\lambda(\omega)|^2 +
 # |\hat\psi_\lambda(-\omega)|^2 \leq 1`, then
 #
 # .. math:: \|S x - S y\| \leq \|x - y\|, \qquad

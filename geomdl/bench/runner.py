@@ -134,7 +134,7 @@ def write_all(results: Results, folder: Path) -> None:
 
 
 def tables(results: Results) -> str:
-    """All tables as Markdown, each followed by the checks of its suite.
+    """All tables as Markdown, each suite's followed by its checks and notes.
 
     Args:
         results: what a run found.
@@ -147,6 +147,7 @@ def tables(results: Results) -> str:
         for table in suite.tables:
             parts.append((f"**{table.title}**\n\n" if table.title else "") + markdown(table))
         lines = [f"- {'✓' if c.holds else '✗'} {c.text}" for c in suite.checks]
+        lines += [f"- {note}" for note in suite.notes]
         if suite.reduced is not None:
             lines.append(f"- A reduced run: {suite.reduced}.")
         if lines:

@@ -14,9 +14,11 @@ Example:
 from geomdl.kernels.folding import filter_fold, filter_spread
 from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.op import Kernel, all_kernels, register
+from geomdl.kernels.phases import phase_times
 from geomdl.kernels.segments import segment_spread, segment_sum
+from geomdl.kernels.spectra import real_spectrum, real_synthesis
 from geomdl.kernels.warming import warm
-from geomdl.kernels.wavelets import phase_times, wavelet_modulus
+from geomdl.kernels.wavelets import wavelet_modulus
 
 __all__ = [
     "Kernel",
@@ -25,6 +27,8 @@ __all__ = [
     "filter_spread",
     "neighbor_sum",
     "phase_times",
+    "real_spectrum",
+    "real_synthesis",
     "register",
     "segment_spread",
     "segment_sum",

@@ -11,7 +11,6 @@ from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.folding import (
     CASES,
     FOLD,
-    array,
     check_fold,
     filter_fold,
     filter_gradient,
@@ -21,7 +20,8 @@ from geomdl.kernels.folding import (
     fold_example,
 )
 from geomdl.kernels.op import Args, Kernel, register
-from geomdl.kernels.rows import check_features, wide
+from geomdl.kernels.phases import phase_times
+from geomdl.kernels.rows import wide
 from geomdl.kernels.threads import for_rows
 
 
@@ -112,115 +112,6 @@ def _backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
     gx = filter_spread(gy, filters, bands, *ctx.folds).to(x.dtype) if need_x else None
     gpsi = filter_gradient(values, gy, bands, *ctx.folds).to(psi.dtype) if need_psi else None
     return gx, gpsi, None, None, None
-
-
-def phase_times(z: Tensor, g: Tensor) -> Tensor:
-    """Real numbers in the direction of complex ones: g z / |z|, and 0 where z = 0.
-
-    Exact up to rounding, |error| ≤ 4 eps |g|, in float32 for half precision, where |z|² neither
-    overflows nor falls below the smallest normal number. Derivatives of every order where z is not
-    0.
-
-    Args:
-        z: pairs of reals, shape (..., 2).
-        g: shape (...,).
-
-    Returns:
-        shape (..., 2), contiguous, dtype of z.
-
-    Raises:
-        TypeError: a type that is not served.
-        ValueError: shapes or devices that do not fit.
-
-    Example:
-        >>> phase_times(torch.tensor([[3.0, -4.0], [0.0, 0.0]]), torch.tensor([10.0, 1.0])).tolist()
-        [[6.0, -8.0], [0.0, 0.0]]
-    """
-    return PHASE(z, g)
-
-
-def _phase_reference(z: Tensor, g: Tensor) -> Tensor:
-    values = z.to(wide(z.dtype))
-    squares = values.square().sum(-1, keepdim=True)
-    some = squares > 0
-    inverse = torch.where(some, torch.where(some, squares, 1).rsqrt(), 0)
-    return (values * inverse * g.to(values.dtype).unsqueeze(-1)).to(z.dtype)
-
-
-@Compiled
-def turn(start, stop, z, g, tiny, w):  # type: ignore[no-untyped-def]
-    """W = g z / |z| for start ≤ place < stop."""
-    part, factor, result = z[2 * start : 2 * stop], g[start:stop], w[2 * start : 2 * stop]
-    least = tiny[0]
-    for t in range(len(factor)):
-        a, b = part[2 * t], part[2 * t + 1]
-        s = factor[t] / np.sqrt(np.maximum(a * a + b * b, least))
-        result[2 * t] = a * s
-        result[2 * t + 1] = b * s
-
-
-def _phase_cpu(z: Tensor, g: Tensor) -> Tensor:
-    dtype = wide(z.dtype)
-    w = torch.empty(z.shape, dtype=dtype)
-    if w.numel():
-        tiny = np.array([torch.finfo(dtype).tiny], dtype=np.float64).astype(w.numpy().dtype)
-        flat = [array(x.reshape(-1), dtype) for x in (z, g)]
-        result = w.view(-1).numpy()
-        for_rows(lambda a, b: turn(a, b, *flat, tiny, result), range(g.numel() + 1), w.numel())
-    return w.to(z.dtype)
-
-
-def _phase_check(z: Tensor, g: Tensor) -> None:
-    check_features("z", z)
-    check_features("g", g)
-    if z.ndim < 1 or z.shape[-1] != 2 or z.shape[:-1] != g.shape:
-        raise ValueError(f"z: expected shape {(*g.shape, 2)}, got {tuple(z.shape)}")
-    if z.device != g.device:
-        raise ValueError(f"g: expected a tensor on {z.device}, got one on {g.device}")
-
-
-def _phase_setup(ctx: Any, inputs: Args, output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
-
-
-def _phase_backward(ctx: Any, h: Tensor) -> tuple[Tensor, Tensor]:
-    z, g = ctx.saved_tensors
-    squares = z.square().sum(-1, keepdim=True)
-    some = squares > 0
-    inverse = torch.where(some, torch.where(some, squares, 1).rsqrt(), 0)
-    phase = z * inverse
-    along = (phase * h).sum(-1)
-    across = (h - phase * along.unsqueeze(-1)) * inverse
-    return across * g.unsqueeze(-1), along.to(g.dtype)
-
-
-def _phase_example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
-    shape = {"usual": (3, 4), "numbers": (5,), "nothing": (0, 3)}[case]
-    rng = torch.Generator().manual_seed(len(shape))
-    z = torch.randn(*shape, 2, generator=rng, dtype=torch.float64)
-    return z.to(dtype), torch.randn(*shape, generator=rng, dtype=torch.float64).to(dtype)
-
-
-def _phase_bound(args: Args, eps: float) -> Tensor:
-    z, g = args
-    bound: Tensor = 4 * eps * g.abs().unsqueeze(-1).expand(z.shape)
-    return bound
-
-
-PHASE = register(
-    Kernel(
-        "phase_times",
-        reference=_phase_reference,
-        cpu=_phase_cpu,
-        fake=lambda z, g: z.new_empty(z.shape),
-        setup=_phase_setup,
-        backward=_phase_backward,
-        check=_phase_check,
-        example=_phase_example,
-        bound=_phase_bound,
-        cases=("usual", "numbers", "nothing"),
-    )
-)
 
 
 def _bound(args: Args, eps: float) -> Tensor:

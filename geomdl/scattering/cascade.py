@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from geomdl.kernels import wavelet_modulus
+from geomdl.kernels import real_spectrum, wavelet_modulus
 from geomdl.scattering.banks import Bank, coarser
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.lowpass import LowPass, Span
@@ -232,7 +232,10 @@ class Node(nn.Module):
 
     def spectrum(self, u: Tensor) -> Tensor:
         """Transform of signals, (rows, M, N, 2)."""
-        return torch.view_as_real(torch.fft.fft2(u.unsqueeze(1) if self.d == 1 else u))
+        images = u.unsqueeze(1) if self.d == 1 else u
+        if u.is_complex():
+            return torch.view_as_real(torch.fft.fft2(images))
+        return real_spectrum(images)
 
     def walk(
         self, u: Tensor, learnt: Learnt = None, path: Path = ()

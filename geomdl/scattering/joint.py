@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields.space import Space
-from geomdl.kernels import filter_fold, wavelet_modulus
+from geomdl.kernels import filter_fold, real_spectrum, wavelet_modulus
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import SIGMA_0, bank_1d, coarser, columns, wavelets_1d
 from geomdl.scattering.buffers import WideBuffers
@@ -212,7 +212,7 @@ class TimeFrequencyScattering(nn.Module):
             )
         rows = x.reshape(-1, *self.shape).to(self.along.dtype)
         u = pad(some(rows), self.axes, self.padding, self.value)
-        spectrum = torch.view_as_real(torch.fft.fft2(u.unsqueeze(1)))
+        spectrum = real_spectrum(u.unsqueeze(1))
         first: Any = self.first
         moduli = {
             j: wavelet_modulus(spectrum, w.psi, w.bands, 1, w.columns).squeeze(2)
@@ -226,10 +226,7 @@ class TimeFrequencyScattering(nn.Module):
         still = self.along(scalogram)[:, self._still]
         _, start, count = self._kept
         found = [still.narrow(-1, start, count)]
-        inner = {
-            j: torch.view_as_real(torch.fft.fft2(m.flatten(0, 1).unsqueeze(1)))
-            for j, m in moduli.items()
-        }
+        inner = {j: real_spectrum(m.flatten(0, 1).unsqueeze(1)) for j, m in moduli.items()}
         for n, branch, average in zip(self.numbers, self.second, self.lows, strict=True):
             y = self._in_time(inner, n, branch, len(u))
             v = self.along(y)

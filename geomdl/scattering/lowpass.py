@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from geomdl.kernels import filter_fold
+from geomdl.kernels import filter_fold, real_spectrum
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.support import bands_of
 
@@ -93,7 +93,7 @@ class LowPass(WideBuffers):
         if self.form == "half":
             return self.of_spectrum(torch.view_as_real(torch.fft.rfft(u)).unsqueeze(1))
         if self.form == "spectrum":
-            return self.of_spectrum(torch.view_as_real(torch.fft.fft2(u)))
+            return self.of_spectrum(real_spectrum(u))
         s = u @ self.columns.T
         return s if len(self.spans) == 1 else self.rows @ s
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from geomdl.fields import Field, Grid, Vector
 from geomdl.groups import group
-from geomdl.kernels import filter_fold, wavelet_modulus
+from geomdl.kernels import filter_fold, real_spectrum, wavelet_modulus
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import bank_1d, bank_2d
 from geomdl.scattering.buffers import WideBuffers
@@ -161,7 +161,7 @@ class RotoTranslationScattering(nn.Module):
             raise ValueError(f"x: expected (batch, 1, *{self.shape}), got {tuple(x.shape)}")
         rows = some(x[:, 0].to(self.angular.dtype))
         u = pad(rows, self.axes, self.padding, self.value)
-        spectrum = torch.view_as_real(torch.fft.fft2(u))
+        spectrum = real_spectrum(u)
         found = [rows.mean((1, 2))[:, None]]
         second = []
         for j in range(self.J):
@@ -169,7 +169,7 @@ class RotoTranslationScattering(nn.Module):
             moduli = wavelet_modulus(spectrum, w.psi, w.bands, w.rows, w.columns)
             found.append(self._mean(moduli.mean(1))[:, None])
             if j + 1 < self.J:
-                inner = torch.view_as_real(torch.fft.fft2(moduli.flatten(0, 1)))
+                inner = real_spectrum(moduli.flatten(0, 1))
                 for k in range(j + 1, self.J):
                     second.append(self._orbit(inner, self.scales[f"{j} {k}"]))
         return torch.cat(found + second, 1)[: len(x)].to(x.dtype)

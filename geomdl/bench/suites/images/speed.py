@@ -77,13 +77,14 @@ def measure_case(
         baseline="plain", rounds=rounds, limit=0.7 * limit,
     )  # fmt: skip
     still = compare(
-        {name: evaluation(models[name], x) for name in ("plain", "geomdl")},
+        {name: evaluation(models[name], x) for name in dict.fromkeys(("plain", "geomdl", best))},
         baseline="plain", rounds=rounds, limit=0.3 * limit,
     )  # fmt: skip
     row: dict[str, Any] = {
         "name": group, "size": f"{size}²", "kernel": f"{kernel}×{kernel}", "channels": channels,
         "plain": train.time("plain").median,
         "train": vars(train.ratio("geomdl")), "eval": vars(still.ratio("geomdl")),
+        "still": vars(still.ratio(best)),
         "tuned": vars(train.ratio(best)), "fourier": fourier,
         "rounds": min(train.rounds, still.rounds),
     }  # fmt: skip
@@ -106,7 +107,7 @@ def measure(context: Context, peers: bool) -> list[dict[str, Any]]:
         if i and i % len(GROUPS) == 0 and least * len(GROUPS) > budget.left:
             break
         rest = sum(_cost(*case[1:]) for case in todo[i:])
-        share = max(1.0, 0.7 * budget.left * max(cost / rest, 0.2 * cost / whole))
+        share = max(3.0, 0.7 * budget.left * max(cost / rest, 0.2 * cost / whole))
         row = measure_case(group, size, kernel, channels, peers=peers, limit=share)
         unit = max(unit, row["plain"] / cost) if i < len(GROUPS) else row["plain"] / cost
         rows.append(row)
@@ -191,6 +192,10 @@ COLUMNS = (
     Column(
         "eval", "geomdl / plain, evaluation", "ratio",
         note="The forward pass in evaluation mode, likewise.",
+    ),
+    Column(
+        "still", "tuned / plain, evaluation", "ratio",
+        note="The same of the network that was tuned for training.",
     ),
     Column("plain", "plain, training", "milliseconds", note="Median of the plain CNN's step."),
 )  # fmt: skip

@@ -61,7 +61,7 @@ figure_bank, axes = plt.subplots(J, L, figsize=(9, 3.5), layout="constrained")
 for axis, wavelet in zip(axes.flat, in_space, strict=True):
     middle = wavelet[16:48, 16:48]
     top = float(middle.abs().max())
-    axis.imshow(middle, cmap="RdBu", vmin=-top, vmax=top)
+    axis.imshow(middle.numpy(), cmap="RdBu", vmin=-top, vmax=top)
     axis.axis("off")
 figure_bank.suptitle("wavelets: directions along the rows, scales down the columns")
 
@@ -72,7 +72,7 @@ shown = {
     "the same, tight": torch.fft.fftshift(bank.tight().littlewood_paley),
 }
 for axis, (title, values) in zip(axes, shown.items(), strict=True):
-    picture = axis.imshow(values, extent=(-0.5, 0.5, 0.5, -0.5), vmin=0, vmax=1.05)
+    picture = axis.imshow(values.numpy(), extent=(-0.5, 0.5, 0.5, -0.5), vmin=0, vmax=1.05)
     axis.set_title(title, fontsize=10)
     axis.set_xlabel("cycles a pixel")
 figure_frame.colorbar(picture, ax=axes, shrink=0.8)
@@ -120,7 +120,7 @@ def discs(values, first, second):
 figure_discs = plt.figure(figsize=(9, 5), layout="constrained")
 for k in range(2):
     axis = figure_discs.add_subplot(2, 3, 3 * k + 1)
-    axis.imshow(image[k], cmap="gray_r")
+    axis.imshow(image[k].numpy(), cmap="gray_r")
     axis.axis("off")
     panels = [figure_discs.add_subplot(2, 3, 3 * k + n, projection="polar") for n in (2, 3)]
     discs(coefficients[k], *panels)
@@ -216,7 +216,7 @@ figure_made, axes = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
 pictures = {"texture": texture, "same spectra": made, "same power spectrum": clouds}
 for axis, (title, values) in zip(axes, pictures.items(), strict=True):
     low, high = float(values.quantile(0.01)), float(values.quantile(0.99))
-    axis.imshow(values, cmap="gray", vmin=low, vmax=high)
+    axis.imshow(values.numpy(), cmap="gray", vmin=low, vmax=high)
     axis.set_title(title, fontsize=10)
     axis.axis("off")
 near, far = spectra.distance(texture, made), spectra.distance(texture, clouds)

@@ -16,8 +16,8 @@ TOPIC = "scattering"
     "littlewood-paley",
     statement="The bounds of a frame of wavelets are the least and the greatest value of its"
     " Littlewood-Paley sum, and waves of these frequencies attain them.",
-    formula=r"A = \min_\omega |\hat\varphi|^2 + \frac{1}{2} \sum_\lambda |\hat\psi_\lambda(\omega)|^2"
-    r" + |\hat\psi_\lambda(-\omega)|^2, \quad B = \max_\omega",
+    formula=r"A = \min_\omega |\hat\varphi|^2 + \frac{1}{2} \sum_\lambda"
+    r" |\hat\psi_\lambda(\omega)|^2 + |\hat\psi_\lambda(-\omega)|^2, \quad B = \max_\omega",
     source="Mallat 2012, Group invariant scattering, arXiv:1101.2286, proposition 2.1; Parseval",
     topic=TOPIC,
     sabotage="one wavelet is left out of the transform, but not out of the sum",

@@ -108,7 +108,9 @@ def _backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
     z = _coefficients(filter_fold(values, filters, bands, *ctx.folds))
     size = g.shape[-2] * g.shape[-1]
     turned = phase_times(torch.view_as_real(z), g.to(dtype) / size)
+    del z  # large, as is what follows
     gy = torch.view_as_real(torch.fft.fft2(torch.view_as_complex(turned)))
+    del turned
     gx = filter_spread(gy, filters, bands, *ctx.folds).to(x.dtype) if need_x else None
     gpsi = filter_gradient(values, gy, bands, *ctx.folds).to(psi.dtype) if need_psi else None
     return gx, gpsi, None, None, None

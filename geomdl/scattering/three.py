@@ -104,8 +104,7 @@ class _Degree(WideBuffers):
         y = filter_fold(torch.view_as_real(x.unsqueeze(1)), self.psi[j], self.bands, 1, 1)
         half = torch.view_as_complex(y).reshape(len(x), -1, *shape[:2], shape[2] // 2 + 1)
         parts: Tensor = torch.fft.irfftn(half, s=shape, dim=(-3, -2, -1))
-        u: Tensor = torch.linalg.vector_norm(parts, dim=1)
-        return u
+        return root(parts.square().sum(1))
 
 
 def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
@@ -240,6 +239,19 @@ class HarmonicScattering3D(torch.nn.Module):
         half = torch.fft.rfftn(u, dim=(-3, -2, -1)) * low
         s: Tensor = torch.fft.irfftn(half, s=self.shape, dim=(-3, -2, -1))
         return s[:, ::step, ::step, ::step]
+
+
+def root(x: Tensor) -> Tensor:
+    """√x whose derivative at 0 is 0, for x ≥ 0.
+
+    Example:
+        >>> x = torch.tensor([0.0, 4.0], requires_grad=True)
+        >>> root(x).sum().backward()
+        >>> x.grad
+        tensor([0.0000, 0.2500])
+    """
+    some = x > 0
+    return torch.where(some, torch.where(some, x, 1).sqrt(), x.detach())  # keeps a NaN
 
 
 def power(u: Tensor, q: float) -> Tensor:

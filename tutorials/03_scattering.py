@@ -49,7 +49,7 @@ FAST = os.environ.get("GEOMDL_FAST") == "1"  # a small budget: everything runs, 
 # -----------------------------------
 #
 # A Morlet wavelet is a wave under a Gaussian. In frequency it is a bump away from zero; scales and
-# directions tile the plane. Left: real parts in space, one scale a row. Right: what all of them
+# directions tile the plane. First the real parts in space, one scale a row; then what all of them
 # together let through. It is not flat; divided by its root (``frame="tight"``) the filters keep all
 # energy.
 
@@ -63,7 +63,7 @@ for axis, wavelet in zip(axes.flat, in_space, strict=True):
     top = float(middle.abs().max())
     axis.imshow(middle.numpy(), cmap="RdBu", vmin=-top, vmax=top)
     axis.axis("off")
-figure_bank.suptitle("wavelets: directions along the rows, scales down the columns")
+figure_bank.suptitle("wavelets: directions along the rows, scales down")
 
 figure_frame, axes = plt.subplots(1, 3, figsize=(9, 3), layout="constrained")
 shown = {

@@ -10,9 +10,10 @@ from geomdl.scattering import HarmonicScattering3D, Scattering1D, Scattering2D
 def convert(transform: Any) -> nn.Module:
     """Make a module of ours with the outputs of a transform of kymatio.
 
-    Scattering of signals and images by kymatio 0.3 and by its main branch; solid harmonics of even
-    sizes. Numbers agree to 3e-7 (signals), 1e-6 (images), 1e-5 (volumes), relative, in float32.
-    kymatio itself is not needed here: only the transform's attributes are read.
+    Scattering of signals and images; solid harmonics of even sizes. Numbers agree with those of
+    release 0.3 to 3e-7 (signals), 1e-6 (images), 1e-5 (volumes, of inputs without energy at the
+    Nyquist frequency), relative, in float32. Transforms of kymatio's main branch are told by their
+    attributes; they are *not compared* in our tests. kymatio itself is not needed here.
 
     Args:
         transform: `Scattering1D`, `Scattering2D` or `HarmonicScattering3D` of any of its frontends.

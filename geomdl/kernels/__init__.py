@@ -2,8 +2,8 @@
 
 `torch.library` registers them, so that autograd (to every order), `torch.compile`, `torch.export`
 and `vmap` see one op. Loops are compiled by Numba at their first call and kept on disk
-(`geomdl doctor --warm` does it ahead); threads are ours and as many as torch's. Other devices run
-the reference; *untested here* on accelerators.
+(`geomdl doctor --warm` does it ahead); they run on the threads that torch works with, as many as it
+uses. Other devices run the reference; *untested here* on accelerators.
 
 Example:
     >>> import torch

@@ -1,7 +1,7 @@
-"""Wavelet scattering of signals and images: stable to deformations, with guarantees.
+"""Wavelet scattering of signals, images, volumes and graphs: stable to deformations.
 
-Moduli of wavelet coefficients, cascaded and averaged: nothing is learned, and the constants of
-translation, energy and non-expansiveness are known. Numbers are kymatio's.
+Moduli of wavelet coefficients, cascaded and averaged: nothing need be learned, and the constants of
+translation, energy and non-expansiveness are known. Filters and scaling are kymatio's.
 """
 
 from geomdl.scattering.banks import (

@@ -158,6 +158,13 @@ def bank_1d(n: int, J: int, Q: int, T: float, both: bool = False) -> Bank:
         Q: wavelets an octave.
         T: samples over which the low-pass averages.
         both: whether negative frequencies are covered too.
+
+    Example:
+        >>> bank = bank_1d(64, J=3, Q=1, T=8)
+        >>> bank.psi.shape, float(bank.phi[0])
+        (torch.Size([4, 64]), 1.0)
+
+    Source: `wavelets_1d`, `morlet_1d`; Andén & Mallat 2014, arXiv:1304.6763.
     """
     wavelets = wavelets_1d(J, Q, both)
     xi, sigma = columns(wavelets, "xi", "sigma")
@@ -177,6 +184,12 @@ def bank_2d(shape: tuple[int, int], J: int, L: int, both: bool = False) -> Bank:
         J: number of scales.
         L: number of directions in the half circle.
         both: whether the opposite directions are covered too.
+
+    Example:
+        >>> bank_2d((16, 24), J=2, L=4).psi.shape
+        torch.Size([8, 16, 24])
+
+    Source: `wavelets_2d`, `morlet_2d`; Bruna & Mallat 2013, arXiv:1203.1513.
     """
     wavelets = wavelets_2d(J, L, both)
     half = wavelets_2d(J, L)

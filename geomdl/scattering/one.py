@@ -38,8 +38,8 @@ class Scattering1D(Scattering):
 
     S₀ x = x * φ, S₁ x[n₁] = |x * ψ_{n₁}| * φ, S₂ x[n₁, n₂] = ||x * ψ_{n₁}| * ψ_{n₂}| * φ, j₂ > j₁,
     sampled every 2^⌊log₂ T⌋ samples. Q wavelets an octave at order 1, and Q₂ (one) after; φ has the
-    width 1.59 T samples. Numbers are those of kymatio's main branch up to rounding, or with
-    convention="0.3" those of its release 0.3.
+    width 1.59 T samples. Filters and scaling are those of kymatio's main branch; with
+    convention="0.3" numbers are those of its release 0.3, up to 3e-7 relative in float32.
 
     With periodic padding S(T_t x) = T_t S x for shifts by multiples of the step, *exact*; shifts by
     c samples change S by at most e^(-1/2) c / (1.59 T) √(order + 1) ‖x‖ (undecimated, frame bound

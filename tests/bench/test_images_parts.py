@@ -190,7 +190,7 @@ def test_every_variant_builds_and_keeps_the_centre():
 
 def test_escnn_is_used_only_where_asked_for_and_installed(monkeypatch):
     assert peers.peer_of(Context()) == (False, "not asked for")
-    monkeypatch.setattr(peers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert peers.peer_of(Context(peers=True)) == (False, "escnn is not installed")
 
 

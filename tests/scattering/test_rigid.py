@@ -87,8 +87,8 @@ def test_45_degrees_on_images_given_by_formulas():
     for width in (1.0, 2.0, 3.0):
         one, other = (scattering(blobs(width, angle)) for angle in (0.0, math.pi / 4))
         errors.append(float((one - other)[:, 1:].norm() / one[:, 1:].norm()))
-    assert errors[0] > errors[1] > errors[2] or errors[1] <= 1e-3
-    assert errors[1] <= 0.02
+    assert errors[0] > 10 * max(errors[1:])  # the widest blob comes near the edge
+    assert max(errors[1:]) <= 3e-3
 
 
 def test_refusals():

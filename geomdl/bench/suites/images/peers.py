@@ -1,12 +1,12 @@
 """escnn, where it is installed and asked for."""
 
-import importlib.util
 import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from geomdl.bench.peers import find_peer
 from geomdl.bench.registry import Context
 from geomdl.bench.suites.images.designs import Design
 
@@ -17,13 +17,7 @@ KINDS = (NAME, ANTIALIASED)  # `images/angles` compares with both
 
 def peer_of(context: Context) -> tuple[bool, str]:
     """Whether to measure escnn beside ours, and what the settings say of it."""
-    if not context.peers:
-        return False, "not asked for"
-    if importlib.util.find_spec(NAME) is None:
-        return False, f"{NAME} is not installed"
-    from importlib.metadata import version
-
-    return True, f"{NAME} {version(NAME)}"
+    return find_peer(context, NAME)
 
 
 def space_of(group: str) -> Any:

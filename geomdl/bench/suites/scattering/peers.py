@@ -1,6 +1,5 @@
 """kymatio, where it is installed and asked for."""
 
-import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from typing import Any
 
 import torch
 
+from geomdl.bench.peers import find_peer
 from geomdl.bench.registry import Context
 from geomdl.scattering import bank_2d
 from geomdl.scattering.banks import coarser
@@ -17,13 +17,7 @@ NAME = "kymatio"
 
 def peer_of(context: Context) -> tuple[bool, str]:
     """Whether to measure kymatio beside ours, and what the settings say of it."""
-    if not context.peers:
-        return False, "not asked for"
-    if importlib.util.find_spec(NAME) is None:
-        return False, f"{NAME} is not installed"
-    from importlib.metadata import version
-
-    return True, f"{NAME} {version(NAME)}"
+    return find_peer(context, NAME)
 
 
 def kymatio_of(name: str) -> Any:

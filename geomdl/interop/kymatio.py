@@ -39,7 +39,10 @@ def convert(transform: Any) -> nn.Module:
 def _signals(theirs: Any) -> Scattering1D:
     average = getattr(theirs, "average", True)
     if average not in (True, False, "local"):
-        raise ValueError(f"transform: average={average!r} has no counterpart; average the result")
+        raise ValueError(
+            f"transform: average={average!r} has no counterpart: it sums over the padded signal;"
+            " Scattering1D(…, T='global') gives means over the signal itself"
+        )
     average = bool(average)
     return Scattering1D(
         theirs.J,

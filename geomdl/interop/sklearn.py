@@ -1,7 +1,7 @@
 """Scattering as a transformer of scikit-learn."""
 
 import itertools
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -19,11 +19,12 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):  # type: ignore[mi
     `Scattering1D`.
 
     Args:
-        J: log₂ of the scale to average over.
+        J: log₂ of the greatest scale of the wavelets.
         shape: of one sample, if the rows are flattened images; None: X of shape (n, h, w) are
             images, (n, t) signals.
         L: directions in the half circle (images).
         Q: wavelets an octave (signals).
+        T: samples over which coefficients are averaged; 2^J if None; "global": all of them.
         order: greatest order, 0 to 3.
         padding: "reflect", "periodic", "zero" or "constant".
         frame: "morlet" or "tight".
@@ -52,6 +53,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         shape: tuple[int, ...] | None = None,
         L: int = 8,
         Q: int = 1,
+        T: int | Literal["global"] | None = None,
         order: int = 2,
         padding: str = "reflect",
         frame: str = "morlet",
@@ -62,6 +64,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):  # type: ignore[mi
         self.shape = shape
         self.L = L
         self.Q = Q
+        self.T = T
         self.order = order
         self.padding = padding
         self.frame = frame
@@ -81,7 +84,7 @@ class ScatteringTransformer(TransformerMixin, BaseEstimator):  # type: ignore[mi
             raise ValueError(f"X: expected signals (n, t) or images (n, h, w), got {x.shape}")
         self.n_features_in_ = int(np.prod(self.shape_))
         options: dict[str, Any] = {
-            "order": self.order, "padding": self.padding, "frame": self.frame
+            "T": self.T, "order": self.order, "padding": self.padding, "frame": self.frame
         }  # fmt: skip
         if len(self.shape_) == 2:
             self.scattering_: Any = Scattering2D(self.J, self.shape_, self.L, **options)

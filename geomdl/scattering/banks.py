@@ -176,14 +176,17 @@ def bank_1d(n: int, J: int, Q: int, T: float, both: bool = False) -> Bank:
     return Bank(wavelets, psi, phi, both)
 
 
-def bank_2d(shape: tuple[int, int], J: int, L: int, both: bool = False) -> Bank:
-    """Morlet wavelets and the Gaussian of width 0.4·2^J on images.
+def bank_2d(
+    shape: tuple[int, int], J: int, L: int, both: bool = False, T: float | None = None
+) -> Bank:
+    """Morlet wavelets and the Gaussian of width 0.4 T on images.
 
     Args:
         shape: rows and columns.
         J: number of scales.
         L: number of directions in the half circle.
         both: whether the opposite directions are covered too.
+        T: pixels over which the low-pass averages; 2^J if None.
 
     Example:
         >>> bank_2d((16, 24), J=2, L=4).psi.shape
@@ -199,7 +202,7 @@ def bank_2d(shape: tuple[int, int], J: int, L: int, both: bool = False) -> Bank:
         xi, sigma, theta, slant = columns(ring, "xi", "sigma", "theta", "slant")
         psi = morlet_2d(shape, xi, sigma, theta, slant)
         parts += [psi, torch.stack([_mirrored(p) for p in psi])] if both else [psi]
-    low = [gaussian_2d(n, 0.8 * 2 ** (J - 1)) for n in shape]
+    low = [gaussian_2d(n, 0.4 * (2**J if T is None else T)) for n in shape]
     return Bank(wavelets, torch.cat(parts), low[0][:, None] * low[1], both)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from geomdl.kernels import real_spectrum, wavelet_modulus
 from geomdl.scattering.banks import Bank, coarser
 from geomdl.scattering.buffers import WideBuffers
-from geomdl.scattering.lowpass import LowPass, Span
+from geomdl.scattering.lowpass import LowPass, Mean, Span
 from geomdl.scattering.support import bands_of
 
 Path = tuple[int, ...]
@@ -59,6 +59,7 @@ class Plan:
         which: "decreasing": a wavelet follows those of finer scales alone; "all": any.
         mean: whether filters for coarser signals are the mean of the aliases (kymatio up to 0.3).
         learnable: whether `forward` will be given the wavelets.
+        whole: whether the low-pass is the mean over the samples of the spans.
     """
 
     banks: tuple[Bank, ...]
@@ -69,6 +70,7 @@ class Plan:
     which: Which = "decreasing"
     mean: bool = False
     learnable: bool = False
+    whole: bool = False
 
     def bank(self, order: int) -> Bank:
         """That which signals of an order meet."""
@@ -204,8 +206,8 @@ class Node(nn.Module):
             if wavelets not in made:
                 made[wavelets] = Wavelets(*wavelets, plan.learnable)
             self.branches.append(Branch(made[wavelets], number, made[node]))
-        phi = coarser(bank.phi, level, plan.d, plan.mean)
-        self.lowpass = LowPass(phi, plan.spans(level))
+        phi, spans = coarser(bank.phi, level, plan.d, plan.mean), plan.spans(level)
+        self.lowpass: Any = Mean(spans) if plan.whole else LowPass(phi, spans)
 
     @property
     def paths(self) -> list[Path]:

@@ -123,6 +123,38 @@ class LowPass(WideBuffers):
         return s.narrow(1, first, count)
 
 
+class Mean(WideBuffers):
+    """Mean over a span of samples along each axis, of which one is left. *Exact* up to rounding.
+
+    Args:
+        spans: one an axis; their steps are 1.
+
+    Example:
+        >>> Mean((Span(1, 1, 2),))(torch.tensor([[9.0, 1.0, 2.0, 9.0]]))
+        tensor([[1.5000]])
+    """
+
+    share: Tensor
+    takes_spectrum = False
+
+    def __init__(self, spans: tuple[Span, ...]) -> None:
+        super().__init__()
+        self.spans = spans
+        count = math.prod(span.count for span in spans)
+        self._exact = torch.tensor(1 / count, dtype=torch.float64)
+        self.hold()
+
+    def exact_buffers(self) -> dict[str, Tensor]:
+        return {"share": self._exact}
+
+    def forward(self, u: Tensor) -> Tensor:
+        """(rows, *spatial) to (rows, 1) or (rows, 1, 1)."""
+        axes = tuple(range(1, 1 + len(self.spans)))
+        for axis, span in zip(axes, self.spans, strict=True):
+            u = u.narrow(axis, span.first, span.count)
+        return u.sum(axes, keepdim=True) * self.share
+
+
 def matrix(taps: Tensor, span: Span) -> Tensor:
     """Row i: the taps as seen from the sample (first + i) step."""
     n = len(taps)

@@ -16,9 +16,11 @@ from geomdl.scattering.transform import (
     Frame,
     Out,
     Scattering,
+    Width,
     check_number,
     check_word,
     spans_of,
+    width_of,
 )
 from geomdl.scattering.two import check_period, check_shape
 
@@ -49,7 +51,9 @@ class Scattering1D(Scattering):
         J: log₂ of the greatest scale of the wavelets.
         shape: samples of a signal.
         Q: wavelets an octave, of order 1, or of order 1 and of all after.
-        T: samples over which coefficients are averaged; 2^J if None.
+        T: samples over which coefficients are averaged; 2^J if None; "global": the mean over all
+            samples of the signal itself, without padding, one number a path (kymatio's main branch
+            sums over the padded signal, each path as it is subsampled).
         order: greatest order, 0 to 3.
         out: "array"; "dict", path -> coefficients; "list", of dicts with metadata.
         average: whether to low-pass; without it the moduli themselves, as dict or list.
@@ -92,7 +96,7 @@ class Scattering1D(Scattering):
         J: int,
         shape: int | tuple[int],
         Q: int | tuple[int, int] = 1,
-        T: int | None = None,
+        T: Width = None,
         *,
         order: int = 2,
         out: Out = "array",
@@ -115,26 +119,27 @@ class Scattering1D(Scattering):
         for q in both:
             check_number("Q", q, 1)
         (size,) = check_shape(shape, J, 1)
-        T = 2**J if T is None else T
-        check_number("T", T, 1, size)
+        width, whole = width_of(T, J, size, average)
         check_number("oversampling", oversampling, 0)
         check_word("frame", frame, Frame)
         check_word("convention", convention, Convention)
         check_mode(padding)
         if learnable and (frame != "morlet" or complex_input):
             raise ValueError("learnable: expected frame='morlet' and real input")
-        step = math.floor(math.log2(T))
+        step = math.floor(math.log2(width))
         if stride is not None:
+            if whole:
+                raise ValueError("stride: T='global' leaves one sample; expected None")
             check_number("stride", stride, 1, 2**step)
             if stride & (stride - 1):
                 raise ValueError(f"stride: expected a power of 2, got {stride}")
             step = stride.bit_length() - 1
         levels = Levels(step, min(oversampling, step))
-        axis = axis_1d(size, J, T, padding)
+        axis = axis_1d(size, J, width, padding)
         check_period((size,), levels, padding)
         banks = [
-            bank_1d(axis.padded, J, both[0], T, complex_input),
-            bank_1d(axis.padded, J, both[1], T),
+            bank_1d(axis.padded, J, both[0], width, complex_input),
+            bank_1d(axis.padded, J, both[1], width),
         ]
         if frame == "tight":
             banks = [bank.tight() for bank in banks]
@@ -142,7 +147,7 @@ class Scattering1D(Scattering):
             banks,
             (axis,),
             levels,
-            spans_of((axis,), levels, -1),
+            spans_of((axis,), levels, -1, whole),
             order=order,
             out=out,
             average=average,
@@ -153,8 +158,9 @@ class Scattering1D(Scattering):
             channels=channels,
             mean=convention == "0.3",
             learnable=("xi", "sigma") if learnable else (),
+            whole=whole,
         )
-        self.J, self.Q, self.T = J, both, T
+        self.J, self.Q, self.T = J, both, width
 
     def transforms(self, parameters: Mapping[str, Tensor]) -> Tensor:
         xi, sigma = parameters["xi"], parameters["sigma"]

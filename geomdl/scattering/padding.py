@@ -36,6 +36,11 @@ class Axis:
         """Samples in all."""
         return self.before + self.size + self.after
 
+    def own(self, step: int) -> tuple[int, int]:
+        """First and number of the padded samples 0, step, 2 step, … that are of the input."""
+        first, last = (-(-n // step) for n in (self.before, self.before + self.size))
+        return first, last - first
+
 
 def check_mode(mode: str) -> None:
     """Refuse another word than reflect, periodic, zero, constant."""
@@ -45,6 +50,8 @@ def check_mode(mode: str) -> None:
 
 def axis_2d(size: int, J: int, mode: str) -> Axis:
     """Padding of one axis of an image: kymatio's, to ⌊size / 2^J⌋ + 2 steps; none if periodic.
+
+    2^J is the greater of the scales of the wavelets and of the low-pass.
 
     Example:
         >>> axis_2d(32, 3, "reflect")

@@ -190,7 +190,5 @@ class RotoTranslationScattering(nn.Module):
     def _mean(self, u: Tensor) -> Tensor:
         """Mean over the image itself, (rows, m, n) to (rows,)."""
         for axis, a in enumerate(self.axes, start=1):
-            step = a.padded // u.shape[axis]
-            first, last = (-(-n // step) for n in (a.before, a.before + a.size))
-            u = u.narrow(axis, first, last - first)
+            u = u.narrow(axis, *a.own(a.padded // u.shape[axis]))
         return u.mean((1, 2))

@@ -17,6 +17,7 @@ from geomdl.scattering.paths import PathInfo, describe
 
 Out = Literal["array", "dict", "list"]
 Frame = Literal["morlet", "tight"]
+Width = int | Literal["global"] | None
 
 
 def check_word(name: str, value: str, words: Any) -> None:
@@ -31,6 +32,18 @@ def check_number(name: str, value: Any, least: int, most: int | None = None) -> 
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
     if most is not None and value > most:
         raise ValueError(f"{name}: expected at most {most}, got {value}")
+
+
+def width_of(T: Any, J: int, most: int, average: bool) -> tuple[int, bool]:
+    """Samples that the low-pass averages over, and whether the mean over all is taken instead."""
+    if T == "global" and not average:
+        raise ValueError("T: 'global' is an average; expected average=True")
+    if T is None or T == "global":
+        return 2**J, T == "global"
+    if isinstance(T, str):
+        raise ValueError(f"T: expected a number of samples, 'global' or None, got {T!r}")
+    check_number("T", T, 1, most)
+    return T, False
 
 
 def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False) -> None:
@@ -68,6 +81,7 @@ class Scattering(nn.Module):
         channels: of the input (batch, channels, *shape), if it is to be a layer.
         mean: whether coarser filters are the mean of the aliases.
         learnable: names of the wavelets' parameters that are to be learnt; () for none.
+        whole: whether the low-pass is the mean over the whole input.
     """
 
     d: int
@@ -89,6 +103,7 @@ class Scattering(nn.Module):
         channels: int | None,
         mean: bool = False,
         learnable: Sequence[str] = (),
+        whole: bool = False,
     ) -> None:
         super().__init__()
         check_word("out", out, Out)
@@ -103,9 +118,9 @@ class Scattering(nn.Module):
             raise ValueError("channels: a layer has out='array' and real input")
         self.axes, self.levels, self.order = tuple(axes), levels, order
         self.out, self.average, self.padding, self.value = out, average, padding, value
-        self.complex_input, self.channels = complex_input, channels
+        self.complex_input, self.channels, self.whole = complex_input, channels, whole
         self.shape = tuple(axis.size for axis in axes)
-        plan = Plan(tuple(banks), order, levels, spans, self.d, which, mean, bool(learnable))
+        plan = Plan(tuple(banks), order, levels, spans, self.d, which, mean, bool(learnable), whole)
         self.tree = Node(plan, 0, -1, 0)
         self.wavelets = nn.ModuleList()
         if learnable:
@@ -126,7 +141,8 @@ class Scattering(nn.Module):
             circular, step = padding == "periodic", 2**levels.result
             space = Space(self.d, self.shape if circular else None, step, circular)
             self.source = space.field(channels)
-            self.target = space.coarser(step).field(channels * len(self.paths))
+            numbers = channels * len(self.paths)
+            self.target = space.vector(numbers) if whole else space.coarser(step).field(numbers)
 
     @property
     def names(self) -> list[str]:
@@ -134,7 +150,10 @@ class Scattering(nn.Module):
         return [path.name for path in self.paths]
 
     def forward(self, x: Tensor) -> Any:
-        """(…, *shape) to (…, paths, *counts); as a layer (batch, channels, *) to the same."""
+        """(…, *shape) to (…, paths, *counts); as a layer (batch, channels, *) to the same.
+
+        Of the mean over the whole, counts are 1; a layer gives (batch, channels · paths).
+        """
         self._check(x)
         held = self.tree.lowpass.dtype
         rows = x.reshape(-1, *self.shape).to(held.to_complex() if x.is_complex() else held)
@@ -145,7 +164,7 @@ class Scattering(nn.Module):
             return self._unaveraged(u, lead, dtype)
         s = self.tree(u, self._learnt()).index_select(1, self.places)[: len(rows)].to(dtype)
         if self.channels is not None:
-            return s.unflatten(0, lead).flatten(1, 2)
+            return s.unflatten(0, lead).flatten(1, -1 if self.whole else 2)
         s = s.view(*lead, *s.shape[1:])
         if self.out == "array":
             return s
@@ -173,8 +192,7 @@ class Scattering(nn.Module):
         found = {}
         for path, level, values in self.tree.walk(u, self._learnt()):
             for axis, a in enumerate(self.axes, start=1):
-                first, last = (-(-n // 2**level) for n in (a.before, a.before + a.size))
-                values = values.narrow(axis, first, last - first)
+                values = values.narrow(axis, *a.own(2**level))
             values = values[: math.prod(lead)]
             kept = values if values.is_complex() else values.to(dtype)
             found[path] = kept.reshape(*lead, *kept.shape[1:])
@@ -194,7 +212,8 @@ class Scattering(nn.Module):
             )
 
     def extra_repr(self) -> str:
-        return f"shape={self.shape}, paths={len(self.paths)}, step={2**self.levels.result}"
+        step = "'global'" if self.whole else 2**self.levels.result
+        return f"shape={self.shape}, paths={len(self.paths)}, step={step}"
 
 
 def parameter_of(bank: Bank, name: str) -> nn.Parameter:
@@ -203,7 +222,7 @@ def parameter_of(bank: Bank, name: str) -> nn.Parameter:
     return nn.Parameter(torch.tensor(values, dtype=torch.get_default_dtype()))
 
 
-def spans_of(axes: Sequence[Axis], levels: Levels, edges: int) -> Any:
+def spans_of(axes: Sequence[Axis], levels: Levels, edges: int, whole: bool = False) -> Any:
     """Level -> spans: the samples of the result that belong to the input.
 
     Args:
@@ -211,18 +230,19 @@ def spans_of(axes: Sequence[Axis], levels: Levels, edges: int) -> Any:
         levels: subsampling.
         edges: samples at the full stride that are left out at either end, or -1: those before the
             input's first and after its last sample.
+        whole: whether every sample of a level that belongs to the input is meant.
     """
 
     def at(level: int) -> tuple[Span, ...]:
-        step = 2**levels.result
+        to = level if whole else levels.result
         found = []
         for axis in axes:
-            if edges < 0:
-                first, last = (-(-n // step) for n in (axis.before, axis.before + axis.size))
+            if edges < 0 or whole:
+                first, count = axis.own(2**to)
             else:
-                out = edges * 2 ** (levels.stride - levels.result)
-                first, last = out, axis.padded // step - out
-            found.append(Span(2 ** (levels.result - level), first, last - first))
+                first = edges * 2 ** (levels.stride - to)
+                count = axis.padded // 2**to - 2 * first
+            found.append(Span(2 ** (to - level), first, count))
         return tuple(found)
 
     return at

@@ -1,5 +1,6 @@
 """Scattering of images."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,9 +16,11 @@ from geomdl.scattering.transform import (
     Frame,
     Out,
     Scattering,
+    Width,
     check_number,
     check_word,
     spans_of,
+    width_of,
 )
 
 
@@ -33,24 +36,27 @@ class Scattering2D(Scattering):
     """Wavelet scattering of images: moduli of Morlet wavelets, cascaded and averaged.
 
     S₀ x = x * φ, S₁ x[n₁] = |x * ψ_{n₁}| * φ, S₂ x[n₁, n₂] = ||x * ψ_{n₁}| * ψ_{n₂}| * φ, j₂ > j₁,
-    sampled every 2^J pixels: for order 2, 1 + L J + L² J (J - 1) / 2 paths. ψ_{j,θ} has the centre
-    frequency (3π/4) / 2^j and the width 0.8·2^j pixels, φ the width 0.4·2^J. Numbers are those of
-    kymatio up to rounding (1e-6 relative in float32): order, angles, padding, scale.
+    sampled every 2^⌊log₂ T⌋ pixels: for order 2, 1 + L J + L² J (J - 1) / 2 paths. ψ_{j,θ} has the
+    centre frequency (3π/4) / 2^j and the width 0.8·2^j pixels, φ the width 0.4 T. For T = 2^J
+    numbers are those of kymatio up to rounding (1e-6 relative in float32): order, angles, padding,
+    scale.
 
     With periodic padding S(T_t x) = T_t S x for shifts by multiples of the step, *exact*; shifts by
-    c pixels change S by at most e^(-1/2) c / (0.4·2^J) √(order + 1) ‖x‖ (undecimated, frame bound
+    c pixels change S by at most e^(-1/2) c / (0.4 T) √(order + 1) ‖x‖ (undecimated, frame bound
     B ≤ 1). Intermediate subsampling aliases, by about 1 %; `oversampling` lowers it.
 
     Args:
-        J: number of scales; averages over about 2^J pixels.
+        J: number of scales.
         shape: rows and columns of the images.
         L: directions in the half circle.
+        T: pixels over which coefficients are averaged; 2^J if None; "global": the mean over all
+            pixels of the image itself, without padding, one number a path.
         order: greatest order, 0 to 3.
         out: "array"; "dict", path -> coefficients; "list", of dicts with metadata.
         average: whether to low-pass; without it the moduli themselves, as dict or list.
         padding: "reflect", "periodic", "zero" or "constant".
         value: of constant padding.
-        oversampling: log₂ of how much finer everything is sampled; J: nothing is subsampled.
+        oversampling: log₂ of how much finer everything is sampled; log₂ T: nothing is subsampled.
         frame: "morlet"; "tight": all filters divided by the root of their Littlewood-Paley sum, so
             that A = B = 1 (`Bank.littlewood_paley`).
         complex_input: takes complex images; 2 L directions at order 1, and the low-pass in two
@@ -87,6 +93,7 @@ class Scattering2D(Scattering):
         J: int,
         shape: tuple[int, int],
         L: int = 8,
+        T: Width = None,
         *,
         order: int = 2,
         out: Out = "array",
@@ -108,21 +115,24 @@ class Scattering2D(Scattering):
         if learnable and (frame != "morlet" or complex_input):
             raise ValueError("learnable: expected frame='morlet' and real input")
         shape = check_shape(shape, J, 2)
-        levels = Levels(J, min(oversampling, J))
-        axes = tuple(axis_2d(n, J, padding) for n in shape)
+        width, whole = width_of(T, J, min(shape), average)
+        step = math.floor(math.log2(width))
+        levels = Levels(step, min(oversampling, step))
+        axes = tuple(axis_2d(n, max(J, math.ceil(math.log2(width))), padding) for n in shape)
         check_period(shape, levels, padding)
         padded = (axes[0].padded, axes[1].padded)
-        banks = [bank_2d(padded, J, L, complex_input)]
+        banks = [bank_2d(padded, J, L, complex_input, width)]
         if frame == "tight":
             banks = [banks[0].tight()]
         if complex_input:  # moduli are real
-            real = bank_2d(padded, J, L)
+            real = bank_2d(padded, J, L, T=width)
             banks.append(real.tight() if frame == "tight" else real)
         super().__init__(
             banks,
             axes,
             levels,
-            spans_of(axes, levels, 0 if padding == "periodic" else 1),
+            # kymatio leaves out a step at either end
+            spans_of(axes, levels, 1 if padding != "periodic" and width == 2**J else -1, whole),
             order=order,
             out=out,
             average=average,
@@ -132,8 +142,9 @@ class Scattering2D(Scattering):
             which=which,
             channels=channels,
             learnable=("xi", "sigma", "theta", "slant") if learnable else (),
+            whole=whole,
         )
-        self.J, self.L = J, L
+        self.J, self.L, self.T = J, L, width
         rings = [wavelets_2d(J, L)[k * L : (k + 1) * L] for k in range(J)]
         # learnt wavelets may become narrower: one more than they need at first
         self._copies = [copies_2d(*columns(ring, "xi", "sigma", "slant")) + 1 for ring in rings]

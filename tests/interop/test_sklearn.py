@@ -29,6 +29,16 @@ def test_images_and_signals():
     assert names[0] == "S0[0]"
 
 
+@pytest.mark.parametrize("T", [2, "global"])
+def test_width(T):
+    images = np.random.default_rng(1).normal(size=(3, 16, 12))
+    transformer = ScatteringTransformer(J=2, L=2, T=T, dtype="float64")
+    found = transformer.fit_transform(images)
+    expected = Scattering2D(2, (16, 12), L=2, T=T).double()(torch.as_tensor(images)).flatten(1)
+    assert np.abs(found - expected.numpy()).max() <= 1e-14
+    assert len(transformer.get_feature_names_out()) == found.shape[1]
+
+
 def test_in_a_pipeline():
     x, y = load_digits(return_X_y=True)
     steps = ScatteringTransformer(J=1, shape=(8, 8)), StandardScaler(), LogisticRegression()

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from geomdl.fields.graph import Graph
 from geomdl.kernels import segment_sum
+from geomdl.kernels.precision import uncast
+from geomdl.kernels.rows import wide
 from geomdl.scattering.transform import check_number, check_word
 
 Frame = Literal["diffusion", "tight"]
@@ -81,6 +83,7 @@ class GraphScattering(nn.Module):
     def _follows(self, path: tuple[int, ...], j: int) -> bool:
         return self.which == "all" or not path or j > path[-1]
 
+    @uncast
     def forward(self, x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
         """Signals on the nodes to coefficients.
 
@@ -100,8 +103,9 @@ class GraphScattering(nn.Module):
             raise ValueError(
                 f"weight: expected shape ({graph.num_edges},), got {tuple(weight.shape)}"
             )
-        wavelets = self.operators(graph, x, weight)
-        levels = [x.unsqueeze(1)]
+        rows = x.to(wide(x.dtype))
+        wavelets = self.operators(graph, rows, weight)
+        levels = [rows.unsqueeze(1)]
         for before, after in zip(self.levels, self.levels[1:], strict=False):
             u = levels[-1]
             filtered = [psi.unflatten(1, u.shape[1:]) for psi in wavelets(u.flatten(1))[:-1]]
@@ -110,15 +114,18 @@ class GraphScattering(nn.Module):
             levels.append(torch.stack(parts, 1).abs() if parts else u[:, :0])
         u = torch.cat(levels, 1)
         if self.output == "nodes":
-            return u
+            return u.to(x.dtype)
         powers = torch.stack([u.abs() ** q if q != 1 else u.abs() for q in self.moments], 2)
         rows = powers.index_select(0, graph.node_perm)
-        return segment_sum(rows.flatten(1), graph.ptr).view(-1, *powers.shape[1:])
+        sums = segment_sum(rows.flatten(1), graph.ptr).view(-1, *powers.shape[1:])
+        return sums.to(x.dtype)
 
+    @uncast
     def lowpass(self, x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
         """Φ x, shape (nodes, channels)."""
-        found: Tensor = self.operators(graph, x, weight)(x)[-1]
-        return found
+        rows = x.to(wide(x.dtype))
+        found: Tensor = self.operators(graph, rows, weight)(rows)[-1]
+        return found.to(x.dtype)
 
     def operators(self, graph: Graph, like: Tensor, weight: Tensor | None = None) -> Any:
         """Function x -> [Ψ₀ x, …, Ψ_J x, Φ x] on the graph."""

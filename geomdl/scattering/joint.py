@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from geomdl.fields.space import Space
 from geomdl.kernels import filter_fold, real_spectrum, wavelet_modulus
+from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import SIGMA_0, bank_1d, coarser, columns, wavelets_1d
 from geomdl.scattering.buffers import WideBuffers
@@ -200,6 +201,7 @@ class TimeFrequencyScattering(nn.Module):
             numbers = channels * len(self.paths) * self.along.results
             self.target = space.coarser(unit).field(numbers)
 
+    @uncast
     def forward(self, x: Tensor) -> Tensor:
         """(…, samples) to (…, paths, frequencies, time)."""
         check_dtype(x, self.along.dtype)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from geomdl.fields import Field, Grid, Vector
 from geomdl.groups import group
 from geomdl.kernels import filter_fold, real_spectrum, wavelet_modulus
+from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import bank_1d, bank_2d
 from geomdl.scattering.buffers import WideBuffers
@@ -154,6 +155,7 @@ class RotoTranslationScattering(nn.Module):
         )
         return Axis(size, before, before + (-(size + 2 * before)) % step)
 
+    @uncast
     def forward(self, x: Tensor) -> Tensor:
         """(batch, 1, *shape) to (batch, paths)."""
         check_dtype(x, self.angular.dtype)

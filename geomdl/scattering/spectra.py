@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from geomdl.kernels.precision import uncast
 from geomdl.scattering.banks import Bank, bank_1d, bank_2d
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.transform import check_dtype, check_number
@@ -89,11 +90,12 @@ class ScatteringSpectra(WideBuffers):
     def exact_buffers(self) -> dict[str, Tensor]:
         return {"psi": self.bank.psi.flatten(1)}
 
+    @uncast
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Spectra:
         """Statistics of x (…, *shape).
 
         Args:
-            x: real.
+            x: real; of half precision, statistics are taken in float32, and real ones rounded.
             scale: σ_λ to divide by, (…, wavelets); those of x if None.
         """
         check_dtype(x, self.dtype)
@@ -129,7 +131,10 @@ class ScatteringSpectra(WideBuffers):
         lam, nu, kappa = self.triples.T.to(x.device)
         place = (torch.tensor(self._used()).cumsum(0) - 1).to(x.device)
         envelope = torch.stack(grams, 1)[:, place[lam], nu, kappa] if grams else phase[:, :0]
-        found = Spectra(rows.flatten(1).mean(1), power, sparsity, phase, envelope)
+        mean, power, sparsity = (
+            value.to(x.dtype) for value in (rows.flatten(1).mean(1), power, sparsity)
+        )
+        found = Spectra(mean, power, sparsity, phase, envelope)
         return Spectra(*(value.reshape((*lead, *value.shape[1:])) for value in found))
 
     def _used(self) -> list[bool]:
@@ -158,7 +163,7 @@ class ScatteringSpectra(WideBuffers):
         """
         check_number("count", count, 1)
         check_number("steps", steps, 1)
-        x = x if x.ndim > self.d else x.unsqueeze(0)
+        x = (x if x.ndim > self.d else x.unsqueeze(0)).to(self.dtype)
         with torch.no_grad():
             scale = self(x).power.mean(0).sqrt()
             target = self(x, scale).flatten().mean(0)
@@ -183,6 +188,7 @@ class ScatteringSpectra(WideBuffers):
 
     def distance(self, x: Tensor, y: Tensor) -> float:
         """Root of the mean square difference of normalised statistics, σ_λ those of x."""
+        x, y = x.to(self.dtype), y.to(self.dtype)
         scale = self(x).power.sqrt()
         weights = self._weights(self(x, scale).flatten(), scale, x.std())
         difference = (self(y, scale).flatten() - self(x, scale).flatten()) * weights

@@ -11,6 +11,7 @@ from geomdl.fields import Field, Grid, Vector
 from geomdl.groups import group
 from geomdl.groups.constant import memoized
 from geomdl.kernels import filter_fold
+from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.transform import check_dtype, check_number, check_word, some
@@ -194,6 +195,7 @@ class HarmonicScattering3D(torch.nn.Module):
             self.source = Field(Grid(3), channels * Oh.trivial)
             self.target = Field(Vector(), numbers * Oh.trivial)
 
+    @uncast
     def forward(self, x: Tensor) -> Tensor:
         """(…, M, N, O) to (…, paths, L + 1, powers), or (…, paths, L + 1, m, n, o)."""
         first: Any = self.degrees[0]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields.space import Space
+from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.scattering.banks import Bank
 from geomdl.scattering.cascade import Levels, Node, Plan, Which, canonical
@@ -149,6 +150,7 @@ class Scattering(nn.Module):
         """Names of the paths, in the order of the result."""
         return [path.name for path in self.paths]
 
+    @uncast
     def forward(self, x: Tensor) -> Any:
         """(…, *shape) to (…, paths, *counts); as a layer (batch, channels, *) to the same.
 

@@ -2,23 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from geomdl.groups import Rep
+from geomdl.kernels.precision import full_precision
 from geomdl.steerable.blocks import Block
 from geomdl.steerable.taps import TapSpace
-
-_NOTHING = nullcontext()
-
-
-def full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Context without autocast: filters are made in the precision of the weights, then cast."""
-    if torch._C._is_any_autocast_enabled():
-        return torch.autocast(x.device.type, enabled=False)
-    return _NOTHING
 
 
 class Expansion(nn.Module):

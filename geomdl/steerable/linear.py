@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from geomdl import groups
 from geomdl.fields import Field, Vector
+from geomdl.kernels.precision import full_precision
 from geomdl.registry import Example, register_layer
 from geomdl.steerable.blocks import Block
 from geomdl.steerable.checks import check_input, fibre_axis, same_domain
-from geomdl.steerable.expansion import full_precision
 from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.irrep_basis import flattened, unflattened
 

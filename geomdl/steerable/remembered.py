@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.kernels.op import transformed
-from geomdl.steerable.expansion import Expansion, full_precision
+from geomdl.kernels.precision import full_precision
+from geomdl.steerable.expansion import Expansion
 
 _PLAIN = (Tensor, nn.Parameter)
 _SMALL = 2**16  # entries of filters below which torch's own derivative is faster than `_Spread`

@@ -13,9 +13,10 @@ from geomdl.auditing.certificate import WHOLE, Audit, ElementRow, LayerRow, Outp
 from geomdl.auditing.elements import Probe, choose, prove_nothing, turn_of
 from geomdl.auditing.layers import audit_layers
 from geomdl.auditing.prepare import Randomize, own_randomness, owner, prepared
-from geomdl.auditing.problem import Problem, resolve
+from geomdl.auditing.problem import Problem
 from geomdl.auditing.progress import track
 from geomdl.auditing.trial import Attempt, Trial, generic
+from geomdl.auditing.types import resolve
 from geomdl.fields import Type
 from geomdl.groups import Group
 from geomdl.groups import elements as el
@@ -65,7 +66,9 @@ def audit(
     Args:
         f: module, method of a module, or any other callable (which then must work in `dtype`).
         inputs: its positional arguments, in the order of `source`: tensors, or `Analytic` inputs.
-        group: group or name; by default that of source and target. A subgroup of it will do.
+        group: group or name; by default that of source and target. A subgroup of it will do. Layers
+            on graphs of any size declare the trivial group: name the permutations of as many nodes
+            as are given, "S12".
         source: type of the inputs; by default `f.source`.
         target: type of the output; by default `f.target`.
         elements: instead of the choice above, one element of the group, a batch, or a list.

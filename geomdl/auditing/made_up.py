@@ -1,7 +1,6 @@
 """Types and random inputs for an object that is audited by its name alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor
 from geomdl.auditing.analytic import analytic_inputs
 from geomdl.auditing.channel_map import coarser
 from geomdl.auditing.prepare import own_randomness, prepared
-from geomdl.auditing.problem import embedding
 from geomdl.auditing.trees import cast
 from geomdl.fields import Edges, Field, Graph, Grid, Nodes, Points, Type, Vector, fields_of
 from geomdl.fields.checks import permuted_nodes
@@ -22,32 +20,6 @@ from geomdl.groups import elements as el
 BATCH = 8
 SIZES = {1: 64, 2: 28, 3: 12}  # of an image where nobody states one, by dimension
 NODES = 10
-
-
-def under(tree: Type, group: Group) -> Type:
-    """Types as they are if the group is in theirs, else with the group acting on space alone.
-
-    Raises:
-        ValueError: neither is possible: a channel that is not trivial has its own group.
-    """
-    if tree is None:
-        return None
-    if isinstance(tree, Mapping):
-        return {name: under(part, group) for name, part in tree.items()}
-    if isinstance(tree, tuple):
-        return tuple(under(part, group) for part in tree)
-    try:
-        embedding(group, tree.group)
-    except ValueError:
-        if any(block != tree.group.trivial for block, _ in tree.rep.blocks):
-            raise
-    else:
-        return tree
-    domain = tree.domain
-    if isinstance(domain, Grid):
-        plain = replace(domain, action=None, resolution=1)
-        return Field(plain, tree.rep.dim * group.trivial)
-    return Field(domain, tree.rep.dim * group.trivial, shape=tree.fibre)
 
 
 def source_of_shape(group: Group, shape: Sequence[int] | None) -> Field:

@@ -21,10 +21,10 @@ from geomdl.auditing.made_up import (
     space_of,
     split_batch,
     target_of,
-    under,
 )
 from geomdl.auditing.prepare import Randomize, own_randomness
 from geomdl.auditing.trees import is_type
+from geomdl.auditing.types import under
 from geomdl.fields import Grid, fields_of, group_of
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name

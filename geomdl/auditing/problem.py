@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from geomdl.auditing.analytic import Analytic
-from geomdl.auditing.trees import Leaf, arguments, cast, inexact, is_type, leaves, same, transform
+from geomdl.auditing.trees import Leaf, arguments, cast, inexact, leaves, same, transform
 from geomdl.auditing.variation import direction
-from geomdl.fields import Field, Grid, Type, group_of, restricted
-from geomdl.groups import Group
-from geomdl.groups import group as group_by_name
-from geomdl.groups.products import Product
+from geomdl.fields import Field, Grid, Type
 
 
 @dataclass(frozen=True)
@@ -156,72 +152,6 @@ class Problem:
             else value
             for i, (leaf, value) in enumerate(zip(self.leaves, values, strict=True))
         ]
-
-
-def resolve(
-    f: Any, group: Group | str | None, source: Type, target: Type
-) -> tuple[Type, Type, Group, Callable[[Any], Any]]:
-    """Types and group of an audit: what was given, else what `f` declares.
-
-    Returns:
-        source, target, the audited group, and its embedding in the group of the fields.
-
-    Raises:
-        ValueError: a type is missing, the fields have different groups (the target's may be a
-            subgroup: then it is audited), or `group` is not (a subgroup of) theirs.
-    """
-    source = _default(f, "source", source)
-    target = _default(f, "target", target)
-    if isinstance(source, Field) and isinstance(target, Field) and source.group != target.group:
-        source = _under(source, target.group)
-    ambient = group_of(source, target)
-    if group is None:
-        return source, target, ambient, _same
-    wanted = group_by_name(group) if isinstance(group, str) else group
-    return source, target, wanted, embedding(wanted, ambient)
-
-
-def _under(source: Field, group: Group) -> Field:
-    """The source under the group of the target, where that is a subgroup; else as it is."""
-    try:
-        return restricted(source, group)
-    except ValueError:
-        return source
-
-
-def embedding(wanted: Group, ambient: Group) -> Callable[[Any], Any]:
-    """Return the embedding of a group in another: as itself, as a factor, or by its matrices.
-
-    Raises:
-        ValueError: there is none that is known.
-    """
-    if wanted == ambient:
-        return _same
-    if isinstance(ambient, Product) and wanted in ambient.factors:
-        return partial(ambient.inject, ambient.factors.index(wanted))
-    try:
-        return ambient.subgroup(wanted).embed
-    except ValueError as error:
-        raise ValueError(
-            f"group: expected {ambient.name}, the group of source and target, or a subgroup of "
-            f"it, got {wanted.name}"
-        ) from error
-
-
-def _same(g: Any) -> Any:
-    return g
-
-
-def _default(f: Any, name: str, given: Type) -> Type:
-    if given is not None:
-        return given
-    if not hasattr(f, name):
-        raise ValueError(f"{name}: f declares none, give {name}=Field(domain, rep)")
-    found: Type = getattr(f, name)
-    if not is_type(found):
-        kind = type(found).__name__
-        raise ValueError(f"{name}: f.{name} should be a Field or a tree of Fields, got {kind}")
-    return found
 
 
 def kept(tensor: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from geomdl.auditing.elements import Probe, choose
 from geomdl.auditing.prepare import own_randomness, prepared
-from geomdl.auditing.problem import Problem, resolve
+from geomdl.auditing.problem import Problem
 from geomdl.auditing.trees import Leaf, inexact
+from geomdl.auditing.types import resolve
 from geomdl.fields import Field, Grid, Points, Type
 from geomdl.groups import Group
 from geomdl.groups import elements as el

@@ -1,5 +1,6 @@
 """Scattering on graphs: diffusion wavelets."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -7,16 +8,29 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from geomdl.fields.graph import Graph
+from geomdl.fields import Edges, Field, Graph, Nodes, Vector
+from geomdl.groups import group
 from geomdl.kernels import segment_sum
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
+from geomdl.registry import Example, register_layer
 from geomdl.scattering.transform import check_number, check_word
 
 Frame = Literal["diffusion", "tight"]
 Output = Literal["nodes", "moments"]
+MOST = 5000  # nodes of a graph whose eigenvectors are taken
 
 
+def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
+    ends = torch.tensor([[0, 0, 1, 2, 3], [1, 2, 2, 3, 4]])
+    ring = Graph.from_edge_index(torch.cat([ends, ends.flip(0)], 1))
+    pair = Graph.from_edge_index(torch.tensor([[0, 1], [1, 0]]))
+    return torch.randn(7, 2, generator=rng, dtype=torch.float64), Graph.batch([ring, pair])
+
+
+@register_layer(
+    "scattering/GraphScattering", example=Example(lambda: GraphScattering(2, channels=2), _inputs)
+)
 class GraphScattering(nn.Module):
     """Moduli of diffusion wavelets on a graph, cascaded; at nodes, or summed over each graph.
 
@@ -33,17 +47,24 @@ class GraphScattering(nn.Module):
     Args:
         J: log₂ of the longest walk.
         order: greatest order, 0 to 3.
-        frame: "diffusion", sparse; "tight", by the eigenvectors of P, for graphs of some thousand
-            nodes.
+        frame: "diffusion", sparse: 2^J walks an order; "tight": by the eigenvectors of P, graph by
+            graph, of up to 5000 nodes each, a dense n × n matrix. (Polynomials in P are no way
+            round: degree K misses √(1 - P) by 0.14 / K.) There derivatives with respect to weights
+            need distinct eigenvalues, and neither `torch.compile` with fullgraph nor
+            `torch.export` takes it.
         output: "nodes": U at every node; "moments": Σ_nodes U^q over each graph.
         moments: the powers q.
         which: "all" paths, or those of "increasing" scale alone.
+        channels: of x, if `source` and `target` are to be known; else any number.
 
     Attributes:
         paths: scales of each path, in the order of the result.
+        source: fields of x and graph, or None. They name no permutations, whose number of nodes is
+            that of the graph.
+        target: field of the result, or None.
 
     Raises:
-        ValueError: an impossible argument.
+        ValueError: an impossible argument; when called, x, weight or a graph of the wrong size.
 
     Example:
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
@@ -62,6 +83,7 @@ class GraphScattering(nn.Module):
         output: Output = "nodes",
         moments: Sequence[float] = (1, 2, 3, 4),
         which: Literal["all", "increasing"] = "all",
+        channels: int | None = None,
     ) -> None:
         super().__init__()
         check_number("J", J, 0)
@@ -79,6 +101,19 @@ class GraphScattering(nn.Module):
             paths = [(*p, j) for p in paths for j in range(J + 1) if self._follows(p, j)]
             self.levels.append(paths)
         self.paths = tuple(path for level in self.levels for path in level)
+        self.channels, self.source, self.target = channels, None, None
+        if channels is not None:
+            check_number("channels", channels, 1)
+            one = group("C1").trivial
+            self.source = {
+                "x": Field(Nodes(), channels * one),
+                "graph": Field(Edges(), one),
+                "weight": None,
+            }
+            powers = () if output == "nodes" else (len(self.moments),)
+            shape = (len(self.paths), *powers, channels)
+            domain = Nodes() if output == "nodes" else Vector()
+            self.target = Field(domain, math.prod(shape) * one, shape=shape)
 
     def _follows(self, path: tuple[int, ...], j: int) -> bool:
         return self.which == "all" or not path or j > path[-1]
@@ -95,9 +130,10 @@ class GraphScattering(nn.Module):
         Returns:
             (nodes, paths, channels), or (graphs, paths, moments, channels).
         """
-        if x.ndim != 2 or x.shape[0] != graph.num_nodes:
+        width = "channels" if self.channels is None else self.channels
+        if x.ndim != 2 or x.shape[0] != graph.num_nodes or self.channels not in (None, x.shape[1]):
             raise ValueError(
-                f"x: expected shape ({graph.num_nodes}, channels), got {tuple(x.shape)}"
+                f"x: expected shape ({graph.num_nodes}, {width}), got {tuple(x.shape)}"
             )
         if weight is not None and tuple(weight.shape) != (graph.num_edges,):
             raise ValueError(
@@ -129,20 +165,45 @@ class GraphScattering(nn.Module):
 
     def operators(self, graph: Graph, like: Tensor, weight: Tensor | None = None) -> Any:
         """Function x -> [Ψ₀ x, …, Ψ_J x, Φ x] on the graph."""
+        if self.frame == "tight":
+            return self._roots(graph, like, weight)
         walk = lazy_walk(graph, like, weight)
-        if self.frame == "diffusion":
 
-            def apply(x: Tensor) -> list[Tensor]:
-                found, before, steps = [], x, 1
-                for j in range(self.J + 1):
-                    after = before
-                    for _ in range(steps):
-                        after = walk(after)
-                    found.append(before - after)
-                    before, steps = after, 2**j
-                return [*found, before]
+        def apply(x: Tensor) -> list[Tensor]:
+            found, before, steps = [], x, 1
+            for j in range(self.J + 1):
+                after = before
+                for _ in range(steps):
+                    after = walk(after)
+                found.append(before - after)
+                before, steps = after, 2**j
+            return [*found, before]
 
-            return apply
+        return apply
+
+    def _roots(self, graph: Graph, like: Tensor, weight: Tensor | None) -> Any:
+        """As `operators`, with the roots of the responses, on the eigenvectors of each graph."""
+        bases = [self._basis(*part, like) for part in split(graph, weight)]
+        sizes = graph.ptr.diff().tolist()
+        place = graph.node_perm.argsort()
+
+        def apply(x: Tensor) -> list[Tensor]:
+            parts = []
+            for (vectors, roots), rows in zip(bases, x[graph.node_perm].split(sizes), strict=True):
+                parts.append(vectors @ (roots[:, :, None] * (vectors.T @ rows)))
+            joined = torch.cat(parts, 1) if parts else x.expand(self.J + 2, *x.shape)
+            return list(joined[:, place])
+
+        return apply
+
+    def _basis(self, graph: Graph, weight: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Eigenvectors of P of one graph (nodes, nodes), roots of responses (J + 2, nodes)."""
+        if graph.num_nodes > MOST:
+            raise ValueError(
+                f"graph: frame='tight' takes the eigenvectors of graphs of at most {MOST} nodes,"
+                f" got {graph.num_nodes}; use frame='diffusion', which is sparse"
+            )
+        walk = lazy_walk(graph, like, weight)
         matrix = walk(torch.eye(graph.num_nodes, dtype=like.dtype, device=like.device))
         values, vectors = torch.linalg.eigh((matrix + matrix.T) / 2)
         # roots magnify the rounding of eigenvalues that are 0 or 1
@@ -150,13 +211,17 @@ class GraphScattering(nn.Module):
         values = torch.where(values > 1 - rounding, 1, torch.where(values < rounding, 0, values))
         powers = [torch.ones_like(values)] + [values ** (2**j) for j in range(self.J + 1)]
         responses = [a - b for a, b in pairwise(powers)] + [powers[-1]]
-        roots = [r.clamp(min=0).sqrt() for r in responses]
+        return vectors, torch.stack([r.clamp(min=0).sqrt() for r in responses])
 
-        def apply_roots(x: Tensor) -> list[Tensor]:
-            spectrum = vectors.T @ x
-            return [vectors @ (r[:, None] * spectrum) for r in roots]
 
-        return apply_roots
+def split(graph: Graph, weight: Tensor | None = None) -> list[tuple[Graph, Tensor | None]]:
+    """Graphs of a batch, with the weights of their edges."""
+    if weight is None:
+        return [(part, None) for part in graph.unbatch()]
+    owner = graph.batch_index[graph.source]
+    counts = owner.bincount(minlength=graph.num_graphs).tolist()
+    weights = weight[owner.argsort(stable=True)].split(counts)
+    return list(zip(graph.unbatch(), weights, strict=True))
 
 
 def lazy_walk(graph: Graph, like: Tensor, weight: Tensor | None = None) -> Any:

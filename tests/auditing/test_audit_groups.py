@@ -191,3 +191,32 @@ def test_trivial_group_has_nothing_but_its_identity() -> None:
     found = audit(torch.sin, images(2, 3), source=field, target=field)
     assert found.passed()
     assert len(found.per_element) == 1
+
+
+def test_layers_on_any_graph_are_audited_under_the_permutations_named() -> None:
+    one = geomdl.group("C1").trivial
+    graph = geomdl.Graph.from_edge_index(torch.tensor([[0, 1, 2, 3, 0], [1, 2, 3, 0, 2]]))
+    x = images(4, 3)
+    source = {"x": Field(Nodes(), 3 * one), "graph": Field(geomdl.fields.Edges(), one)}
+    target = {"sum": Field(Nodes(), 3 * one), "columns": Field(Nodes(), one, channels=3)}
+
+    def conv(x: Tensor, graph: geomdl.Graph, ramp: float) -> dict[str, Tensor]:
+        messages = (x + ramp * torch.arange(len(x))[:, None])[graph.source].tanh()
+        out = torch.zeros_like(x).index_add(0, graph.target, messages)
+        return {"sum": out, "columns": out.unsqueeze(1)}
+
+    for ramp, passes in ((0.0, True), (1e-3, False)):
+        found = audit(
+            lambda x, graph, ramp=ramp: conv(x, graph, ramp),
+            x, graph, group="S4", source=source, target=target,
+        )  # fmt: skip
+        assert found.group == "S4" and found.exhaustive
+        assert found.passed() == passes
+    with pytest.raises(ValueError, match="should have the 5 nodes that S5 permutes, got 4"):
+        audit(conv, x, graph, group="S5", source={**source, "x": None}, target=target)
+
+
+def test_fields_without_nodes_name_their_own_group() -> None:
+    plain = Field(Vector(), 4 * geomdl.group("C1").trivial)
+    with pytest.raises(ValueError, match="group: expected C1"):
+        audit(torch.sin, images(2, 4), group="S4", source=plain, target=plain)

@@ -2,7 +2,6 @@
 
 import math
 
-import torch
 from torch import Tensor
 
 import geomdl
@@ -11,20 +10,21 @@ from tests.laws.cases import (
     distance,
     floats,
     map_floats,
-    map_tensors,
     replace_floats,
     tensors,
     train,
 )
+from tests.laws.samples import Samples
 
 ROUNDING = 1e-12
 
 
 def equivariance(case: Case) -> None:
     """The audit passes, with weights of size one and again after a few steps of training."""
-    module = case.copy()
+    module, graph = case.copy(), Samples.of(case.inputs).graph
+    group = None if graph is None else f"S{graph.num_nodes}"
     for stage in ("with random weights", "after training"):
-        audit = geomdl.audit(module, *case.inputs)
+        audit = geomdl.audit(module, *case.inputs, group=group)
         assert audit.passed(case.example.tol), f"{stage}, tol {case.example.tol}: {audit}"
         train(module, case.inputs)
 
@@ -49,11 +49,12 @@ def batch_independence(case: Case) -> None:
     """Sample i of a batch is what the module gives for sample i alone."""
     module = case.copy()
     whole = module(*case.inputs)
-    size = len(tensors(case.inputs)[0])
+    samples = Samples.of(case.inputs)
+    size = samples.count
     assert size >= 2, f"the example should draw two samples at least, got {size}"
     for i in range(size):
-        alone = module(*map_tensors(lambda x, i=i: x[i : i + 1], case.inputs))
-        error = distance(alone, map_tensors(lambda x, i=i: x[i : i + 1], whole))
+        alone = module(*samples.take(case.inputs, [i]))
+        error = distance(alone, samples.take(whole, [i]))
         assert error <= ROUNDING, f"sample {i} alone differs from sample {i} of {size} by {error}"
 
 
@@ -61,7 +62,7 @@ def empty_batch(case: Case) -> None:
     """A batch of no samples gives no outputs, of the right shapes, and zero gradients."""
     module = case.copy()
     whole = module(*case.inputs)
-    empty = module(*map_tensors(lambda x: x[:0], case.inputs))
+    empty = module(*Samples.of(case.inputs).take(case.inputs, []))
     for y, reference in zip(tensors(empty), tensors(whole), strict=True):
         expected = (0, *reference.shape[1:])
         assert y.shape == expected, f"expected shape {expected}, got {tuple(y.shape)}"
@@ -77,17 +78,21 @@ def nan_isolation(case: Case) -> None:
     """NaN in sample 0 makes sample 0 NaN, and changes no other sample."""
     module = case.copy()
     reference = module(*case.inputs)
-    whole = module(*map_floats(lambda x: _spoilt(x, every=1), case.inputs))
-    partly = module(*map_floats(lambda x: _spoilt(x, every=2), case.inputs))
+    samples = Samples.of(case.inputs)
+    rest = range(1, samples.count)
+
+    def spoilt(x: Tensor, every: int) -> Tensor:
+        rows = samples.rows(x, [0])
+        part = x[rows]
+        part.view(-1)[::every] = math.nan
+        return x.index_copy(0, rows, part)
+
+    whole = module(*map_floats(lambda x: spoilt(x, every=1), case.inputs))
+    partly = module(*map_floats(lambda x: spoilt(x, every=2), case.inputs))
     for y, hit, clean in zip(floats(whole), floats(partly), floats(reference), strict=True):
-        assert y[0].isnan().all(), "sample 0 is all NaN, and yet not all of its output is"
-        assert hit[0].isnan().any(), "sample 0 is half NaN, and yet none of its output is"
+        own, half = (samples.take(out, [0]).isnan() for out in (y, hit))
+        assert own.all(), "sample 0 is all NaN, and yet not all of its output is"
+        assert half.any(), "sample 0 is half NaN, and yet none of its output is"
         for kind, out in (("NaN", y), ("half NaN", hit)):
-            others = distance(out[1:], clean[1:])
+            others = distance(samples.take(out, rest), samples.take(clean, rest))
             assert others <= ROUNDING, f"sample 0 is {kind}, and others change by {others}"
-
-
-def _spoilt(x: Tensor, every: int) -> Tensor:
-    x = x.clone(memory_format=torch.contiguous_format)
-    x[0].view(-1)[::every] = math.nan
-    return x

@@ -6,9 +6,10 @@ from torch import nn
 
 from geomdl.fields import leaves
 from geomdl.registry import LAWS, Registry, default, record_of
-from tests.laws import toys
+from tests.laws import samples, toys
 from tests.laws.cases import case, floats, tensors
 from tests.laws.laws import TABLE
+from tests.laws.samples import Samples
 
 
 def test_the_laws_are_those_that_the_registry_names() -> None:
@@ -22,7 +23,7 @@ def test_types_are_declared_and_true(name: str, registry: Registry) -> None:
     outputs = ours.copy()(*ours.inputs)
     for side, values in ((ours.module.source, ours.inputs), (ours.module.target, outputs)):
         found = leaves(side, values)
-        assert len(found) == len(tensors(values)), f"{name}: a tensor has no field"
+        assert len(found) == len(samples.values(values)), f"{name}: a tensor has no field"
         for key, field, value in found:
             field.check(value, key)
 
@@ -36,6 +37,7 @@ def test_examples_are_registered_and_documented(name: str, registry: Registry) -
     inputs = entry.example.draw()
     assert all(x.dtype == torch.float64 for x in floats(inputs)), f"{name}: inputs not float64"
     assert all(len(x) >= 2 for x in tensors(inputs)), f"{name}: inputs of less than two samples"
+    assert Samples.of(inputs).count >= 2, f"{name}: inputs of less than two graphs"
     assert name in [*registry.list_layers(), *registry.list_models()]
 
 

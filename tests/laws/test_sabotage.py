@@ -5,6 +5,7 @@ import re
 import pytest
 
 from geomdl.registry import LAWS
+from tests.laws import graph_saboteurs  # noqa: F401  # registers them
 from tests.laws.cases import make_case
 from tests.laws.laws import check
 from tests.laws.saboteurs import SABOTEURS, registry
@@ -24,6 +25,7 @@ def test_a_saboteur_fails_its_law(name: str) -> None:
     assert str(caught.value).startswith(f"sabotage/{name} breaks the law of {saboteur.law}: ")
 
 
+@pytest.mark.parametrize("name", ["toy/Circulant", "toy/Neighbours"])
 @pytest.mark.parametrize("law", LAWS)
-def test_the_honest_twin_passes(law: str) -> None:
-    check(law, make_case("toy/Circulant", toys, toys.example("toy/Circulant")))
+def test_the_honest_twins_pass(name: str, law: str) -> None:
+    check(law, make_case(name, toys, toys.example(name)))

@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from torch.utils._pytree import _register_namedtuple
 
 import geomdl
-from geomdl.fields import Field, Vector
+from geomdl.fields import Edges, Field, Graph, Nodes, Vector
 from geomdl.registry import Example, Registry
 
 registry = Registry()
 G = geomdl.group("C4")
 REGULAR = Field(Vector(), G.regular)
 SCALAR = Field(Vector(), G.trivial)
+ANY = geomdl.group("C1").trivial  # on graphs: permutations of as many nodes as there are
 
 
 def draw(rng: torch.Generator) -> tuple[Tensor, ...]:
@@ -117,3 +118,38 @@ class Centred(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x - x.sum(0) / max(len(x), 1)
+
+
+def draw_graphs(rng: torch.Generator) -> tuple[Tensor, Graph, Tensor]:
+    """Three graphs of 3, 4 and 2 nodes, with features of nodes and weights of edges."""
+    ends = torch.tensor([[0, 1, 1, 3, 4, 4, 5, 6, 7, 8, 8], [1, 0, 2, 4, 3, 5, 4, 6, 8, 7, 7]])
+    graph = Graph.from_edge_index(ends, batch=torch.tensor([0, 0, 0, 1, 1, 1, 1, 2, 2]))
+    x = torch.randn(9, 1, generator=rng, dtype=torch.float64)
+    return x, graph, torch.randn(11, generator=rng, dtype=torch.float64)
+
+
+@registry.register_layer("toy/Neighbours", example=Example(lambda: Neighbours(), draw_graphs))
+class Neighbours(nn.Module):
+    """y_i = tanh(a x_i + b Σ_{e: j → i} w_e x_j), and its sum over each graph."""
+
+    source = {  # noqa: RUF012
+        "x": Field(Nodes(), ANY),
+        "graph": Field(Edges(), ANY),
+        "weight": Field(Vector(), ANY, shape=()),
+    }
+    target = (Field(Nodes(), ANY), Field(Vector(), ANY))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own = nn.Parameter(torch.zeros(()))
+        self.others = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, graph: Graph, weight: Tensor) -> tuple[Tensor, Tensor]:
+        messages = weight[:, None] * x[graph.source]
+        sums = torch.zeros_like(x).index_add(0, graph.target, messages)
+        y = (self.own * x + self.others * sums).tanh()
+        return y, self.pool(y, graph)
+
+    def pool(self, x: Tensor, graph: Graph) -> Tensor:
+        """Sum over the nodes of each graph."""
+        return x.new_zeros(graph.num_graphs, 1).index_add(0, graph.batch_index, x)

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geomdl import Graph
+from geomdl.registry import LAWS, Example, default
 from geomdl.scattering import GraphScattering
+from tests.laws.cases import make_case
+from tests.laws.laws import check
 from tests.scattering.oracle import noise
 
 
@@ -83,6 +86,49 @@ def test_batches_are_graph_by_graph():
             assert (together[k] - scattering(x, graph)[0]).abs().max() <= 1e-12
 
 
+def test_roots_are_roots():
+    """Of a shuffled batch with weights: twice Ψ is the diffusion, and Ψ ≥ 0."""
+    batch = Graph.batch([random_graph(n, 0.5, n) for n in (6, 1, 4)])
+    perm = torch.randperm(11, generator=torch.Generator().manual_seed(3))
+    graph, x = batch.permute(perm), noise(11, 2)
+    both = graph.source.long() * graph.target.long()
+    weight = 0.5 + (both % 5) + (graph.source + graph.target) % 3
+    tight = GraphScattering(3, frame="tight").operators(graph, x, weight)
+    plain = GraphScattering(3).operators(graph, x, weight)(x)
+    for k, expected in enumerate(plain):
+        once = tight(x)[k]
+        assert (tight(once)[k] - expected).abs().max() <= 1e-13
+        assert float((once * x).sum()) >= 0
+    unweighted = GraphScattering(3).operators(graph, x)(x)
+    assert (unweighted[0] - plain[0]).abs().max() > 1e-3
+
+
+LAYERS = {
+    "moments": lambda: GraphScattering(1, output="moments", moments=(1, 2), channels=2),
+    "tight": lambda: GraphScattering(1, frame="tight", channels=2),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("law", LAWS)
+def test_laws(name, law):
+    example = Example(LAYERS[name], default.example("scattering/GraphScattering").inputs)
+    case = make_case(f"scattering/{name}", default, example)
+    if name == "tight" and law in ("compile", "export"):  # as its docstring says
+        with pytest.raises(AssertionError, match=f"breaks the law of {law}"):
+            check(law, case)
+    else:
+        check(law, case)
+
+
+def test_large_graphs_have_no_roots(monkeypatch):
+    monkeypatch.setattr("geomdl.scattering.graphs.MOST", 3)
+    graphs = [random_graph(n, 0.5, n) for n in (3, 2, 3)]
+    GraphScattering(1, frame="tight")(noise(8, 1), Graph.batch(graphs))
+    with pytest.raises(ValueError, match=r"at most 3 nodes, got 4; use frame='diffusion'"):
+        GraphScattering(1, frame="tight")(noise(4, 1), random_graph(4, 0.5, 0))
+
+
 def test_weights_and_scipy():
     import scipy.sparse
 
@@ -111,3 +157,7 @@ def test_refusals():
         GraphScattering(1)(noise(4, 1), graph, torch.ones(1))
     with pytest.raises(ValueError, match="moments: expected powers"):
         GraphScattering(1, moments=(0.5,))
+    with pytest.raises(ValueError, match=r"x: expected shape \(4, 3\), got \(4, 1\)"):
+        GraphScattering(1, channels=3)(noise(4, 1), graph)
+    with pytest.raises(ValueError, match="channels: expected an integer of at least 1, got 0"):
+        GraphScattering(1, channels=0)

@@ -32,7 +32,9 @@ class Example:
     Args:
         build: returns a fresh module of small size, parameters in the default dtype.
         inputs: draws one batch of arguments of ``forward`` from a generator: a tuple whose
-            floating-point tensors are float64, at least two samples along the leading axis.
+            floating-point tensors are float64, at least two samples along the leading axis. The
+            samples of a `Graph` are its graphs; rows of tensors beside it, and of the outputs, are
+            one a graph, a node or an edge, which differ in number.
         refuses: law -> reason, for laws that this module breaks or that do not apply to it.
             A refused law is run all the same, and must fail.
         tol: equivariance error allowed in float64; 1e-12 for an exact symmetry.

@@ -85,6 +85,8 @@ class ScatteringSpectra(WideBuffers):
         first = torch.arange(len(j))
         triples &= first[:, None] <= first  # ν ≤ κ: the others are their conjugates
         self.triples = triples.nonzero()  # λ, ν, κ
+        lam = set(self.triples[:, 0].tolist())
+        self._used = [index in lam for index in range(len(self.wavelets))]
         self.hold()
 
     def exact_buffers(self) -> dict[str, Tensor]:
@@ -125,21 +127,17 @@ class ScatteringSpectra(WideBuffers):
         phase = (filtered @ envelopes.conj().mT)[:, lam, nu]
         grams = [
             (envelopes * w) @ envelopes.conj().mT
-            for w, use in zip(weights, self._used(), strict=True)
+            for w, use in zip(weights, self._used, strict=True)
             if use
         ]
         lam, nu, kappa = self.triples.T.to(x.device)
-        place = (torch.tensor(self._used()).cumsum(0) - 1).to(x.device)
+        place = (torch.tensor(self._used).cumsum(0) - 1).to(x.device)
         envelope = torch.stack(grams, 1)[:, place[lam], nu, kappa] if grams else phase[:, :0]
         mean, power, sparsity = (
             value.to(x.dtype) for value in (rows.flatten(1).mean(1), power, sparsity)
         )
         found = Spectra(mean, power, sparsity, phase, envelope)
         return Spectra(*(value.reshape((*lead, *value.shape[1:])) for value in found))
-
-    def _used(self) -> list[bool]:
-        lam = set(self.triples[:, 0].tolist())
-        return [index in lam for index in range(len(self.wavelets))]
 
     def synthesize(
         self,

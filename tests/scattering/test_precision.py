@@ -53,6 +53,7 @@ CASES = {
     "graph, low-pass": (lambda: LowPassOnGraph(frame="tight"), (5, 3), True),
     "spectra": (lambda: ScatteringSpectra(3, (16, 16), L=2), (2, 16, 16), False),
 }  # fmt: skip
+EIGENVECTORS = ("graph, tight", "graph, low-pass")  # not to be compiled
 
 
 def parts(y):
@@ -96,6 +97,19 @@ def test_autocast_changes_nothing(name, dtype):
     for a, b in zip(parts(mixed), parts(plain), strict=True):
         assert a.dtype == b.dtype and torch.equal(a, b)
     assert torch.equal(slope(mixed, x), slope(plain, x))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in EIGENVECTORS])
+def test_autocast_changes_nothing_when_compiled(name):
+    make, shape, _ = CASES[name]
+    transform, x = make(), noise(*shape, dtype=torch.float32)
+    torch.compiler.reset()
+    compiled = torch.compile(transform, fullgraph=True, backend="aot_eager")
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = compiled(x)
+    for a, b in zip(parts(mixed), parts(transform(x)), strict=True):
+        assert a.dtype == b.dtype
+        assert (a - b).abs().max() <= 1e-6 * b.abs().max()
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case[2]])

@@ -26,6 +26,7 @@ from geomdl.bench.suites.images import (
     solids,
     speed,
     trained,
+    trained_report,
     training,
     volumes,
 )
@@ -149,7 +150,8 @@ def test_construction_in_a_fresh_process_and_what_is_left_out(monkeypatch):
 def errors(name, s1=0.1, tests=(0.02, 0.02, 0.02)):
     cells = {f"s{w}": {"mean": s1 / w, "sd": 0.0, "n": 1} for w in (1, 2, 3)}
     test = vars(mean_sd(tests))
-    return {"name": name, "group": "C8", "layout": "trained", "test": test, "tests": tests, **cells}
+    runs = {"test": tests, **{f"s{w}": [s1 / w] * len(tests) for w in (1, 2, 3)}}
+    return {"name": name, "group": "C8", "layout": "trained", "test": test, "runs": runs, **cells}
 
 
 @pytest.mark.parametrize(
@@ -166,20 +168,45 @@ def errors(name, s1=0.1, tests=(0.02, 0.02, 0.02)):
 def test_a_lower_error_counts_at_equal_test_error_only(found, holds):
     theirs = [errors(name, s1) for name, s1 in zip(peers.KINDS, (0.1, 0.05), strict=True)]
     rows = [errors("geomdl", 0.001), found, errors(trained.JUDGED[1], 0.2), *theirs]
-    check, other, *worse = trained.checks_of(rows, ["C8"], (1, 2, 3))
+    check, other, *worse = trained_report.checks_of(rows, ["C8"], (1, 2, 3))
     assert check.holds == holds
     assert not other.holds
     assert not any(c.holds for c in worse)
     assert trained.JUDGED[0] in check.text
     assert all(trained.JUDGED[1] in c.text for c in worse)
-    assert trained.checks_of(rows[:3], ["C8"], (1, 2, 3)) == []
+    assert trained_report.checks_of(rows[:3], ["C8"], (1, 2, 3)) == []
+
+
+def test_factors_are_geometric_means_with_intervals_over_the_seeds():
+    ours, theirs = errors(trained.JUDGED[0]), errors(peers.KINDS[0])
+    ours["runs"]["s1"], theirs["runs"]["s1"] = [0.1, 0.1, 0.1], [0.1, 0.2, 0.4]
+    table = trained_report.factors([ours, theirs], ["C8"])
+    (row,) = table.rows
+    assert row["s1"]["mean"] == pytest.approx(2.0)
+    half = 4.302653 * math.log(2) / math.sqrt(3)  # Student, two degrees of freedom
+    assert row["s1"]["low"] == pytest.approx(2 * math.exp(-half), rel=1e-5)
+    assert row["s1"]["high"] == pytest.approx(2 * math.exp(half), rel=1e-5)
+    assert row["s2"]["mean"] == pytest.approx(1.0)
+    alone = [errors(n, tests=(0.02,)) for n in (trained.JUDGED[0], peers.KINDS[0])]
+    assert trained_report.factors(alone, ["C8"]) is None
+
+
+def test_the_table_over_angles_begins_with_the_images_themselves():
+    runs = {k: [0.1, 0.3] for k in ("test", *trained.AT_45, *trained.OVER_ANGLES)}
+    rows = [trained.row_of(name, "C8", runs) for name in ("geomdl", "escnn")]
+    floor, *rest = trained_report.over_angles(trained.Trained(rows), ["C8"]).rows
+    assert floor["a90"] < 1e-12 < floor["a45"]  # pixels go to pixels
+    assert [row["a45"]["mean"] for row in rest] == [pytest.approx(0.2)] * 2
+    broken = trained.row_of("geomdl", "C8", {**runs, "a45": [0.1, math.nan]})
+    assert "a45" not in broken
+    assert "s1" in broken
 
 
 def test_one_or_two_seeds_have_no_interval_that_excuses_them():
-    assert trained.as_accurate([0.0215], [0.02])
-    assert not trained.as_accurate([0.03], [0.02])
-    assert not trained.as_accurate([0.018, 0.028], [0.02, 0.02])
-    assert trained.as_accurate([0.018, 0.023, 0.028], [0.02, 0.02, 0.02])
+    assert trained_report.as_accurate([0.0215], [0.02])
+    assert not trained_report.as_accurate([0.03], [0.02])
+    assert not trained_report.as_accurate([0.018, 0.028], [0.02, 0.02])
+    assert trained_report.as_accurate([0.018, 0.023, 0.028], [0.02, 0.02, 0.02])
 
 
 def test_little_training_is_not_judged():

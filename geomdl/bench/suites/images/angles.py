@@ -10,18 +10,17 @@ from torch import nn
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, worst
-from geomdl.bench.suites.images import trained
+from geomdl.bench.suites.images import trained, trained_report
 from geomdl.bench.suites.images.analytic import round_trip
 from geomdl.bench.suites.images.designs import VARIANTS, Design, ours
 from geomdl.bench.suites.images.errors import IMAGES, centre_error, inputs, pooled_error
 from geomdl.bench.suites.images.peers import ANTIALIASED, KINDS, NAME, escnn_body, peer_of
 from geomdl.bench.suites.images.samples import SIZE, load_task
+from geomdl.bench.suites.images.trained import ANGLES, WIDTHS
 
 GROUPS = ("C8", "D8")
 CHANNELS, KERNEL, DEPTH = 32, 5, 3
 LAYOUTS = {"no pooling": (False, 21), "pooling": (True, SIZE)}
-WIDTHS = (1, 2, 3)
-ANGLES = tuple(range(15, 91, 15))
 EXACT = 1e-12
 SINGLE = (*(f"s{width}" for width in WIDTHS), "p15", "p45", "quarter")
 """Errors of one number."""
@@ -179,9 +178,10 @@ def error_over_angle(context: Context) -> SuiteResult:
     reduced = [f"{seeds} instead of {context.seeds} seeds of random weights"]
     reduced = reduced * (seeds < context.seeds) + list(after.reduced)
     few = after.unjudged if peers else None
-    judged = [] if few else trained.checks_of(after.rows, GROUPS, WIDTHS)
+    judged = [] if few else trained_report.checks_of(after.rows, GROUPS, WIDTHS)
     notes = [few] if few else []
     notes += [f"Left out: {dead} networks whose random weights give a constant."] * (dead > 0)
+    factors = trained_report.factors(after.rows, GROUPS)
     notes += [] if task.said is None else [f"Trained on {task.said}."]
     return SuiteResult(
         title="Steerable CNNs: error over the angle",
@@ -191,9 +191,11 @@ def error_over_angle(context: Context) -> SuiteResult:
         " over 3×3 pixels or by its antialiased pool; filters of rings in all of them.",
         tables=(
             Table("random", COLUMNS + (GAIN,) * peers, tuple(rows), "Random weights"),
-            trained.table(after, error_columns("Error of the regular field"), peers),
+            trained_report.table(after, error_columns("Error of the regular field"), peers),
+            *([factors] if factors else []),
+            trained_report.over_angles(after, GROUPS),
         ),
-        figures=(_figure(found),),
+        figures=(_figure(found), trained_report.figure(after, GROUPS[0])),
         checks=(_exact(rows), *judged),
         notes=tuple(notes),
         reduced=", ".join(reduced) + ", to keep to the time budget" if reduced else None,
@@ -214,22 +216,13 @@ def _exact(rows: list[dict[str, Any]]) -> Check:
 
 def _figure(found: Mapping[Case, list[dict[str, Any]]]) -> Figure:
     group, layout = GROUPS[0], next(iter(LAYOUTS))
-    return Figure(
-        "angle",
-        "curves",
-        "Error over the angle",
+    curves = {
+        name: [run["curve"] for run in runs]
+        for (g, lay, name), runs in found.items()
+        if (g, lay) == (group, layout) and runs
+    }
+    caption = (
         f"Of invariants of {group} networks with random weights, {layout}, σ = 2; bands over the"
-        " seeds.",
-        {
-            "x": list(ANGLES),
-            "x_label": "angle of the rotation",
-            "x_unit": "°",
-            "ticks": list(ANGLES),
-            "y_label": "error, relative to the variation",
-            "series": [
-                {"name": name, "values": [run["curve"] for run in runs]}
-                for (g, lay, name), runs in found.items()
-                if (g, lay) == (group, layout) and runs
-            ],
-        },
+        " seeds."
     )
+    return trained_report.over_angle("angle", "Error over the angle", caption, curves, log=False)

@@ -12,7 +12,8 @@ from geomdl.bench.statistics import mean_sd, paired_interval
 from geomdl.bench.suites.images.designs import classifier
 from geomdl.bench.suites.images.plans import make_plan, seconds_of_a_step
 from geomdl.bench.suites.images.samples import SIZE, Task, load_task
-from geomdl.bench.suites.images.trained import SLACK, design_of
+from geomdl.bench.suites.images.trained import design_of
+from geomdl.bench.suites.images.trained_report import SLACK
 from geomdl.bench.suites.images.training import (
     BATCH,
     LEARNING_RATE,

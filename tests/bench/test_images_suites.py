@@ -16,6 +16,7 @@ from geomdl.bench.suites.images import (
     angles,
     construction,
     coordinates,
+    costs,
     curves,
     designs,
     efficiency,
@@ -397,7 +398,7 @@ def tiny(monkeypatch, small):
     """Small networks."""
     for name in ("angles", "coordinates", "curves", "efficiency"):
         monkeypatch.setattr(modules[name], "load_task", lambda context: small)
-    for module in (coordinates, curves, efficiency, trained):
+    for module in (coordinates, costs, curves, efficiency, trained):
         monkeypatch.setattr(
             module, "design_of", lambda group: Design(group, 16, 3, 3, pooled=True, last=16)
         )
@@ -421,6 +422,7 @@ def tiny(monkeypatch, small):
 def test_the_smallest_run_is_whole(name, tmp_path, monkeypatch):
     monkeypatch.setattr(speed, "GROUPS", ("C4",))
     monkeypatch.setattr(precision, "measure", partial(precision.measure, rounds=1, size=7))
+    monkeypatch.setattr(costs, "measure", partial(costs.measure, rounds=1, groups=("C8",)))
     monkeypatch.setattr(layouts, "measure", partial(layouts.measure, rounds=1, cases=[(7, 3, 48)]))
     results = bench.run([f"images/{name}"], budget=0.1, seeds=2, out=tmp_path)
     found = results.suites[f"images/{name}"]

@@ -9,7 +9,7 @@ from torch import nn
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import quartiles
-from geomdl.bench.suites.images import construction, layouts, precision
+from geomdl.bench.suites.images import construction, costs, layouts, precision
 from geomdl.bench.suites.images.designs import Design, ours, plain
 from geomdl.bench.suites.images.peers import escnn_body, peer_of
 from geomdl.bench.suites.images.steps import evaluation, training_step
@@ -218,6 +218,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
     peers, said = peer_of(context)
     made = construction.measure(context, peers)
     mixed = precision.measure(0.05 * context.budget.seconds)
+    finer = costs.measure(0.06 * context.budget.seconds)
     rows = measure(context, peers)
     laid = layouts.measure(min(context.budget.left, 0.12 * context.budget.seconds))
     total = len(cases())
@@ -233,6 +234,7 @@ def time_of_a_step(context: Context) -> SuiteResult:
             Table("speed", COLUMNS + (PEER,) * peers, tuple(rows), "Time of a step"),
             construction.table(made, peers),
             mixed,
+            finer,
             laid,
         ),
         figures=(_figure(rows),),

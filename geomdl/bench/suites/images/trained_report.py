@@ -110,8 +110,8 @@ def factors(rows: Sequence[Mapping[str, Any]], groups: Sequence[str]) -> Table |
                 continue
             row: dict[str, Any] = {"name": name, "group": group, "peer": peer}
             for key in AT_45:
-                pair = [[math.log(e) for e in named[n][key]] for n in (peer, name)]
-                gap = paired_interval(*pair)
+                theirs, ours = ([math.log(e) for e in named[n][key]] for n in (peer, name))
+                gap = paired_interval(theirs, ours)
                 row[key] = {k: math.exp(getattr(gap, k)) for k in ("mean", "low", "high")}
             test = paired_interval(named[peer]["test"], named[name]["test"])
             found.append({**row, "test": vars(test)})

@@ -12,6 +12,8 @@ from geomdl.scattering.support import bands_of
 
 _LEAST = 1e-16  # of a filter's greatest value: frequencies below it are left out
 _RANK = 1e-14  # of the greatest entry: rest of a product of two
+_SMALL = 1 << 18  # entries of a matrix that is better than a chain of small operations
+_FEW = 64  # samples of a result: so many sums cost less than a transform of the signal
 
 
 class Span(NamedTuple):
@@ -26,9 +28,10 @@ class LowPass(WideBuffers):
     """Circular convolution with a real filter, sampled at given points.
 
     S[i] = Σ_t φ[(first + i) step - t] U[t] along each axis, *exact* up to rounding, φ the inverse
-    transform of the filter, even. Three forms: "half", on half the spectrum, for signals: few
-    frequencies pass; "matrices", one an axis, for images and a filter that is a product over the
-    axes; "spectrum", for any other filter of images.
+    transform of the filter, even. Forms for signals: "waves", a matrix from the few frequencies
+    that pass to the samples, or where these are few and only the signal is given, one from signal
+    to samples; "half", on half the spectrum. For images: "matrices", one an axis, for a filter that
+    is a product over the axes; "spectrum", for any other.
 
     Args:
         phi: the filter's transform, real and even, shape (*spatial), float64, one or two axes.
@@ -45,6 +48,7 @@ class LowPass(WideBuffers):
     """
 
     passing: Tensor  # of the form "half"
+    waves: Tensor  # of "waves"
     rows: Tensor  # of "matrices"
     columns: Tensor
     psi: Tensor  # of "spectrum"
@@ -69,11 +73,14 @@ class LowPass(WideBuffers):
     def _forms(self, phi: Tensor) -> dict[str, dict[str, Tensor]]:
         """Forms that the filter allows, the fastest first, and what they hold."""
         if phi.ndim == 1:
-            columns = matrix(torch.fft.ifft(phi).real, self.spans[0])
-            return {
-                "half": {"passing": half_of(phi, self.spans[0])},
-                "matrices": {"columns": columns},
-            }
+            passing, (span,) = half_of(phi, self.spans[0]), self.spans
+            found = {"half": {"passing": passing}}
+            if 2 * len(passing) * span.count > _SMALL:
+                return found
+            held = {"waves": waves_of(passing, len(phi), span)}
+            if span.count <= _FEW:
+                held["columns"] = matrix(torch.fft.ifft(phi).real, span)
+            return {"waves": held, **found}
         steps = math.prod(span.step for span in self.spans)
         spectrum = {"spectrum": {"psi": (phi / steps).unsqueeze(0)}}
         factors = product(phi)
@@ -90,10 +97,10 @@ class LowPass(WideBuffers):
 
     def forward(self, u: Tensor) -> Tensor:
         """(rows, *spatial) to (rows, *counts)."""
-        if self.form == "half":
-            return self.of_spectrum(torch.view_as_real(torch.fft.rfft(u)).unsqueeze(1))
         if self.form == "spectrum":
             return self.of_spectrum(real_spectrum(u))
+        if "columns" not in self._exact:
+            return self.of_spectrum(torch.view_as_real(torch.fft.rfft(u)).unsqueeze(1))
         s = u @ self.columns.T
         return s if len(self.spans) == 1 else self.rows @ s
 
@@ -104,6 +111,8 @@ class LowPass(WideBuffers):
 
     def of_spectrum(self, x: Tensor) -> Tensor:
         """The same of the transform, (rows, M, N, 2); of signals, its first half is enough."""
+        if self.form == "waves":
+            return x[:, 0, : len(self.waves) // 2].flatten(1) @ self.waves
         if self.form == "half":
             return self._of_half(torch.view_as_complex(x[:, 0, : len(self.passing)]))
         rows, columns = self.spans
@@ -175,6 +184,19 @@ def half_of(phi: Tensor, span: Span) -> Tensor:
         half[-1] /= 2
     kept = (half.abs() > _LEAST * float(half.abs().max())).nonzero()
     return half[: int(kept.max()) + 1].clone()
+
+
+def waves_of(passing: Tensor, n: int, span: Span) -> Tensor:
+    """Matrix from the frequencies of a real signal of n samples that pass to its low-pass.
+
+    Rows 2 k and 2 k + 1 belong to the real and the imaginary part of frequency k, columns to the
+    samples of the span.
+    """
+    at = (span.first + torch.arange(span.count)) * span.step
+    turns = (torch.arange(len(passing))[:, None] * at % n).to(torch.float64)
+    angles = 2 * math.pi / n * turns
+    parts = torch.stack([angles.cos(), -angles.sin()], 1)
+    return (parts * (2 * span.step / n * passing)[:, None, None]).flatten(0, 1)
 
 
 def product(phi: Tensor) -> tuple[Tensor, Tensor] | None:

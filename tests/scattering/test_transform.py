@@ -121,12 +121,19 @@ def test_sizes(size, J):
 
 
 def test_low_passes_agree():
-    x = noise(3, 1024)
-    phi = bank_1d(1024, 4, 1, 16).phi
-    span = (Span(16, 10, 40),)
-    found = [LowPass(phi, span, form).double()(x) for form in ("half", "matrices")]
-    assert (found[0] - found[1]).abs().max() <= 1e-14
-    assert LowPass(phi, span).form == "half"
+    for n, count, direct in ((1024, 40, True), (1000, 40, True), (2000, 100, False)):
+        x = noise(3, n)
+        phi, span = bank_1d(n, 4, 1, 16).phi, (Span(n // 125, 10, count),)
+        waves, half = (LowPass(phi, span, form).double() for form in ("waves", "half"))
+        spectrum = torch.view_as_real(torch.fft.fft(x)).unsqueeze(1)
+        whole = torch.fft.ifft(torch.fft.fft(x) * phi).real
+        expected = whole[:, (10 + torch.arange(count)) * (n // 125) % n]
+        for found in (waves(x), half(x), waves.of_spectrum(spectrum), half.of_spectrum(spectrum)):
+            assert (found - expected).abs().max() <= 1e-14
+        assert LowPass(phi, span).form == "waves"
+        assert ("columns" in waves.exact_buffers()) == direct
+    phi = bank_1d(1 << 13, 1, 1, 2).phi
+    assert LowPass(phi, (Span(2, 0, 1 << 12),)).form == "half"
     image = noise(2, 24, 16)
     phi = bank_2d((24, 16), 2, 4).phi
     spans = (Span(4, 1, 4), Span(2, 0, 8))

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from geomdl.kernels.launch import launcher
+
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "parallel": False,  # threads are ours: geomdl.kernels.threads
@@ -46,6 +48,7 @@ class Compiled:
         self.body = body
         self.__doc__ = body.__doc__
         self._function: Any = None
+        self._launch: Any = None
         self._ready: set[tuple[Any, ...]] = set()
         Compiled.instances.append(self)
 
@@ -61,9 +64,39 @@ class Compiled:
             except _DAMAGED as error:
                 warn(f"{type(error).__name__}: {error}")
                 self._function = compile_function(self.body, cache=False)
+                self._launch = None
                 result = self._function(*args)
             self._ready = {*self._ready, key}
         return result
+
+    def team(self, address: int, shares: list[tuple[int, int]], args: tuple[Any, ...]) -> list[int]:
+        """Call it for every share (start, stop), on the threads of an OpenMP library at once.
+
+        Args:
+            address: of the library's `GOMP_parallel`.
+            shares: what is to be done, one beginning where another ends.
+            args: the arguments after start and stop.
+
+        Returns:
+            What it returns for each share, a whole number; 0 where it returns nothing.
+        """
+        import numpy as np
+
+        cuts = np.array([*(start for start, _ in shares), shares[-1][1]])
+        codes = np.zeros(len(shares), dtype=np.int64)
+        key = ("team", *(getattr(argument, "dtype", None) for argument in args))
+        if key not in self._ready:
+            nothing = (0, 0, *args)
+            self(*nothing)  # compiles, or reads from the cache, what the launcher calls
+            with _lock:
+                if self._launch is None:
+                    cached = hasattr(self._function, "enable_caching") and bool(self.folder)
+                    self._launch = compile_function(launcher(self._function), cached)
+                self._launch(address, cuts[:1], codes[:0], args)
+                self._ready = {*self._ready, key}
+        self._launch(address, cuts, codes, args)
+        found: list[int] = codes.tolist()
+        return found
 
     @property
     def folder(self) -> str | None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import check_features, wide
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.threads import share_rows
 
 _LONG = 64  # columns: rows of so many are long enough a loop
 
@@ -261,11 +261,7 @@ def array(x: Tensor, dtype: torch.dtype) -> Any:
 
 def _share(body: Any, tasks: int, work: int, *arrays: Any) -> None:
     """Run a loop over tasks of equal work in threads."""
-    codes = (
-        for_rows(lambda start, stop: body(start, stop, *arrays), range(tasks + 1), work)
-        if tasks
-        else []
-    )
+    codes = share_rows(body, range(tasks + 1), work, *arrays) if tasks else []
     for code in codes:
         if code >= 0:
             raise ValueError(f"bands: that of filter {code} lies outside of psi")

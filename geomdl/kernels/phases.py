@@ -10,7 +10,7 @@ from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.folding import array
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import check_features, wide
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.threads import share_rows
 
 
 def phase_times(z: Tensor, g: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def _cpu(z: Tensor, g: Tensor) -> Tensor:
         tiny = np.array([torch.finfo(dtype).tiny], dtype=np.float64).astype(w.numpy().dtype)
         flat = [array(x.reshape(-1), dtype) for x in (z, g)]
         result = w.view(-1).numpy()
-        for_rows(lambda a, b: turn(a, b, *flat, tiny, result), range(g.numel() + 1), w.numel())
+        share_rows(turn, range(g.numel() + 1), w.numel(), *flat, tiny, result)
     return w.to(z.dtype)
 
 

@@ -1,13 +1,13 @@
 """What kernels over compressed rows (CSR) share: checks, references' helpers, arrays for Numba."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.compiled import Compiled
+from geomdl.kernels.threads import share_rows
 
 _HALF = (torch.float16, torch.bfloat16)
 _FLOATS = (torch.float32, torch.float64, *_HALF)
@@ -73,7 +73,7 @@ def integers(index: Tensor) -> Any:
     return index.detach().contiguous().numpy()
 
 
-def run(body: Callable[..., int], ptr: Any, entries: int, channels: int, *arrays: Any) -> None:
+def run(body: Compiled, ptr: Any, entries: int, channels: int, *arrays: Any) -> None:
     """Run a compiled loop over rows in threads, and say what it found wrong.
 
     Args:
@@ -93,9 +93,7 @@ def run(body: Callable[..., int], ptr: Any, entries: int, channels: int, *arrays
             f"ptr: expected to begin with 0 and end with {entries} (the number of entries),"
             f" got {int(ptr[0])} and {int(ptr[rows])}"
         )
-    codes = for_rows(
-        lambda start, stop: body(start, stop, ptr, *arrays), ptr, (entries + rows) * channels
-    )
+    codes = share_rows(body, ptr, (entries + rows) * channels, ptr, *arrays)
     for code in codes:
         if code >= rows:
             raise ValueError(f"index: entry {code - rows} is out of range")

@@ -10,7 +10,7 @@ from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.folding import array
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import check_features, wide
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.threads import share_rows
 
 
 def real_spectrum(u: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def _analyse_cpu(u: Tensor) -> Tensor:
             torch.view_as_real(torch.fft.rfft2(u.detach().to(dtype).contiguous())).flatten(2), dtype
         )
         full, rows = x.flatten(2).numpy(), u.shape[0] * u.shape[1]
-        for_rows(lambda a, b: mirror(a, b, half, full), range(rows + 1), x.numel())
+        share_rows(mirror, range(rows + 1), x.numel(), half, full)
     return x.to(u.dtype)
 
 
@@ -122,7 +122,7 @@ def _synthesise_cpu(x: Tensor) -> Tensor:
     values = array(x.flatten(2), dtype)
     half = torch.empty(x.shape[0], shape[0], shape[1] // 2 + 1, 2, dtype=dtype)
     result, rows = half.flatten(2).numpy(), x.shape[0] * shape[0]
-    for_rows(lambda a, b: gather(a, b, values, result), range(rows + 1), x.numel())
+    share_rows(gather, range(rows + 1), x.numel(), values, result)
     u: Tensor = torch.fft.irfft2(torch.view_as_complex(half), s=shape, norm="forward")
     return u.to(x.dtype).contiguous()
 

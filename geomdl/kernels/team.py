@@ -9,21 +9,22 @@ them, nor can the library make them anew; it makes its own (`geomdl.kernels.thre
 import ctypes
 import os
 import re
-from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
-Result = TypeVar("Result")
-
-_BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _LIBRARY = re.compile(r"lib(gomp|iomp5|omp)[^/]*\.so[^/]*$")
 _forked = False
 
 
 @cache
 def library() -> Any:
-    """The OpenMP library that torch has loaded, or None."""
+    """The OpenMP library that torch has loaded, or None; None where Numba compiles nothing."""
+    import numba
     import torch
+
+    config: Any = numba.config
+    if config.DISABLE_JIT:
+        return None
 
     if "OpenMP" not in torch.__config__.parallel_info():
         return None
@@ -36,8 +37,7 @@ def library() -> Any:
     for path in sorted(files, key=lambda path: (not path.startswith(home), path)):
         try:
             found = ctypes.CDLL(path)
-            found.GOMP_parallel.argtypes = [_BODY, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
-            found.GOMP_parallel.restype = None
+            ctypes.cast(found.GOMP_parallel, ctypes.c_void_p)
         except (OSError, AttributeError):
             continue
         return found
@@ -49,43 +49,11 @@ def available() -> bool:
     return not _forked and library() is not None
 
 
-def run(
-    function: Callable[[tuple[int, int]], Result], shares: list[tuple[int, int]]
-) -> list[Result]:
-    """Call function(share) for every share on torch's threads, the caller being one.
-
-    Args:
-        function: as `geomdl.kernels.threads.for_rows` has it.
-        shares: what is to be done, the first by the caller; where there are fewer threads than
-            shares, those that are done take the rest.
-
-    Returns:
-        The results, in the order of the shares. An error in one is raised when all are done.
-    """
-    openmp = library()
-    todo = dict(enumerate(shares))
-    found: dict[int, Result] = {}
-    errors: list[BaseException] = []
-
-    def work(place: int) -> None:
-        share = todo.pop(place, None)
-        if share is None:  # another thread was faster
-            return
-        try:
-            found[place] = function(share)
-        except BaseException as error:
-            errors.append(error)
-
-    def body(_: Any) -> None:
-        work(openmp.omp_get_thread_num())
-        if openmp.omp_get_num_threads() < len(shares):
-            for place in range(len(shares)):
-                work(place)
-
-    openmp.GOMP_parallel(_BODY(body), None, len(shares), 0)
-    if errors:
-        raise errors[0]
-    return [found[place] for place in range(len(shares))]
+def address() -> int:
+    """Of the library's function that runs a function on its threads."""
+    found = ctypes.cast(library().GOMP_parallel, ctypes.c_void_p).value
+    assert found is not None
+    return found
 
 
 def _forget() -> None:

@@ -2,21 +2,23 @@
 
 Compiled loops are serial and release the GIL; rows are shared out among `torch.get_num_threads()`
 threads here, at each call: those that torch works with itself, where they can be had
-(`geomdl.kernels.team`), else a pool of ours. A forked process (a worker of `DataLoader`) simply
-makes its own threads.
+(`geomdl.kernels.team`), else a pool of ours. A forked process (a worker of `DataLoader`) has that
+pool alone.
 """
 
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
 
 from geomdl.kernels import team
+from geomdl.kernels.compiled import Compiled
 
 Result = TypeVar("Result")
 
@@ -84,8 +86,6 @@ def for_rows(
     if threads < 2 or work < LEAST_WORK or _state.inside:
         threads = 1
     shares = blocks(ptr, threads)
-    if len(shares) > 1 and team.available():
-        return team.run(lambda share: _block(function, share), shares)
     waiting = [_submit(_block, function, share, threads - 1) for share in shares[1:]]
     results: list[Result] = []
     try:
@@ -96,6 +96,43 @@ def for_rows(
             if future is not None and not future.cancel():
                 future.exception()
     return results
+
+
+def share_rows(body: Compiled, ptr: Any, work: int, *arguments: Any) -> list[Any]:
+    """Call body(start, stop, *arguments) on blocks of rows, one block a thread.
+
+    As `for_rows`, for a compiled loop: on torch's own threads where that can be, which costs a
+    microsecond.
+
+    Args:
+        body: works on rows start, …, stop - 1; returns a whole number, or nothing.
+        ptr: bounds of the rows, as for `blocks`.
+        work: number of additions.
+        arguments: the loop's further arguments.
+
+    Returns:
+        The numbers, in the order of the blocks.
+    """
+    threads = torch.get_num_threads()
+    if threads > 1 and work >= LEAST_WORK and not _state.inside and team.available():
+        shares = blocks(ptr, threads)
+        if len(shares) > 1:
+            return body.team(team.address(), shares, arguments)
+    return for_rows(lambda start, stop: body(start, stop, *arguments), ptr, work)
+
+
+@contextmanager
+def always(count: int) -> Iterator[None]:
+    """Share out every loop, however short, among so many threads."""
+    global LEAST_WORK
+    before, threads = LEAST_WORK, torch.get_num_threads()
+    LEAST_WORK = 0
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        LEAST_WORK = before
+        torch.set_num_threads(threads)
 
 
 def _block(function: Callable[[int, int], Result], share: tuple[int, int]) -> Result:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from geomdl.kernels import threads
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Kernel, all_kernels
 
@@ -55,7 +56,10 @@ def warm() -> Iterator[Warmed]:
     for kernel, dtype, index_dtype in variants():
         start = time.perf_counter()
         for case in kernel.cases:
-            kernel.cpu(*kernel.example(dtype, index_dtype, case))
+            args = kernel.example(dtype, index_dtype, case)
+            kernel.cpu(*args)
+            with threads.always(2):
+                kernel.cpu(*args)
         yield Warmed(kernel.name, dtype, index_dtype, time.perf_counter() - start)
 
 

@@ -22,7 +22,7 @@ from geomdl.kernels.folding import (
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.phases import phase_times
 from geomdl.kernels.rows import wide
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.threads import share_rows
 
 
 def wavelet_modulus(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
@@ -85,7 +85,7 @@ def _cpu(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tens
     u = y.new_empty(y.shape[:-1])
     if u.numel():
         z, flat = torch.view_as_real(_coefficients(y)).reshape(-1).numpy(), u.view(-1).numpy()
-        for_rows(lambda a, b: moduli(a, b, z, flat), range(len(flat) + 1), u.numel())
+        share_rows(moduli, range(len(flat) + 1), u.numel(), z, flat)
     return u.to(x.dtype)
 
 

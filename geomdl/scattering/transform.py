@@ -47,16 +47,16 @@ def width_of(T: Any, J: int, most: int, average: bool) -> tuple[int, bool]:
     return T, False
 
 
-def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False) -> None:
+def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False, name: str = "x") -> None:
     """Refuse what is no tensor, or of another kind of number than the transform's."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"x: expected a tensor, got {type(x).__name__}")
+        raise TypeError(f"{name}: expected a tensor, got {type(x).__name__}")
     if x.is_complex() != complex_input:
         word = "complex" if complex_input else "real"
-        raise TypeError(f"x: expected {word} samples (complex_input=…), got {x.dtype}")
+        raise TypeError(f"{name}: expected {word} samples (complex_input=…), got {x.dtype}")
     real = x.real.dtype if x.is_complex() else x.dtype
     if not real.is_floating_point or wide(real) != held:
-        raise TypeError(f"x: expected {held}, the dtype of the transform, got {x.dtype}")
+        raise TypeError(f"{name}: expected {held}, the dtype of the transform, got {x.dtype}")
 
 
 def some(rows: Tensor) -> Tensor:

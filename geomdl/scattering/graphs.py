@@ -14,6 +14,7 @@ from geomdl.kernels import segment_sum
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.registry import Example, register_layer
+from geomdl.scattering.three import power
 from geomdl.scattering.transform import check_number, check_word
 
 Frame = Literal["diffusion", "tight"]
@@ -119,26 +120,19 @@ class GraphScattering(nn.Module):
         return self.which == "all" or not path or j > path[-1]
 
     @uncast
-    def forward(self, x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, graph: Any, weight: Tensor | None = None) -> Tensor:
         """Signals on the nodes to coefficients.
 
         Args:
             x: shape (nodes, channels).
-            graph: undirected: with every edge its reverse; or a batch of such graphs.
-            weight: of each edge, not negative, the same on its reverse; 1 if None.
+            graph: a `Graph`, undirected: with every edge its reverse; or a batch of such graphs; or
+                a symmetric scipy matrix, whose values are the weights.
+            weight: of each edge, finite, not negative, the same on its reverse; 1 if None.
 
         Returns:
             (nodes, paths, channels), or (graphs, paths, moments, channels).
         """
-        width = "channels" if self.channels is None else self.channels
-        if x.ndim != 2 or x.shape[0] != graph.num_nodes or self.channels not in (None, x.shape[1]):
-            raise ValueError(
-                f"x: expected shape ({graph.num_nodes}, {width}), got {tuple(x.shape)}"
-            )
-        if weight is not None and tuple(weight.shape) != (graph.num_edges,):
-            raise ValueError(
-                f"weight: expected shape ({graph.num_edges},), got {tuple(weight.shape)}"
-            )
+        graph, weight = self._checked(x, graph, weight)
         rows = x.to(wide(x.dtype))
         wavelets = self.operators(graph, rows, weight)
         levels = [rows.unsqueeze(1)]
@@ -151,17 +145,41 @@ class GraphScattering(nn.Module):
         u = torch.cat(levels, 1)
         if self.output == "nodes":
             return u.to(x.dtype)
-        powers = torch.stack([u.abs() ** q if q != 1 else u.abs() for q in self.moments], 2)
+        powers = torch.stack([power(u.abs(), q) for q in self.moments], 2)
         rows = powers.index_select(0, graph.node_perm)
         sums = segment_sum(rows.flatten(1), graph.ptr).view(-1, *powers.shape[1:])
         return sums.to(x.dtype)
 
     @uncast
-    def lowpass(self, x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tensor:
-        """Φ x, shape (nodes, channels)."""
+    def lowpass(self, x: Tensor, graph: Any, weight: Tensor | None = None) -> Tensor:
+        """Φ x, shape (nodes, channels); arguments as those of `forward`."""
+        graph, weight = self._checked(x, graph, weight)
         rows = x.to(wide(x.dtype))
         found: Tensor = self.operators(graph, rows, weight)(rows)[-1]
         return found.to(x.dtype)
+
+    def _checked(self, x: Tensor, graph: Any, weight: Tensor | None) -> tuple[Graph, Tensor | None]:
+        """Graph and weights, if they and x are what they should be."""
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"x: expected a tensor of real floating-point numbers, got {found}")
+        if not isinstance(graph, Graph):
+            if weight is not None:
+                raise ValueError("weight: a scipy matrix holds the weights itself; expected None")
+            graph, weight = weighted(graph)
+            graph, weight = graph.to(x.device), weight.to(x.device)
+        width = "channels" if self.channels is None else self.channels
+        if x.ndim != 2 or x.shape[0] != graph.num_nodes or self.channels not in (None, x.shape[1]):
+            raise ValueError(
+                f"x: expected shape ({graph.num_nodes}, {width}), got {tuple(x.shape)}"
+            )
+        if weight is not None and tuple(weight.shape) != (graph.num_edges,):
+            raise ValueError(
+                f"weight: expected shape ({graph.num_edges},), got {tuple(weight.shape)}"
+            )
+        if not torch.compiler.is_compiling():  # values are not at hand there
+            check_undirected(graph, weight)
+        return graph, weight
 
     def operators(self, graph: Graph, like: Tensor, weight: Tensor | None = None) -> Any:
         """Function x -> [Ψ₀ x, …, Ψ_J x, Φ x] on the graph."""
@@ -212,6 +230,42 @@ class GraphScattering(nn.Module):
         powers = [torch.ones_like(values)] + [values ** (2**j) for j in range(self.J + 1)]
         responses = [a - b for a, b in pairwise(powers)] + [powers[-1]]
         return vectors, torch.stack([r.clamp(min=0).sqrt() for r in responses])
+
+
+def weighted(matrix: Any) -> tuple[Graph, Tensor]:
+    """Graph and weights of its edges, float64, of a scipy sparse matrix.
+
+    Example:
+        >>> import scipy.sparse
+        >>> graph, weight = weighted(scipy.sparse.csr_array([[0.0, 0.5], [0.5, 0.0]]))
+        >>> graph.num_edges, weight.tolist()
+        (2, [0.5, 0.5])
+    """
+    if not hasattr(matrix, "tocoo"):
+        found = type(matrix).__name__
+        raise TypeError(f"graph: expected a Graph or a scipy sparse matrix, got {found}")
+    entries = matrix.tocoo()
+    if entries.dtype.kind not in "biuf":
+        raise TypeError(f"graph: expected a matrix of real numbers, got {entries.dtype}")
+    return Graph.from_scipy(entries), torch.tensor(entries.data, dtype=torch.float64)
+
+
+def check_undirected(graph: Graph, weight: Tensor | None) -> None:
+    """Refuse an edge without its reverse, and weights that differ from those of the reverse."""
+    order = torch.arange(graph.num_edges, device=graph.device)
+    if weight is not None:
+        if not bool((weight.isfinite() & (weight >= 0)).all()):
+            raise ValueError("weight: expected finite numbers of at least 0, got others")
+        order = weight.detach().argsort()  # edges that are repeated, by their weights
+    ends = graph.to_edge_index()
+    keys = [a * graph.num_nodes + b for a, b in (ends, ends.flip(0))]
+    ahead, back = (order[key[order].argsort(stable=True)] for key in keys)
+    if not torch.equal(keys[0][ahead], keys[1][back]):
+        raise ValueError("graph: expected with every edge its reverse, got some without")
+    if weight is not None:
+        miss = (weight[ahead] - weight[back]).detach().abs()
+        if bool((miss > 8 * torch.finfo(weight.dtype).eps * weight[ahead].detach()).any()):
+            raise ValueError("weight: expected the same on every edge and its reverse, got others")
 
 
 def split(graph: Graph, weight: Tensor | None = None) -> list[tuple[Graph, Tensor | None]]:

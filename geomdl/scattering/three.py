@@ -103,7 +103,7 @@ class _Degree(WideBuffers):
         if self.l % 2:
             x = 1j * x
         y = filter_fold(torch.view_as_real(x.unsqueeze(1)), self.psi[j], self.bands, 1, 1)
-        half = torch.view_as_complex(y).reshape(len(x), -1, *shape[:2], shape[2] // 2 + 1)
+        half = torch.view_as_complex(y).reshape(x.shape[0], -1, *shape[:2], shape[2] // 2 + 1)
         parts: Tensor = torch.fft.irfftn(half, s=shape, dim=(-3, -2, -1))
         return root(parts.square().sum(1))
 
@@ -212,7 +212,7 @@ class HarmonicScattering3D(torch.nn.Module):
         rows = x.reshape(-1, *self.shape).to(first.dtype)
         spectrum = self._spectrum(some(rows))
         by_degree = [torch.stack(self._of_degree(spectrum, degree), 1) for degree in self.degrees]
-        s = torch.stack(by_degree, 2)[: len(rows)].to(x.dtype)
+        s = torch.stack(by_degree, 2)[: rows.shape[0]].to(x.dtype)
         if self.channels is not None:
             layer: Tensor = s.flatten(1).unflatten(0, lead).flatten(1)
             return layer
@@ -237,7 +237,8 @@ class HarmonicScattering3D(torch.nn.Module):
         if self.output == "integral":
             return torch.stack([power(u, q).flatten(1).sum(1) for q in self.powers], 1)
         step = 2**self.J
-        low = solid_harmonics(self.shape, self.sigma * step, 0)[0].to(u)
+        first: Any = self.degrees[0]
+        low = first.psi[self.J].view(*self.shape[:2], -1)  # degree 0: a Gaussian
         half = torch.fft.rfftn(u, dim=(-3, -2, -1)) * low
         s: Tensor = torch.fft.irfftn(half, s=self.shape, dim=(-3, -2, -1))
         return s[:, ::step, ::step, ::step]
@@ -257,10 +258,10 @@ def root(x: Tensor) -> Tensor:
 
 
 def power(u: Tensor, q: float) -> Tensor:
-    """u^q whose derivative at 0 is 0 where it would be infinite, for u ≥ 0."""
+    """u^q, for u ≥ 0; the derivatives at 0 are 0, of every order, if q is no whole number."""
     if q == 1:
         return u
-    if q >= 1:
+    if float(q).is_integer():
         return u**q
     some = u > 0
     return torch.where(some, torch.where(some, u, 1) ** q, u.detach())

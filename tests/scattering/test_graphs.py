@@ -21,12 +21,12 @@ def random_graph(n, p, seed):
     return Graph.from_edge_index((upper | upper.T).nonzero().T, n)
 
 
-def dense(graph, J):
+def dense(graph, J, weight=1.0):
     n = graph.num_nodes
     A = torch.zeros(n, n, dtype=torch.float64)
-    A[graph.target.long(), graph.source.long()] = 1
+    A[graph.target.long(), graph.source.long()] = weight
     d = A.sum(1)
-    root = torch.where(d > 0, d.clamp(min=1).rsqrt(), 0)
+    root = torch.where(d > 0, torch.where(d > 0, d, 1).rsqrt(), 0)
     P = 0.5 * (torch.eye(n) + root[:, None] * A * root) + torch.diag(0.5 * (d == 0))
     powers = [torch.eye(n, dtype=torch.float64)] + [
         torch.linalg.matrix_power(P, 2**j) for j in range(J + 1)
@@ -129,17 +129,48 @@ def test_large_graphs_have_no_roots(monkeypatch):
         GraphScattering(1, frame="tight")(noise(4, 1), random_graph(4, 0.5, 0))
 
 
-def test_weights_and_scipy():
+@pytest.mark.parametrize("form", ["coo", "csr"])
+def test_weights_and_scipy(form):
     import scipy.sparse
 
     matrix = scipy.sparse.random(10, 10, 0.3, random_state=0)
-    matrix = (matrix + matrix.T).tocoo()
+    matrix = (matrix + matrix.T).asformat(form)
     graph = Graph.from_scipy(matrix)
-    x = noise(10, 1)
-    plain, weighted = GraphScattering(2), GraphScattering(2)
+    x = noise(10, 2)
+    scattering = GraphScattering(2)
     weight = torch.as_tensor(matrix.toarray())[graph.source.long(), graph.target.long()]
-    assert torch.allclose(plain(x, graph), weighted(x, graph, torch.full((graph.num_edges,), 3.0)))
-    assert (plain(x, graph) - weighted(x, graph, weight)).abs().max() > 1e-3
+    found = scattering(x, graph, weight)
+    psi, phi = dense(graph, 2, weight)
+    for k, path in enumerate(scattering.paths):
+        u = x
+        for j in path:
+            u = (psi[j] @ u).abs()
+        assert (found[:, k] - u).abs().max() <= 1e-13
+    assert torch.equal(scattering(x, matrix), found)
+    assert (scattering.lowpass(x, matrix) - phi @ x).abs().max() <= 1e-13
+    plain = scattering(x, graph)
+    assert torch.allclose(plain, scattering(x, graph, torch.full((graph.num_edges,), 3.0)))
+    assert (plain - found).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("frame", ["diffusion", "tight"])
+def test_gradients_in_weights(frame):
+    graph = random_graph(6, 0.6, 4)
+    pairs = graph.to_edge_index().sort(0).values
+    _, place = pairs.unique(dim=1, return_inverse=True)
+    free = 0.5 + torch.rand(int(place.max()) + 1, generator=torch.Generator().manual_seed(0))
+    free = free.double().requires_grad_()
+    scattering, x = GraphScattering(1, 1, frame=frame), noise(6, 1)
+    torch.autograd.gradcheck(lambda w: scattering(x, graph, w[place]), free)
+
+
+def test_second_derivatives_of_moments_where_nothing_is():
+    graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 0]]), 3)
+    x = torch.tensor([[1.0], [2.0], [0.0]], dtype=torch.float64, requires_grad=True)
+    y = GraphScattering(1, output="moments", moments=(1, 1.5, 2))(x, graph)
+    (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.square().sum(), x)
+    assert bool(curvature.isfinite().all()) and bool((curvature != 0).any())
 
 
 def test_gradients():
@@ -149,15 +180,56 @@ def test_gradients():
         torch.autograd.gradcheck(lambda x, s=scattering: s(x, graph), noise(6, 1).requires_grad_())
 
 
-def test_refusals():
-    graph = random_graph(4, 0.5, 0)
-    with pytest.raises(ValueError, match=r"x: expected shape \(4, channels"):
-        GraphScattering(1)(noise(5, 1), graph)
-    with pytest.raises(ValueError, match="weight: expected shape"):
-        GraphScattering(1)(noise(4, 1), graph, torch.ones(1))
-    with pytest.raises(ValueError, match="moments: expected powers"):
-        GraphScattering(1, moments=(0.5,))
-    with pytest.raises(ValueError, match=r"x: expected shape \(4, 3\), got \(4, 1\)"):
-        GraphScattering(1, channels=3)(noise(4, 1), graph)
-    with pytest.raises(ValueError, match="channels: expected an integer of at least 1, got 0"):
-        GraphScattering(1, channels=0)
+PAIR = Graph.from_edge_index(torch.tensor([[0, 1], [1, 0]]))
+TWICE = Graph.from_edge_index(torch.tensor([[0, 0, 1, 1], [1, 1, 0, 0]]))
+
+
+def on(graph, weight=None, x=None, **options):
+    x = noise(getattr(graph, "num_nodes", 2), 1) if x is None else x
+    weight = torch.tensor(weight) if isinstance(weight, list) else weight
+    return GraphScattering(1, **options)(x, graph, weight)
+
+
+def test_repeated_edges_may_come_in_any_order():
+    assert torch.equal(on(TWICE, [1.0, 2.0, 2.0, 1.0]), on(TWICE, [1.0, 2.0, 1.0, 2.0]))
+
+
+class Matrix:
+    """Of complex numbers."""
+
+    def tocoo(self):
+        return torch.ones(1, dtype=torch.complex64).numpy()
+
+
+REFUSED = {
+    r"x: expected shape \(2, channels\), got \(5, 1\)": lambda: on(PAIR, x=noise(5, 1)),
+    r"x: expected shape \(2, 3\), got \(2, 1\)": lambda: on(PAIR, channels=3),
+    "x: expected a tensor of real floating-point numbers, got ndarray":
+        lambda: on(PAIR, x=noise(2, 1).numpy()),
+    r"x: expected a tensor of real floating-point numbers, got torch\.int64":
+        lambda: on(PAIR, x=torch.ones(2, 1, dtype=torch.int64)),
+    r"graph: expected a Graph or a scipy sparse matrix, got ndarray":
+        lambda: on(noise(2, 2).numpy()),
+    "graph: expected a matrix of real numbers, got complex64": lambda: on(Matrix()),
+    "graph: expected with every edge its reverse":
+        lambda: on(Graph.from_edge_index(torch.tensor([[0, 1, 0], [1, 0, 1]]))),
+    "graph: expected with every edge its reverse, got some without":
+        lambda: on(Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))),
+    r"weight: expected shape \(2,\)": lambda: on(PAIR, [1.0]),
+    "weight: expected the same on every edge": lambda: on(PAIR, [1.0, 1.1]),
+    "weight: expected the same on every edge and its reverse":
+        lambda: on(TWICE, [1.0, 2.0, 2.0, 2.0]),
+    "weight: expected finite numbers of at least 0": lambda: on(PAIR, [-1.0, -1.0]),
+    "weight: expected finite numbers of at least 0, got others":
+        lambda: on(PAIR, [float("nan"), float("nan")]),
+    "weight: a scipy matrix holds the weights itself": lambda: on(Matrix(), [1.0]),
+    "moments: expected powers": lambda: on(PAIR, moments=(0.5,)),
+    "channels: expected an integer of at least 1, got 0": lambda: on(PAIR, channels=0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refusals(message):
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        REFUSED[message]()
+    assert "\n" not in str(caught.value)

@@ -159,8 +159,8 @@ class Branch(nn.Module):
         size = self.wavelets.size * x.element_size()
         at_once = CACHE // (len(own) * size)
         if torch.compiler.is_compiling():  # sizes may be symbolic
-            at_once = len(x) + 1
-        if len(x) > max(1, at_once):
+            at_once = x.shape[0] + 1
+        if x.shape[0] > max(1, at_once):
             pieces = x.split(max(1, at_once))
             return torch.cat([self._descend(piece, own, learnt) for piece in pieces])
         few = len(own) if at_once else max(1, CACHE // size)
@@ -168,7 +168,7 @@ class Branch(nn.Module):
         for psi, bands in zip(own.split(few), self.wavelets.bands.split(few), strict=True):
             u = self.wavelets.moduli(x, psi, bands)
             s = self.child(u.flatten(0, 1), learnt)
-            parts.append(s.view(len(x), -1, *s.shape[2:]))
+            parts.append(s.view(x.shape[0], -1, *s.shape[2:]))
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
 

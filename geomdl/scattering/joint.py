@@ -223,18 +223,18 @@ class TimeFrequencyScattering(nn.Module):
         low = [
             blur(moduli[j].flatten(0, 1)) for j, blur in zip(self._scales, self.blurs, strict=True)
         ]
-        scalogram = torch.cat([s.view(len(u), -1, s.shape[-1]) for s in low], 1)
+        scalogram = torch.cat([s.view(u.shape[0], -1, s.shape[-1]) for s in low], 1)
         scalogram = scalogram.index_select(1, self.order)
         still = self.along(scalogram)[:, self._still]
         _, start, count = self._kept
         found = [still.narrow(-1, start, count)]
         inner = {j: real_spectrum(m.flatten(0, 1).unsqueeze(1)) for j, m in moduli.items()}
         for n, branch, average in zip(self.numbers, self.second, self.lows, strict=True):
-            y = self._in_time(inner, n, branch, len(u))
+            y = self._in_time(inner, n, branch, u.shape[0])
             v = self.along(y)
             s = average(v.flatten(0, 2))
             found.append(s.view(*v.shape[:3], -1))
-        s = torch.cat(found, 1)[: len(rows)].to(x.dtype)
+        s = torch.cat(found, 1)[: rows.shape[0]].to(x.dtype)
         if self.channels is not None:
             layer: Tensor = s.flatten(1, 2).unflatten(0, x.shape[:2]).flatten(1, 2)
             return layer

@@ -5,7 +5,6 @@ for a transform; a signal of n samples sees it at the frequencies k/n. All formu
 differentiable in the parameters, and take many filters at once.
 """
 
-import itertools
 import math
 
 import torch
@@ -91,6 +90,24 @@ def _frequencies(n: int, like: Tensor) -> Tensor:
     return 2 * math.pi * cycles
 
 
+def _gaussians_2d(
+    shape: tuple[int, int], form: tuple[Tensor, ...], center: tuple[Tensor, Tensor], reach: int
+) -> Tensor:
+    """Σ exp(-a x² - b x y - c y²) over the copies, x and y the distances from the centre."""
+    shifts = 2 * math.pi * torch.arange(-reach, reach + 1, dtype=form[0].dtype)
+    a, b, c = (-value[:, None, None] for value in form)
+    x, y = (
+        (_frequencies(n, form[0]) + shifts.to(form[0].device)[:, None]) - middle[:, None, None]
+        for n, middle in zip(shape, center, strict=True)
+    )  # (filters, copies, sizes)
+    total = form[0].new_zeros(())
+    y, rest = y.flatten(1)[:, None], (c * y.square()).flatten(1)[:, None]
+    for rows in x.unsqueeze(-1).unbind(1):
+        terms = torch.addcmul(a * rows.square() + rest, b * rows, y).exp()
+        total = total + terms.unflatten(-1, (-1, shape[1])).sum(-2)
+    return total
+
+
 def morlet_2d(
     shape: tuple[int, int],
     xi: Tensor,
@@ -122,18 +139,16 @@ def morlet_2d(
         >>> divmod(int(psi.argmax()), 16), float(psi[0, 0, 0].abs()) < 1e-6
         ((4, 0), True)
     """
-    rows, columns = (_frequencies(n, sigma) for n in shape)
     reach = copies_2d(xi, sigma, slant) if copies is None else copies
-    cos, sin = torch.cos(theta)[:, None, None], torch.sin(theta)[:, None, None]
-    along, across = sigma[:, None, None], (sigma / slant)[:, None, None]
-    center = xi[:, None, None]
-    gabor = low = sigma.new_zeros(())
-    for a, b in itertools.product(range(-reach, reach + 1), repeat=2):
-        x, y = (rows + 2 * math.pi * a)[:, None], columns + 2 * math.pi * b
-        parallel = cos * x + sin * y
-        rest = (across * (cos * y - sin * x)).square()
-        gabor = gabor + torch.exp(-0.5 * ((along * (parallel - center)).square() + rest))
-        low = low + torch.exp(-0.5 * ((along * parallel).square() + rest))
+    cos, sin = torch.cos(theta), torch.sin(theta)
+    along, across = sigma.square() / 2, (sigma / slant).square() / 2
+    form = (
+        along * cos**2 + across * sin**2,
+        2 * (along - across) * cos * sin,
+        along * sin**2 + across * cos**2,
+    )
+    gabor = _gaussians_2d(shape, form, (xi * cos, xi * sin), reach)
+    low = _gaussians_2d(shape, form, (0 * xi, 0 * xi), reach)
     return math.pi / _PI * (gabor - gabor[:, :1, :1] / low[:, :1, :1] * low)
 
 

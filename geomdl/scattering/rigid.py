@@ -174,7 +174,7 @@ class RotoTranslationScattering(nn.Module):
                 inner = real_spectrum(moduli.flatten(0, 1))
                 for k in range(j + 1, self.J):
                     second.append(self._orbit(inner, self.scales[f"{j} {k}"]))
-        return torch.cat(found + second, 1)[: len(x)].to(x.dtype)
+        return torch.cat(found + second, 1)[: x.shape[0]].to(x.dtype)
 
     def _orbit(self, x: Tensor, w: Any) -> Tensor:
         """Second order of spectra (batch · L, M, N, 2), (batch, (k + 1) L)."""
@@ -184,7 +184,7 @@ class RotoTranslationScattering(nn.Module):
         shape = v.shape[-2:]
         v = v.reshape(-1, L, L, shape.numel())
         # θ₂ = θ + α; half a turn on, the wave runs the other way: the conjugate, as U₁ is real
-        v = v.take_along_dim(self.turns[None, :, :, None], 2)
+        v = v.gather(2, self.turns[None, :, :, None].expand_as(v))
         v = torch.where(self.beyond, v.conj(), v).transpose(1, 2)  # (batch, α, θ, pixels)
         means = self.angular(torch.cat([v, v.conj()], -2)).unflatten(-1, shape)
         return self._mean(means.transpose(0, 1).flatten(0, 2)).view(means.shape[1], -1)

@@ -61,7 +61,7 @@ def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False, name: st
 
 def some(rows: Tensor) -> Tensor:
     """The rows, or one of zeros where there is none, which an FFT would refuse."""
-    return rows if len(rows) else rows.sum(0, keepdim=True)
+    return rows if rows.shape[0] else rows.sum(0, keepdim=True)
 
 
 class Scattering(nn.Module):
@@ -158,13 +158,15 @@ class Scattering(nn.Module):
         """
         self._check(x)
         held = self.tree.lowpass.dtype
-        rows = x.reshape(-1, *self.shape).to(held.to_complex() if x.is_complex() else held)
+        if x.is_complex():
+            held = torch.promote_types(held, torch.complex32)
+        rows = x.reshape(-1, *self.shape).to(held)
         u = pad(some(rows), self.axes, self.padding, self.value)
         lead = x.shape[: x.ndim - self.d]
         dtype = x.real.dtype if x.is_complex() else x.dtype
         if not self.average:
             return self._unaveraged(u, lead, dtype)
-        s = self.tree(u, self._learnt()).index_select(1, self.places)[: len(rows)].to(dtype)
+        s = self.tree(u, self._learnt()).index_select(1, self.places)[: rows.shape[0]].to(dtype)
         if self.channels is not None:
             return s.unflatten(0, lead).flatten(1, -1 if self.whole else 2)
         s = s.view(*lead, *s.shape[1:])

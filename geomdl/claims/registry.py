@@ -21,6 +21,8 @@ BUILT_IN = (
     "augmentation",
     "filters",
     "scattering",
+    "scattering_stability",
+    "scattering_symmetry",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

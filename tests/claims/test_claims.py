@@ -19,7 +19,9 @@ OURS = (
     *("fourier-oversampling", "frobenius"),
     *("hom-dimension", "invariance-gap", "invariant-harmonics", "littlewood-paley", "molien"),
     *("rademacher", "reynolds", "sampling-slope", "scattering-deformation", "scattering-distance"),
-    *("scattering-energy", "scattering-localisation", "scattering-translation"),
+    *("scattering-energy", "scattering-graph-isometry", "scattering-graph-permutation"),
+    *("scattering-localisation", "scattering-pruned", "scattering-translation"),
+    *("scattering-turned-image", "scattering-turned-volume"),
     *("schur", "shift-classes", "steerable-basis"),
     "weight-sharing",
 )
@@ -82,6 +84,16 @@ def test_the_figure_is_drawn(name, tmp_path):
     drawing = claims.run(name).draw()
     drawing.savefig(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(("name", "share"), [
+    ("scattering-distance", 0.9999), ("scattering-translation", 0.5),
+    ("scattering-localisation", 0.85), ("scattering-pruned", 0.9999),
+])  # fmt: skip
+def test_bounds_are_reached(name, share):
+    """A bound that nothing comes near shows little."""
+    found = claims.run(name)
+    assert (found.measured / found.predicted).max() >= share
 
 
 # --- what the predictions rest on, against independent computations --------------------------

@@ -15,7 +15,7 @@ from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.three import power
-from geomdl.scattering.transform import check_number, check_word
+from geomdl.scattering.transform import check_number, check_word, powers_of
 
 Frame = Literal["diffusion", "tight"]
 Output = Literal["nodes", "moments"]
@@ -87,15 +87,14 @@ class GraphScattering(nn.Module):
         channels: int | None = None,
     ) -> None:
         super().__init__()
-        check_number("J", J, 0)
-        check_number("order", order, 0, 3)
+        J, order = check_number("J", J, 0), check_number("order", order, 0, 3)
         check_word("frame", frame, Frame)
         check_word("output", output, Output)
         check_word("which", which, Literal["all", "increasing"])
-        if not moments or not all(q >= 1 for q in moments):
+        self.moments, self.which = powers_of(moments, lambda q: q >= 1), which
+        if not self.moments:
             raise ValueError(f"moments: expected powers of at least 1, got {moments!r}")
         self.J, self.order, self.frame, self.output = J, order, frame, output
-        self.moments, self.which = tuple(moments), which
         paths: list[tuple[int, ...]] = [()]
         self.levels = [paths]
         for _ in range(order):
@@ -104,7 +103,7 @@ class GraphScattering(nn.Module):
         self.paths = tuple(path for level in self.levels for path in level)
         self.channels, self.source, self.target = channels, None, None
         if channels is not None:
-            check_number("channels", channels, 1)
+            self.channels = channels = check_number("channels", channels, 1)
             one = group("C1").trivial
             self.source = {
                 "x": Field(Nodes(), channels * one),

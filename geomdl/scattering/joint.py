@@ -16,7 +16,7 @@ from geomdl.scattering.cascade import Levels, Wavelets
 from geomdl.scattering.lowpass import LowPass, Span
 from geomdl.scattering.morlet import gaussian_1d, morlet_1d
 from geomdl.scattering.padding import Mode, axis_1d, check_mode, pad
-from geomdl.scattering.transform import check_dtype, check_number, some, spans_of
+from geomdl.scattering.transform import check_dtype, check_number, check_value, some, spans_of
 from geomdl.scattering.two import check_period, check_shape
 
 _FAR = 6.0  # standard deviations of a filter along log-frequency that padding holds
@@ -130,26 +130,23 @@ class TimeFrequencyScattering(nn.Module):
         channels: int | None = None,
     ) -> None:
         super().__init__()
-        check_number("J", J, 1)
-        check_number("Q", Q, 1)
-        check_number("Q_fr", Q_fr, 1)
-        check_number("oversampling", oversampling, 0)
+        J, Q, Q_fr = (check_number(*n, 1) for n in (("J", J), ("Q", Q), ("Q_fr", Q_fr)))
+        oversampling = check_number("oversampling", oversampling, 0)
         check_mode(padding)
+        check_value(value)
         (size,) = self.shape = check_shape(shape, J, 1)
-        T = 2**J if T is None else T
-        check_number("T", T, 1, size)
+        T = 2**J if T is None else check_number("T", T, 1, size)
         step = math.floor(math.log2(T))
         levels = Levels(step, min(oversampling, step))
         self.axes = (axis_1d(size, J, T, padding),)
         check_period((size,), levels, padding)
+        channels = None if channels is None else check_number("channels", channels, 1)
         self.padding, self.value, self.channels = padding, value, channels
         first = bank_1d(self.axes[0].padded, J, Q, T)
         second = bank_1d(self.axes[0].padded, J, 1, T)
         count = len(first.wavelets)
-        J_fr = max(1, count.bit_length() - 3) if J_fr is None else J_fr
-        check_number("J_fr", J_fr, 1)
-        F = 2**J_fr if F is None else F
-        check_number("F", F, 1)
+        J_fr = check_number("J_fr", max(1, count.bit_length() - 3) if J_fr is None else J_fr, 1)
+        F = check_number("F", 2**J_fr if F is None else F, 1)
         self.along = _LogFrequency(count, J_fr, Q_fr, F)
         spans = spans_of(self.axes, levels, -1)
         self.first, self.second = nn.ModuleList(), nn.ModuleList()

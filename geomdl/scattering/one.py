@@ -19,6 +19,7 @@ from geomdl.scattering.transform import (
     Width,
     check_number,
     check_word,
+    items,
     spans_of,
     width_of,
 )
@@ -112,15 +113,13 @@ class Scattering1D(Scattering):
         learnable: bool = False,
         channels: int | None = None,
     ) -> None:
-        check_number("J", J, 1)
-        both = (Q, 1) if isinstance(Q, int) else tuple(Q)
-        if len(both) != 2:
+        J = check_number("J", J, 1)
+        if len(items(Q)) not in (1, 2):
             raise ValueError(f"Q: expected one or two numbers, got {Q!r}")
-        for q in both:
-            check_number("Q", q, 1)
+        first, after = (check_number("Q", q, 1) for q in (*items(Q), 1)[:2])
         (size,) = check_shape(shape, J, 1)
         width, whole = width_of(T, J, size, average)
-        check_number("oversampling", oversampling, 0)
+        oversampling = check_number("oversampling", oversampling, 0)
         check_word("frame", frame, Frame)
         check_word("convention", convention, Convention)
         check_mode(padding)
@@ -130,7 +129,7 @@ class Scattering1D(Scattering):
         if stride is not None:
             if whole:
                 raise ValueError("stride: T='global' leaves one sample; expected None")
-            check_number("stride", stride, 1, 2**step)
+            stride = check_number("stride", stride, 1, 2**step)
             if stride & (stride - 1):
                 raise ValueError(f"stride: expected a power of 2, got {stride}")
             step = stride.bit_length() - 1
@@ -138,8 +137,8 @@ class Scattering1D(Scattering):
         axis = axis_1d(size, J, width, padding)
         check_period((size,), levels, padding)
         banks = [
-            bank_1d(axis.padded, J, both[0], width, complex_input),
-            bank_1d(axis.padded, J, both[1], width),
+            bank_1d(axis.padded, J, first, width, complex_input),
+            bank_1d(axis.padded, J, after, width),
         ]
         if frame == "tight":
             banks = [bank.tight() for bank in banks]
@@ -160,7 +159,7 @@ class Scattering1D(Scattering):
             learnable=("xi", "sigma") if learnable else (),
             whole=whole,
         )
-        self.J, self.Q, self.T = J, both, width
+        self.J, self.Q, self.T = J, (first, after), width
 
     def transforms(self, parameters: Mapping[str, Tensor]) -> Tensor:
         xi, sigma = parameters["xi"], parameters["sigma"]

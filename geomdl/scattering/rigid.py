@@ -14,7 +14,7 @@ from geomdl.scattering.banks import bank_1d, bank_2d
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.cascade import Levels, Wavelets
 from geomdl.scattering.padding import Axis, Mode, check_mode, pad
-from geomdl.scattering.transform import check_dtype, check_number, some
+from geomdl.scattering.transform import check_dtype, check_number, check_value, some
 from geomdl.scattering.two import check_shape
 
 
@@ -103,16 +103,15 @@ class RotoTranslationScattering(nn.Module):
         oversampling: int | None = None,
     ) -> None:
         super().__init__()
-        check_number("J", J, 1)
-        check_number("L", L, 1)
+        J, L = check_number("J", J, 1), check_number("L", L, 1)
         if oversampling is not None:
-            check_number("oversampling", oversampling, 0)
+            oversampling = check_number("oversampling", oversampling, 0)
         check_mode(padding)
+        check_value(value)
         self.shape = check_shape(shape, J, 2)
         if self.shape[0] != self.shape[1]:
             raise ValueError(f"shape: expected square images, got {shape}")
-        K = max(1, (2 * L).bit_length() - 2) if K is None else K
-        check_number("K", K, 1)
+        K = check_number("K", max(1, (2 * L).bit_length() - 2) if K is None else K, 1)
         levels = Levels(J, J if oversampling is None else min(oversampling, J))
         self.J, self.L, self.padding, self.value = J, L, padding, value
         self.axes = (self._axis(levels),) * 2

@@ -97,11 +97,8 @@ class ScatteringSpectra(WideBuffers):
         channels: int | None = None,
     ) -> None:
         super().__init__()
-        check_number("J", J, 1)
-        check_number("L", L, 1)
-        check_number("Q", Q, 1)
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.shape = check_shape(sizes, J, 1 if len(sizes) == 1 else 2)
+        J, L, Q = (check_number(*n, 1) for n in (("J", J), ("L", L), ("Q", Q)))
+        self.shape = check_shape(shape, J, 1, 2)
         self.d = len(self.shape)
         self.bank: Bank = (
             bank_1d(self.shape[0], J, Q, 2**J)

@@ -14,7 +14,15 @@ from geomdl.kernels import filter_fold
 from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.buffers import WideBuffers
-from geomdl.scattering.transform import check_dtype, check_number, check_word, some
+from geomdl.scattering.transform import (
+    check_dtype,
+    check_number,
+    check_word,
+    is_finite,
+    powers_of,
+    some,
+)
+from geomdl.scattering.two import sizes_of
 
 Output = Literal["integral", "local"]
 
@@ -165,29 +173,26 @@ class HarmonicScattering3D(torch.nn.Module):
         channels: int | None = None,
     ) -> None:
         super().__init__()
-        check_number("J", J, 0)
-        check_number("L", L, 0)
-        check_number("order", order, 1, 2)
+        J, L = check_number("J", J, 0), check_number("L", L, 0)
+        order = check_number("order", order, 1, 2)
         check_word("output", output, Output)
-        if len(shape) != 3:
-            raise ValueError(f"shape: expected 3 sizes, got {shape!r}")
-        for n in shape:
-            check_number("shape", n, 1)
-        if not sigma > 0:
+        rows, columns, layers = sizes_of(shape, 3)
+        self.shape = (rows, columns, layers)
+        if not (is_finite(sigma) and sigma > 0):
             raise ValueError(f"sigma: expected a positive width, got {sigma!r}")
-        if not powers or not all(q > 0 for q in powers):
+        self.powers, self.sigma = powers_of(powers, lambda q: q > 0), float(sigma)
+        if not self.powers:
             raise ValueError(f"powers: expected positive numbers, got {powers!r}")
-        if output == "local" and any(n % 2**J for n in shape):
+        if output == "local" and any(n % 2**J for n in self.shape):
             raise ValueError(f"shape: for local output 2^J={2**J} should divide {shape}")
         self.J, self.L, self.order, self.output = J, L, order, output
-        self.shape = (shape[0], shape[1], shape[2])
-        self.powers, self.sigma = tuple(powers), sigma
         degrees = (_Degree(self.shape, J, l, sigma) for l in range(L + 1))
         self.degrees = torch.nn.ModuleList(degrees)
         pairs = [(a, b) for a in range(J + 1) for b in range(a + 1, J + 1)]
         self.paths = (*((j,) for j in range(J + 1)), *(pairs if order > 1 else ()))
         self.channels, self.source, self.target = channels, None, None
         if channels is not None:
+            self.channels = channels = check_number("channels", channels, 1)
             if output != "integral" or len(set(self.shape)) > 1:
                 raise ValueError("channels: a layer has output='integral' and a cube for a shape")
             Oh = group("Oh")

@@ -1,7 +1,8 @@
 """What the scattering transforms of signals and of images share."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import torch
@@ -27,12 +28,40 @@ def check_word(name: str, value: str, words: Any) -> None:
         raise ValueError(f"{name}: expected one of {', '.join(get_args(words))}, got {value!r}")
 
 
-def check_number(name: str, value: Any, least: int, most: int | None = None) -> None:
-    """Refuse what is no whole number in a range."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+def check_number(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """A whole number in a range, NumPy's too, as an int; anything else is refused."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise ValueError(f"{name}: expected at most {most}, got {value}")
+    return int(value)
+
+
+def is_finite(value: Any) -> bool:
+    """Whether it is a real number, neither infinite nor NaN."""
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def check_value(value: Any) -> None:
+    """Refuse what cannot be the value of constant padding."""
+    if not is_finite(value):
+        raise ValueError(f"value: expected a finite number, got {value!r}")
+
+
+def powers_of(values: Any, fits: Callable[[float], bool]) -> tuple[float, ...]:
+    """Powers that fit, or () if there is none or one that does not."""
+    found = () if isinstance(values, Real) else items(values)
+    if not all(is_finite(q) and fits(q) for q in found):
+        return ()
+    return tuple(q if isinstance(q, int) else float(q) for q in found)
+
+
+def items(value: Any) -> tuple[Any, ...]:
+    """Those of a sequence; of anything else, the thing itself."""
+    try:
+        return tuple(value)
+    except TypeError:
+        return (value,)
 
 
 def width_of(T: Any, J: int, most: int, average: bool) -> tuple[int, bool]:
@@ -43,8 +72,7 @@ def width_of(T: Any, J: int, most: int, average: bool) -> tuple[int, bool]:
         return 2**J, T == "global"
     if isinstance(T, str):
         raise ValueError(f"T: expected a number of samples, 'global' or None, got {T!r}")
-    check_number("T", T, 1, most)
-    return T, False
+    return check_number("T", T, 1, most), False
 
 
 def check_dtype(x: Any, held: torch.dtype, complex_input: bool = False, name: str = "x") -> None:
@@ -110,13 +138,16 @@ class Scattering(nn.Module):
         check_word("out", out, Out)
         check_word("which", which, Which)
         check_mode(padding)
-        check_number("order", order, 0, 3)
+        check_value(value)
+        order = check_number("order", order, 0, 3)
         if not average and out == "array":
             raise ValueError(
                 "out: moduli without average differ in size; expected 'dict' or 'list'"
             )
-        if channels is not None and (out != "array" or complex_input):
-            raise ValueError("channels: a layer has out='array' and real input")
+        if channels is not None:
+            channels = check_number("channels", channels, 1)
+            if out != "array" or complex_input:
+                raise ValueError("channels: a layer has out='array' and real input")
         self.axes, self.levels, self.order = tuple(axes), levels, order
         self.out, self.average, self.padding, self.value = out, average, padding, value
         self.complex_input, self.channels, self.whole = complex_input, channels, whole
@@ -132,7 +163,7 @@ class Scattering(nn.Module):
         places = canonical(paths)
         self.paths = tuple(describe(paths[place], banks) for place in places)
         self._plain = {path.n: path for path in self.paths}
-        if complex_input:  # the low-pass has two parts, in front
+        if complex_input and average:  # the low-pass has two parts, in front
             places = [0, 1, *(place + 1 for place in places[1:])]
             parts = tuple(describe((), banks, part) for part in ("re", "im"))
             self.paths = (*parts, *self.paths[1:])

@@ -19,6 +19,7 @@ from geomdl.scattering.transform import (
     Width,
     check_number,
     check_word,
+    items,
     spans_of,
     width_of,
 )
@@ -107,9 +108,8 @@ class Scattering2D(Scattering):
         learnable: bool = False,
         channels: int | None = None,
     ) -> None:
-        check_number("J", J, 1)
-        check_number("L", L, 1)
-        check_number("oversampling", oversampling, 0)
+        J, L = check_number("J", J, 1), check_number("L", L, 1)
+        oversampling = check_number("oversampling", oversampling, 0)
         check_word("frame", frame, Frame)
         check_mode(padding)
         if learnable and (frame != "morlet" or complex_input):
@@ -160,13 +160,18 @@ class Scattering2D(Scattering):
         return torch.cat(found)
 
 
-def check_shape(shape: Any, J: int, d: int) -> Any:
-    """Refuse sizes that are none, or too small for 2^J."""
-    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-    if len(sizes) != d:
-        raise ValueError(f"shape: expected {d} size{'s' * (d > 1)}, got {shape!r}")
-    for n in sizes:
-        check_number("shape", n, 1)
+def sizes_of(shape: Any, *d: int) -> tuple[int, ...]:
+    """The sizes, as many as one of d; one number is one size; anything else is refused."""
+    sizes = items(shape)
+    if len(sizes) not in d:
+        counts = " or ".join(map(str, d))
+        raise ValueError(f"shape: expected {counts} size{'s' * (d != (1,))}, got {shape!r}")
+    return tuple(check_number("shape", n, 1) for n in sizes)
+
+
+def check_shape(shape: Any, J: int, *d: int) -> Any:
+    """The sizes, if they are large enough for 2^J."""
+    sizes = sizes_of(shape, *d)
     if min(sizes) < 2**J:
         most = min(sizes).bit_length() - 1
         raise ValueError(

@@ -158,7 +158,9 @@ def test_forms_of_the_result(make):
     for path, entry in zip(arrays.paths, listed(x), strict=True):
         assert entry["n"] == path.n and entry["j"] == path.j and entry["order"] == path.order
     assert len(set(arrays.names)) == len(arrays.paths)
-    moduli = make(out="dict", average=False)(x)
+    unaveraged = make(out="dict", average=False)
+    moduli = unaveraged(x)
+    assert unaveraged.paths == arrays.paths
     assert list(moduli) == [path.n for path in arrays.paths]
     assert torch.equal(moduli[()], x)
     assert all(bool((value >= 0).all()) for path, value in moduli.items() if path)

@@ -19,37 +19,50 @@ def convert(transform: Any) -> nn.Module:
         transform: `Scattering1D`, `Scattering2D` or `HarmonicScattering3D` of any of its frontends.
 
     Returns:
-        The module; for signals with the scaling of the version that the transform is of.
+        The module, in the dtype and on the device of a transform of torch, else of float32; for
+        signals with the scaling of the version that the transform is of.
 
     Raises:
         TypeError: no such transform.
-        ValueError: an option that has no counterpart.
+        ValueError: an option that has no counterpart: among others signals shorter than 2^J, and T
+            that is no whole number.
     """
     kinds = {kind.__name__ for kind in type(transform).__mro__}
-    names = " ".join(sorted(kinds))
-    if "ScatteringBase1D" in kinds:
-        return _signals(transform)
-    if "ScatteringBase2D" in kinds:
-        return _images(transform)
-    if "ScatteringBase3D" in kinds:
-        return _volumes(transform)
-    raise TypeError(f"transform: expected a scattering transform of kymatio, got {names}")
+    makers = {f"ScatteringBase{d}D": m for d, m in enumerate((_signals, _images, _volumes), 1)}
+    make = next((make for kind, make in makers.items() if kind in kinds), None)
+    if make is None:
+        names = " ".join(sorted(kinds))
+        raise TypeError(f"transform: expected a scattering transform of kymatio, got {names}")
+    try:
+        ours = make(transform)
+    except ValueError as error:
+        raise ValueError(f"transform: {error}") from error
+    held = next(transform.buffers(), None) if isinstance(transform, nn.Module) else None
+    return ours if held is None else ours.to(held.device, held.dtype)
+
+
+def _order(theirs: Any) -> int:
+    """Kymatio always gives orders 0 and 1."""
+    if theirs.max_order > 2:
+        raise ValueError(f"max_order={theirs.max_order} has no counterpart; expected at most 2")
+    return max(int(theirs.max_order), 1)
 
 
 def _signals(theirs: Any) -> Scattering1D:
     average = getattr(theirs, "average", True)
     if average not in (True, False, "local"):
         raise ValueError(
-            f"transform: average={average!r} has no counterpart: it sums over the padded signal;"
+            f"average={average!r} has no counterpart: it sums over the padded signal;"
             " Scattering1D(…, T='global') gives means over the signal itself"
         )
     average = bool(average)
+    T = int(theirs.T) if theirs.T % 1 == 0 else theirs.T
     return Scattering1D(
         theirs.J,
         tuple(theirs.shape),
         tuple(theirs.Q),
-        None if not average else theirs.T,
-        order=theirs.max_order,
+        T if average else None,
+        order=_order(theirs),
         out=theirs.out_type,
         average=average,
         oversampling=theirs.oversampling,
@@ -60,24 +73,22 @@ def _signals(theirs: Any) -> Scattering1D:
 
 def _images(theirs: Any) -> Scattering2D:
     if theirs.pre_pad:
-        raise ValueError("transform: pre_pad=True has no counterpart; pad after, or crop before")
+        raise ValueError("pre_pad=True has no counterpart; pad after, or crop before")
     return Scattering2D(
-        theirs.J, tuple(theirs.shape), theirs.L, order=theirs.max_order, out=theirs.out_type
+        theirs.J, tuple(theirs.shape), theirs.L, order=_order(theirs), out=theirs.out_type
     )
 
 
 def _volumes(theirs: Any) -> HarmonicScattering3D:
     if theirs.method != "integral" or not theirs.rotation_covariant:
-        raise ValueError("transform: expected method='integral' and rotation_covariant=True")
+        raise ValueError("expected method='integral' and rotation_covariant=True")
     if any(n % 2 for n in theirs.shape):
-        raise ValueError(
-            f"transform: kymatio's filters of odd sizes are off centre: {theirs.shape}"
-        )
+        raise ValueError(f"kymatio's filters of odd sizes are off centre: {theirs.shape}")
     return HarmonicScattering3D(
         theirs.J,
         tuple(theirs.shape),
         theirs.L,
         theirs.sigma_0,
-        order=theirs.max_order,
+        order=_order(theirs),
         powers=tuple(theirs.integral_powers),
     )

@@ -1,5 +1,6 @@
 """The same coefficients as kymatio 0.3, over shapes, scales, angles and wavelets an octave."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -105,6 +106,22 @@ def test_conversion(kymatio, out):
             assert (a["n"], a["j"]) == (b["n"], b["j"])
         total = [torch.stack([entry["coef"] for entry in side]) for side in (found, expected)]
         assert relative(*total) <= bound
+
+
+@pytest.mark.peers
+def test_conversion_keeps_the_dtype(kymatio):
+    """kymatio's own filters are of float32, stored in float64."""
+    for theirs, bound in (
+        (kymatio.Scattering2D(np.int64(2), (16, 20), L=4), 1e-6),
+        (kymatio.Scattering1D(np.int64(4), 300, T=16.0), 3e-7),
+        (kymatio.Scattering1D(4, 300, max_order=0), 3e-7),
+    ):
+        ours = interop.kymatio.convert(theirs.double())
+        x = noise(2, *theirs.shape).double()
+        found, expected = ours(x), theirs(x)
+        assert found.dtype == expected.dtype == torch.float64
+        assert found.shape == expected.shape
+        assert relative(found, expected) <= bound
 
 
 @pytest.mark.peers

@@ -26,6 +26,16 @@ def copies_1d(xi: Tensor, sigma: Tensor) -> int:
     return _copies(float(sigma.max()), float(xi.abs().max()), 1.0) if len(sigma) else 0
 
 
+def widest_1d(copies: int) -> float:
+    """Greatest width of wavelets of signals that so many copies on either side are enough for."""
+    return copies / _DECAY  # at ξ = 1/2
+
+
+def narrowest_2d(copies: int) -> float:
+    """Least width of wavelets of images, at any |ξ| ≤ √2 π, that so many copies are enough for."""
+    return _DECAY / (2 * math.pi * (copies + 0.5) - math.sqrt(2) * math.pi)
+
+
 def copies_2d(xi: Tensor, sigma: Tensor, slant: Tensor) -> int:
     """How many copies on either side the closed form of images needs."""
     narrowest = float(torch.minimum(sigma, sigma / slant).min())
@@ -82,7 +92,7 @@ def gaussian_1d(n: int, sigma: Tensor) -> Tensor:
 
 def _unit_l1(transforms: Tensor) -> Tensor:
     norms: Tensor = torch.fft.ifft(transforms).abs().sum(-1, keepdim=True)
-    return transforms / norms
+    return transforms / torch.where(norms > 0, norms, 1)  # at ξ = 0 there is no wavelet
 
 
 def _frequencies(n: int, like: Tensor) -> Tensor:

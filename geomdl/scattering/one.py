@@ -10,7 +10,7 @@ from torch import Tensor
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import bank_1d
 from geomdl.scattering.cascade import Levels, Which
-from geomdl.scattering.morlet import morlet_1d
+from geomdl.scattering.morlet import morlet_1d, widest_1d
 from geomdl.scattering.padding import Mode, axis_1d, check_mode
 from geomdl.scattering.transform import (
     Frame,
@@ -26,6 +26,7 @@ from geomdl.scattering.transform import (
 from geomdl.scattering.two import check_period, check_shape
 
 Convention = Literal["0.4", "0.3"]
+_COPIES = 2  # of learnt wavelets; one is enough at first
 
 
 def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
@@ -69,8 +70,11 @@ class Scattering1D(Scattering):
         which: "decreasing": a wavelet follows finer ones alone; "all": all paths.
         convention: of kymatio: "0.4", or "0.3", whose coefficients are smaller by the subsampling
             in between.
-        learnable: whether frequency and width of each wavelet are
-            parameters, that start at the values above. Morlet frame, real input.
+        learnable: whether frequency and width of each wavelet are parameters, that start at the
+            values above (orders that no path has get none). Morlet frame, real input. Widths
+            beyond 1/4 cycle a sample, or below 1/8 of what the signal resolves, count as that.
+            Subsampling stays what it was, so that moduli of wavelets that become broader in
+            frequency alias more (four times as broad: by 0.2 %); `oversampling` lowers it.
         channels: if given, x is (batch, channels, shape), the result (batch, channels paths, …),
             and `source` and `target` are fields.
 
@@ -162,5 +166,6 @@ class Scattering1D(Scattering):
         self.J, self.Q, self.T = J, (first, after), width
 
     def transforms(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        xi, sigma = parameters["xi"], parameters["sigma"]
-        return morlet_1d(self.axes[0].padded, xi, sigma, copies=1)
+        n, xi = self.axes[0].padded, parameters["xi"]
+        sigma = parameters["sigma"].clamp(1 / (8 * n), widest_1d(_COPIES))
+        return morlet_1d(n, xi - xi.round(), sigma, _COPIES)

@@ -13,6 +13,7 @@ from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.scattering.banks import Bank
 from geomdl.scattering.cascade import Levels, Node, Plan, Which, canonical
+from geomdl.scattering.learnt import Parameters
 from geomdl.scattering.lowpass import Span
 from geomdl.scattering.padding import Axis, Mode, check_mode, pad
 from geomdl.scattering.paths import PathInfo, describe
@@ -154,12 +155,11 @@ class Scattering(nn.Module):
         self.shape = tuple(axis.size for axis in axes)
         plan = Plan(tuple(banks), order, levels, spans, self.d, which, mean, bool(learnable), whole)
         self.tree = Node(plan, 0, -1, 0)
+        paths = self.tree.paths
         self.wavelets = nn.ModuleList()
         if learnable:
-            for bank in plan.banks:
-                held = {name: parameter_of(bank, name) for name in learnable}
-                self.wavelets.append(nn.ParameterDict(held))
-        paths = self.tree.paths
+            for bank in plan.banks[: max(map(len, paths))]:  # those that some path meets
+                self.wavelets.append(Parameters(bank, learnable))
         places = canonical(paths)
         self.paths = tuple(describe(paths[place], banks) for place in places)
         self._plain = {path.n: path for path in self.paths}
@@ -249,12 +249,6 @@ class Scattering(nn.Module):
     def extra_repr(self) -> str:
         step = "'global'" if self.whole else 2**self.levels.result
         return f"shape={self.shape}, paths={len(self.paths)}, step={step}"
-
-
-def parameter_of(bank: Bank, name: str) -> nn.Parameter:
-    """A parameter of all wavelets of a bank, in the default dtype."""
-    values = [getattr(wavelet, name) for wavelet in bank.wavelets]
-    return nn.Parameter(torch.tensor(values, dtype=torch.get_default_dtype()))
 
 
 def spans_of(axes: Sequence[Axis], levels: Levels, edges: int, whole: bool = False) -> Any:

@@ -10,7 +10,7 @@ from torch import Tensor
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import bank_2d, columns, wavelets_2d
 from geomdl.scattering.cascade import Levels, Which
-from geomdl.scattering.morlet import copies_2d, morlet_2d
+from geomdl.scattering.morlet import copies_2d, morlet_2d, narrowest_2d
 from geomdl.scattering.padding import Mode, axis_2d, check_mode
 from geomdl.scattering.transform import (
     Frame,
@@ -64,8 +64,12 @@ class Scattering2D(Scattering):
             parts, "re" and "im".
         which: "decreasing": a wavelet follows finer ones alone; "all": all paths, L J of them an
             order.
-        learnable: whether frequency, width, direction and slant of each wavelet are
-            parameters, that start at the values above. Morlet frame, real input.
+        learnable: whether frequency, width, direction and slant of each wavelet are parameters,
+            that start at the values above (order 0 has none). Morlet frame, real input. Widths
+            along and across the wave below about half of the least of their scale at first count
+            as that. Subsampling stays what it was, so that moduli of wavelets that become narrower
+            in space alias more (half as wide: by 2 %, 6 % at order 2), and at order 2 those of
+            higher frequency; `oversampling` lowers it.
         channels: if given, x is (batch, channels, *shape), the result (batch, channels paths, …),
             and `source` and `target` are fields.
 
@@ -154,8 +158,10 @@ class Scattering2D(Scattering):
         found = []
         for k, copies in enumerate(self._copies):
             ring = slice(k * self.L, (k + 1) * self.L)
-            xi, sigma = parameters["xi"][ring], parameters["sigma"][ring]
-            theta, slant = parameters["theta"][ring], parameters["slant"][ring]
+            theta, least, most = parameters["theta"][ring], narrowest_2d(copies), max(shape)
+            xi = parameters["xi"][ring].clamp(-math.sqrt(2) * math.pi, math.sqrt(2) * math.pi)
+            sigma = parameters["sigma"][ring].clamp(least, most)
+            slant = parameters["slant"][ring].clamp(1 / most).minimum(sigma / least)
             found.append(morlet_2d(shape, xi, sigma, theta, slant, copies))
         return torch.cat(found)
 

@@ -7,22 +7,7 @@ import torch
 
 from geomdl.scattering import gaussian_1d, morlet_1d, morlet_2d
 from geomdl.scattering.morlet import gaussian_2d
-
-
-def in_space_2d(shape, xi, sigma, theta, slant):
-    """Sampled in space, periodised by a sum over 11 × 11 periods."""
-    total = wave = 0
-    for a in range(-5, 6):
-        for b in range(-5, 6):
-            u = torch.arange(shape[0], dtype=torch.float64)[:, None] + a * shape[0]
-            v = torch.arange(shape[1], dtype=torch.float64)[None] + b * shape[1]
-            along = math.cos(theta) * u + math.sin(theta) * v
-            across = -math.sin(theta) * u + math.cos(theta) * v
-            g = torch.exp(-(along**2 + slant**2 * across**2) / (2 * sigma**2))
-            total = total + g
-            wave = wave + g * torch.exp(1j * xi * along)
-    psi = (wave - wave.sum() / total.sum() * total) * slant / (2 * 3.1415 * sigma**2)
-    return torch.fft.fft2(psi)
+from tests.scattering.oracle import in_space_1d, in_space_2d
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (15, 18), (9, 32)])
@@ -38,15 +23,10 @@ def test_images(shape, j, theta, slant):
 @pytest.mark.parametrize("n", [32, 45])
 @pytest.mark.parametrize(("xi", "sigma"), [(0.35, 0.14), (0.1, 0.02), (0.02, 0.02)])
 def test_signals(n, xi, sigma):
-    t = torch.arange(-40 * n, 40 * n, dtype=torch.float64)
-    g = torch.exp(-2 * (math.pi * sigma * t) ** 2)
-    wave, low = (h.reshape(-1, n).sum(0) for h in (g * torch.exp(2j * math.pi * xi * t), g))
-    psi = wave - wave.sum() / low.sum() * low
-    expected = torch.fft.fft(psi / psi.abs().sum())
+    expected, low = in_space_1d(n, xi, sigma)
     parameters = torch.tensor([xi], dtype=torch.float64), torch.tensor([sigma], dtype=torch.float64)
     assert (morlet_1d(n, *parameters)[0] - expected).abs().max() <= 1e-12
-    expected = torch.fft.fft(low / low.sum())
-    assert (gaussian_1d(n, parameters[1])[0] - expected).abs().max() <= 1e-12
+    assert (gaussian_1d(n, parameters[1])[0] - low).abs().max() <= 1e-12
 
 
 def test_low_pass_of_images():

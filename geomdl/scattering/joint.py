@@ -76,8 +76,8 @@ class TimeFrequencyScattering(nn.Module):
 
     S[n, k](λ, t) = (|U₁ *_t ψ_n *_λ ψ_k| *_λ φ_F) *_t φ_T,
 
-    k a wavelet of either spin along λ (spin +1: the rate of change has one sign, -1: the other) or
-    the low-pass φ_F; n a wavelet, over the U₁ of finer scale, or the low-pass φ_T. Beyond the
+    k a wavelet of either spin along λ (spin +1: frequencies that rise, -1: that fall) or the
+    low-pass φ_F; n a wavelet, over the U₁ of finer scale, or the low-pass φ_T. Beyond the
     highest and lowest frequency the scalogram is 0. With periodic padding shifts by multiples of
     the step 2^⌊log₂ T⌋ commute, *exact*; reversing time swaps the spins, *exact*, where nothing is
     subsampled.

@@ -61,7 +61,10 @@ class Scattering1D(Scattering):
         average: whether to low-pass; without it the moduli themselves, as dict or list.
         padding: "reflect", "periodic", "zero" or "constant".
         value: of constant padding.
-        oversampling: log₂ of how much finer everything is sampled.
+        oversampling: log₂ of how much finer everything is sampled. Samples lie at the multiples of
+            the step from the first padded sample, as kymatio's: where the step does not divide the
+            padding before the signal, the finer result may begin earlier than the coarse one, whose
+            samples are not every 2^oversampling-th of it.
         stride: step of the result, a power of 2; 2^⌊log₂ T⌋ if None.
         frame: "morlet"; "tight": all filters divided by the root of their Littlewood-Paley sum, so
             that A = B = 1 (`Bank.littlewood_paley`).

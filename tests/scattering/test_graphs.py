@@ -74,6 +74,7 @@ def test_renumbering(frame):
     assert (other - one).abs().max() > 1e-3  # the twin that must fail
     pooled = GraphScattering(2, 2, frame=frame, output="moments")
     assert (pooled(x, graph) - pooled(moved, graph.permute(perm))).abs().max() <= 1e-11
+    assert (pooled(x, graph) - pooled(moved, graph)).abs().max() > 1e-3  # the twin that must fail
 
 
 def test_batches_are_graph_by_graph():

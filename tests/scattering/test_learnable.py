@@ -37,7 +37,7 @@ def test_what_was_learnt_stays():
 
 def moved(**options):
     """Transforms whose wavelets have learnt much, and their wavelets in space."""
-    signals = Scattering1D(3, 40, Q=2, learnable=True, padding="periodic", **options).double()
+    signals = Scattering1D(3, 40, learnable=True, padding="periodic", **options).double()
     images = Scattering2D(2, (12, 8), L=3, learnable=True, padding="periodic", **options).double()
     factors = {"xi": 0.8, "sigma": 1.7}, {"xi": 1.2, "sigma": 0.8, "theta": 1.1, "slant": 0.9}
     for scattering, by in zip((signals, images), factors, strict=True):

@@ -19,6 +19,17 @@ def test_quarter_turns(padding, size, L):
     assert geomdl.audit(scattering, noise(2, 1, size, size)).passed(1e-12)
 
 
+def test_one_direction_that_differs_breaks_the_quarter_turns():
+    """The twin that must fail: at either order."""
+    x = noise(2, 1, 9, 9)
+    for scale, order in (("-1 0", 1), ("0 1", 2)):
+        scattering = RotoTranslationScattering(2, (9, 9), 4).double()
+        scattering.scales[scale].psi[1] *= 1.2
+        one, other = scattering(x), scattering(x.rot90(dims=(-2, -1)))
+        places = [place for place, path in enumerate(scattering.paths) if path[0] == order]
+        assert (one - other)[:, places].norm() > 1e-3 * one[:, places].norm()
+
+
 def test_odd_numbers_of_directions_do_not_turn():
     scattering = RotoTranslationScattering(2, (9, 9), 3).double()
     assert scattering.source.group.order == 1

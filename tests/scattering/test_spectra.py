@@ -39,6 +39,10 @@ def test_shifts_and_scale_are_not_seen():
     for name in ("sparsity", "phase", "envelope"):
         assert (getattr(one, name) - getattr(moved, name)).abs().max() <= 1e-12
     assert (9 * one.power - moved.power).abs().max() <= 1e-12
+    window = torch.linspace(0.5, 1.5, 16, dtype=torch.float64)  # the twin that must fail
+    for name in ("sparsity", "phase", "envelope", "power"):
+        one, moved = (getattr(spectra(window * y), name) for y in (x, x.roll((2, 5), (-2, -1))))
+        assert (one - moved).abs().max() > 1e-3, name
 
 
 def test_synthesis_matches_what_noise_of_the_same_spectrum_does_not():

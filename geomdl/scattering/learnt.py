@@ -21,8 +21,9 @@ class Parameters(nn.ParameterDict):
 
     Example:
         >>> from geomdl.scattering import bank_1d
-        >>> held = Parameters(bank_1d(64, J=2, Q=1, T=4), ["sigma"]).double()
-        >>> float(held["sigma"][0]) == bank_1d(64, J=2, Q=1, T=4).wavelets[0].sigma
+        >>> bank = bank_1d(64, J=2, Q=1, T=4)
+        >>> held = Parameters(bank, ["sigma"]).double()
+        >>> held["sigma"].tolist() == [wavelet.sigma for wavelet in bank.wavelets]
         True
     """
 

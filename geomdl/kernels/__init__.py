@@ -13,6 +13,7 @@ Example:
 
 from geomdl.kernels.folding import filter_fold, filter_spread
 from geomdl.kernels.neighbors import neighbor_sum
+from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
 from geomdl.kernels.phases import phase_times
 from geomdl.kernels.segments import segment_spread, segment_sum
@@ -23,10 +24,12 @@ from geomdl.kernels.wavelets import wavelet_modulus
 __all__ = [
     "Kernel",
     "all_kernels",
+    "component_norm",
     "filter_fold",
     "filter_spread",
     "neighbor_sum",
     "phase_times",
+    "power_sums",
     "real_spectrum",
     "real_synthesis",
     "register",

@@ -69,11 +69,13 @@ class Compiled:
             self._ready = {*self._ready, key}
         return result
 
-    def team(self, address: int, shares: list[tuple[int, int]], args: tuple[Any, ...]) -> list[int]:
+    def team(
+        self, addresses: tuple[int, ...], shares: list[tuple[int, int]], args: tuple[Any, ...]
+    ) -> list[int]:
         """Call it for every share (start, stop), on the threads of an OpenMP library at once.
 
         Args:
-            address: of the library's `GOMP_parallel`.
+            addresses: `geomdl.kernels.team.addresses`.
             shares: what is to be done, one beginning where another ends.
             args: the arguments after start and stop.
 
@@ -92,9 +94,9 @@ class Compiled:
                 if self._launch is None:
                     cached = hasattr(self._function, "enable_caching") and bool(self.folder)
                     self._launch = compile_function(launcher(self._function), cached)
-                self._launch(address, cuts[:1], codes[:0], args)
+                self._launch(addresses, cuts[:1], codes[:0], args)
                 self._ready = {*self._ready, key}
-        self._launch(address, cuts, codes, args)
+        self._launch(addresses, cuts, codes, args)
         found: list[int] = codes.tolist()
         return found
 

@@ -267,37 +267,63 @@ def _share(body: Any, tasks: int, work: int, *arrays: Any) -> None:
             raise ValueError(f"bands: that of filter {code} lies outside of psi")
 
 
-def fold_cpu(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
-    """CPU face of `filter_fold`, in the wide type."""
-    dtype = wide(x.dtype)
-    y = _fold_fake(x, psi, bands, rows, columns).to(dtype)
-    if y.numel():
-        m, n = y.shape[2:4]
-        arrays = array(x.flatten(1), dtype), array(psi, dtype), array(bands, bands.dtype)
-        result = y.view(-1, 2 * m * n).numpy()
-        _share(fold_rows, len(result), x.shape[0] * psi.numel(), *arrays, result, m, n)
-    return y
+class Folding:
+    """Filters made ready for the loops on the CPU.
+
+    Args:
+        psi: filters, shape (L, M, N).
+        bands: of each filter.
+        rows: aliases along the rows.
+        columns: aliases along the columns.
+        dtype: that sums are taken in.
+    """
+
+    def __init__(
+        self, psi: Tensor, bands: Tensor, rows: int, columns: int, dtype: torch.dtype
+    ) -> None:
+        self.count, height, width = psi.shape
+        self.m, self.n, self._size = height // rows, width // columns, psi.numel()
+        self._psi, self._bands = array(psi, dtype), array(bands, bands.dtype)
+        whole = torch.tensor([0, height, 0, width], dtype=bands.dtype)
+        self._blocks = self.n < _LONG and self.count > 0 and bool((bands == whole).all())
+
+    def fold(self, x: Tensor, y: Tensor) -> None:
+        """Write `filter_fold` of x, (R, M, N, 2), to y, (R, L, m, n, 2), both contiguous."""
+        result = y.view(-1, 2 * self.m * self.n).numpy()
+        sizes = len(result), len(x) * self._size
+        values = x.view(len(x), -1).numpy()
+        _share(fold_rows, *sizes, values, self._psi, self._bands, result, self.m, self.n)
+
+    def spread(self, y: Tensor, x: Tensor) -> None:
+        """Write `filter_spread` of y to x, both contiguous."""
+        values, work = y.flatten(2).numpy(), len(y) * self._size
+        if self._blocks:
+            result = x.view(len(x), -1).numpy()
+            _share(spread_blocks, len(x), work, values, self._psi, result, self.m, self.n)
+        else:
+            result = x.view(-1, 2 * x.shape[2]).numpy()
+            arrays = values, self._psi, self._bands, result, self.m, self.n
+            _share(spread_rows, len(result), work, *arrays)
+
+
+def ready(x: Tensor) -> Tensor:
+    """A tensor as the loops take it: of the wide type, contiguous, without a graph."""
+    return x.detach().to(wide(x.dtype)).resolve_neg().contiguous()
 
 
 def _fold_cpu(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
-    return fold_cpu(x, psi, bands, rows, columns).to(x.dtype)
+    values = ready(x)
+    y = _fold_fake(values, psi, bands, rows, columns)
+    if y.numel():
+        Folding(psi, bands, rows, columns, y.dtype).fold(values, y)
+    return y.to(x.dtype)
 
 
 def _spread_cpu(y: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
-    dtype = wide(y.dtype)
-    x = _spread_fake(y, psi, bands, rows, columns).to(dtype)
+    values = ready(y)
+    x = _spread_fake(values, psi, bands, rows, columns)
     if x.numel():
-        m, n = y.shape[2:4]
-        values, filters = array(y.flatten(2), dtype), array(psi, dtype)
-        work, (_, height, width) = y.shape[0] * psi.numel(), psi.shape
-        whole = (bands == torch.tensor([0, height, 0, width], dtype=bands.dtype)).all()
-        if n < _LONG and len(psi) and bool(whole):
-            result = x.view(len(x), -1).numpy()
-            _share(spread_blocks, len(result), work, values, filters, result, m, n)
-        else:
-            result = x.view(-1, 2 * x.shape[2]).numpy()
-            held = array(bands, bands.dtype)
-            _share(spread_rows, len(result), work, values, filters, held, result, m, n)
+        Folding(psi, bands, rows, columns, x.dtype).spread(values, x)
     return x.to(y.dtype)
 
 

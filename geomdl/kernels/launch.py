@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 _SOURCE = """
-def launch(address, cuts, codes, arguments):
-    run_team(address, kernel, cuts, codes, arguments)
+def launch(addresses, cuts, codes, arguments):
+    run_team(addresses, kernel, cuts, codes, arguments)
 """
 
 
 def launcher(kernel: Any) -> Any:
-    """The second entry of a Numba kernel, as plain Python: launch(address, cuts, codes, arguments).
+    """The second entry of a Numba kernel, as plain Python.
 
-    Calls kernel(cuts[i], cuts[i + 1], *arguments) for every share i on the threads of the library
-    whose `GOMP_parallel` lies at `address`, and puts what it returns, a number, into codes[i].
+    launch(addresses, cuts, codes, arguments) calls kernel(cuts[i], cuts[i + 1], *arguments) for
+    every share i on the threads of an OpenMP library, whose `GOMP_parallel`, `omp_get_thread_num`
+    and `omp_get_num_threads` lie at the addresses, and puts what it returns, a number, into
+    codes[i]. Share i is always thread i's, as in torch's own loops: what one has written lies in
+    its core's cache when the next loop reads it.
 
     It counts as part of the kernel's own file, so that Numba's cache on disk forgets both together;
     its name holds a digest of this file, which makes it too.
@@ -40,6 +43,18 @@ def _digest() -> str:
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
 
 
+def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """An array without its owner: threads that count the same references wait for each other."""
+    from numba.core import types
+
+    if not isinstance(kind, types.Array):
+        return value
+    array = context.make_array(kind)(context, builder, value)
+    array.meminfo = array.meminfo.type(None)
+    array.parent = array.parent.type(None)
+    return array._getvalue()
+
+
 @cache
 def _intrinsic() -> Any:
     from llvmlite import ir
@@ -50,7 +65,7 @@ def _intrinsic() -> Any:
     cgutils: Any = utilities  # untyped
 
     @intrinsic
-    def run_team(typing: Any, address: Any, kernel: Any, cuts: Any, codes: Any, arguments: Any):  # type: ignore[no-untyped-def]
+    def run_team(typing: Any, addresses: Any, kernel: Any, cuts: Any, codes: Any, arguments: Any):  # type: ignore[no-untyped-def]
         taken = (types.intp, types.intp, *arguments.types)
         called = kernel.get_call_type(typing, taken, {})
         result = kernel.dispatcher.get_compile_result(called)
@@ -58,57 +73,64 @@ def _intrinsic() -> Any:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             context.active_code_library.add_linking_library(result.library)
             word, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-            zero, one = ir.Constant(word, 0), ir.Constant(word, 1)
+            int32, nothing = ir.IntType(32), ir.VoidType()
+            start_region, thread_number, team_size = cgutils.unpack_tuple(builder, given[0])
             arrays = [
                 context.make_array(signature.args[i])(context, builder, given[i]) for i in (2, 3)
             ]
-            values = cgutils.unpack_tuple(builder, given[4])
+            values = [
+                _borrowed(context, builder, kind, value)
+                for kind, value in zip(
+                    arguments.types, cgutils.unpack_tuple(builder, given[4]), strict=True
+                )
+            ]
             shares = cgutils.unpack_tuple(builder, arrays[1].shape)[0]
-            parts = [zero, shares, arrays[0].data, arrays[1].data, *values]
-            closure = cgutils.alloca_once(
-                builder, ir.LiteralStructType([part.type for part in parts])
-            )
+            parts = [thread_number, team_size, shares, *(a.data for a in arrays), *values]
+            types_of_parts = [part.type for part in parts]
+            closure = cgutils.alloca_once(builder, ir.LiteralStructType(types_of_parts))
             for i, part in enumerate(parts):
                 builder.store(part, cgutils.gep_inbounds(builder, closure, 0, i))
 
             name = builder.module.get_unique_name(f"{builder.function.name}.share")
-            body = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [byte]), name)
+            body = ir.Function(builder.module, ir.FunctionType(nothing, [byte]), name)
             body.linkage = "internal"
-            inner = ir.IRBuilder(body.append_basic_block("entry"))
+            entry, more, work, done = map(
+                body.append_basic_block, ("entry", "more", "work", "done")
+            )
+            inner = ir.IRBuilder(entry)
             held = inner.bitcast(body.args[0], closure.type)
-            read = [
-                inner.load(cgutils.gep_inbounds(inner, held, 0, i)) for i in range(1, len(parts))
-            ]
-            more, work, done = (body.append_basic_block(n) for n in ("more", "work", "done"))
+            number, size, shares, cut, code, *values = (
+                inner.load(cgutils.gep_inbounds(inner, held, 0, i)) for i in range(len(parts))
+            )
+            ask = ir.FunctionType(int32, []).as_pointer()
+            first, step = (
+                inner.zext(inner.call(inner.inttoptr(at, ask), []), word) for at in (number, size)
+            )
             inner.branch(more)
             inner.position_at_end(more)
-            counter = cgutils.gep_inbounds(inner, held, 0, 0)
-            share = inner.atomic_rmw("add", counter, one, "monotonic")
-            inner.cbranch(inner.icmp_signed("<", share, read[0]), work, done)
+            share = inner.phi(word)
+            share.add_incoming(first, entry)
+            inner.cbranch(inner.icmp_signed("<", share, shares), work, done)
             inner.position_at_end(work)
-            start = inner.load(inner.gep(read[1], [share]))
-            stop = inner.load(inner.gep(read[1], [inner.add(share, one)]))
-            _, code = context.call_internal_no_propagate(
-                inner, result.fndesc, called, (start, stop, *read[3:])
+            start = inner.load(inner.gep(cut, [share]))
+            stop = inner.load(inner.gep(cut, [inner.add(share, ir.Constant(word, 1))]))
+            _, found = context.call_internal_no_propagate(
+                inner, result.fndesc, called, (start, stop, *values)
             )
             if isinstance(called.return_type, types.Integer):
-                code = context.cast(inner, code, called.return_type, types.int64)
-                inner.store(code, inner.gep(read[2], [share]))
+                found = context.cast(inner, found, called.return_type, types.int64)
+                inner.store(found, inner.gep(code, [share]))
+            share.add_incoming(inner.add(share, step), inner.block)
             inner.branch(more)
             inner.position_at_end(done)
             inner.ret_void()
 
-            start_team = ir.FunctionType(
-                ir.VoidType(), [body.type, byte, ir.IntType(32), ir.IntType(32)]
-            )
-            pointer = builder.inttoptr(given[0], start_team.as_pointer())
-            threads = builder.trunc(shares, ir.IntType(32))
-            builder.call(
-                pointer,
-                [body, builder.bitcast(closure, byte), threads, ir.Constant(ir.IntType(32), 0)],
-            )
+            region = ir.FunctionType(nothing, [body.type, byte, int32, int32]).as_pointer()
+            data, threads = builder.bitcast(closure, byte), builder.trunc(parts[2], int32)
+            start_region = builder.inttoptr(start_region, region)
+            builder.call(start_region, [body, data, threads, ir.Constant(int32, 0)])
             return context.get_dummy_value()
 
-        return types.void(types.int64, kernel, cuts, codes, arguments), generate
+        return types.void(addresses, kernel, cuts, codes, arguments), generate
 
     return run_team

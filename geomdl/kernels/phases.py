@@ -58,11 +58,28 @@ def turn(start, stop, z, g, tiny, w):  # type: ignore[no-untyped-def]
         result[2 * t + 1] = b * s
 
 
+@Compiled
+def turn_to(start, stop, z, g, scale, tiny):  # type: ignore[no-untyped-def]
+    """Z becomes scale g z / |z| for start ≤ place < stop."""
+    part, factor = z[2 * start : 2 * stop], g[start:stop]
+    least, times = tiny[0], scale[0]
+    for t in range(len(factor)):
+        a, b = part[2 * t], part[2 * t + 1]
+        s = times * factor[t] / np.sqrt(np.maximum(a * a + b * b, least))
+        part[2 * t] = a * s
+        part[2 * t + 1] = b * s
+
+
+def smallest(dtype: torch.dtype) -> Any:
+    """The smallest normal number, in an array of that type."""
+    return torch.tensor([torch.finfo(dtype).tiny], dtype=dtype).numpy()
+
+
 def _cpu(z: Tensor, g: Tensor) -> Tensor:
     dtype = wide(z.dtype)
     w = torch.empty(z.shape, dtype=dtype)
     if w.numel():
-        tiny = np.array([torch.finfo(dtype).tiny], dtype=np.float64).astype(w.numpy().dtype)
+        tiny = smallest(dtype)
         flat = [array(x.reshape(-1), dtype) for x in (z, g)]
         result = w.view(-1).numpy()
         share_rows(turn, range(g.numel() + 1), w.numel(), *flat, tiny, result)

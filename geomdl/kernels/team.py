@@ -12,6 +12,7 @@ import re
 from functools import cache
 from typing import Any
 
+_FUNCTIONS = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
 _LIBRARY = re.compile(r"lib(gomp|iomp5|omp)[^/]*\.so[^/]*$")
 _forked = False
 
@@ -37,7 +38,8 @@ def library() -> Any:
     for path in sorted(files, key=lambda path: (not path.startswith(home), path)):
         try:
             found = ctypes.CDLL(path)
-            ctypes.cast(found.GOMP_parallel, ctypes.c_void_p)
+            for name in _FUNCTIONS:
+                getattr(found, name)
         except (OSError, AttributeError):
             continue
         return found
@@ -49,11 +51,11 @@ def available() -> bool:
     return not _forked and library() is not None
 
 
-def address() -> int:
-    """Of the library's function that runs a function on its threads."""
-    found = ctypes.cast(library().GOMP_parallel, ctypes.c_void_p).value
-    assert found is not None
-    return found
+@cache
+def addresses() -> tuple[int, ...]:
+    """Of the library's functions that run a function on its threads, and count these."""
+    found = (ctypes.cast(getattr(library(), name), ctypes.c_void_p).value for name in _FUNCTIONS)
+    return tuple(int(address or 0) for address in found)
 
 
 def _forget() -> None:

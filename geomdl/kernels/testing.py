@@ -6,8 +6,7 @@ kernel, and a new one the day it is registered, is under all of them.
 
 import copy
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -159,10 +158,10 @@ def check_threads(kernel: Kernel) -> None:
     """One thread and more of them give the same, bitwise."""
     for case in kernel.cases:
         args = kernel.example(torch.float32, torch.int32, case)
-        with _threads(1):
+        with threads.always(1):
             expected = kernel(*args)
         for count in (2, 3):
-            with _threads(count):
+            with threads.always(count):
                 assert torch.equal(kernel(*args), expected), f"{case}: {count} threads differ"
 
 
@@ -279,16 +278,3 @@ def _sliced(x: Tensor) -> Tensor:
 
 
 _LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {"transposed": _transposed, "sliced": _sliced}
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """So many threads, for small work as well."""
-    before, least = torch.get_num_threads(), threads.LEAST_WORK
-    torch.set_num_threads(count)
-    threads.LEAST_WORK = 0
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-        threads.LEAST_WORK = least

@@ -117,7 +117,7 @@ def share_rows(body: Compiled, ptr: Any, work: int, *arguments: Any) -> list[Any
     if threads > 1 and work >= LEAST_WORK and not _state.inside and team.available():
         shares = blocks(ptr, threads)
         if len(shares) > 1:
-            return body.team(team.address(), shares, arguments)
+            return body.team(team.addresses(), shares, arguments)
     return for_rows(lambda start, stop: body(start, stop, *arguments), ptr, work)
 
 

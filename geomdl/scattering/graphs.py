@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from geomdl.fields import Edges, Field, Graph, Nodes, Vector
 from geomdl.groups import group
 from geomdl.kernels import segment_sum
+from geomdl.kernels.norms import power
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.registry import Example, register_layer
-from geomdl.scattering.three import power
 from geomdl.scattering.transform import check_number, check_word, powers_of
 
 Frame = Literal["diffusion", "tight"]

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from geomdl.fields.space import Space
+from geomdl.kernels.norms import root
 from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import Bank, bank_1d, bank_2d
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.synthesis import descend
-from geomdl.scattering.three import root
 from geomdl.scattering.transform import check_dtype, check_number, some
 from geomdl.scattering.two import check_shape
 

@@ -30,23 +30,24 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 class LayerNorm(nn.Module):
     """Normalisation of each sample by itself, in irreps; only the trivial one is centred. Exact.
 
-    In the irreps of the group, for the copies i of one irrep ρ,
+    In the irreps of the group, for each copy i of an irrep ρ,
 
-        y_i = γ_i (x_i - mean_ρ) / (var_ρ + eps)^(1/2) + β_i,  var_ρ = mean |x_i - mean_ρ|²/dim ρ,
+        y_i = γ_i (x_i - mean_i) / (var_i + eps)^(1/2) + β_i,  var_i = mean |x_i - mean_i|²/dim ρ,
 
-    where only the trivial irrep has a mean and β. By default means run over the copies of ρ and
-    all pixels: one variance for each kind of irrep. On trivial fields this is
-    ``torch.nn.LayerNorm``, with γ and β for each channel, and it has a meaning for plain vectors
-    too. With ``axes="space"`` every irreducible copy has a variance of its own, over the pixels.
+    where only the trivial irrep has a mean and β. On a grid every irreducible copy has a variance
+    of its own, over the pixels: on trivial fields this is instance normalisation. A plain vector
+    has no pixels: there means run over the copies of ρ, and on trivial fields this is
+    ``torch.nn.LayerNorm``, with γ and β for each channel.
 
     Args:
         source: field of an orthogonal representation, on a grid or a plain vector.
         eps: added to the variance.
         affine: whether γ and β are learnt (else 1 and 0).
-        axes: "all": over channels and pixels of a sample. "channels": at each pixel by itself; an
-            irrep with few copies then has little left of it (one trivial copy: only β). "space":
-            over the pixels of each irreducible copy by itself (on trivial fields instance
-            normalisation); on a grid.
+        axes: over what means run. "space": the pixels, for each irreducible copy by itself; on a
+            grid. "all": the copies of an irrep and the pixels, one variance for each kind of irrep.
+            "channels": the copies of an irrep at each pixel by itself; an irrep with few copies
+            then has little left of it (one trivial copy: only β). None: "space" on a grid, "all"
+            for plain vectors.
 
     Shape:
         unchanged. ``weight`` has one number for each irreducible copy, ``bias`` for each trivial
@@ -63,19 +64,22 @@ class LayerNorm(nn.Module):
         >>> norm(torch.randn(2, 32, 5, 5)).shape, norm.weight.shape, norm.bias.shape
         (torch.Size([2, 32, 5, 5]), torch.Size([24]), torch.Size([4]))
 
-    Source: Ba, Kiros, Hinton 2016, arXiv:1607.06450; Liao and Smidt 2023, arXiv:2206.11990;
-    Ulyanov et al. 2016, arXiv:1607.08022 (over the pixels of each copy).
+    Source: Ulyanov et al. 2016, arXiv:1607.08022 (over the pixels of each copy); Ba, Kiros, Hinton
+    2016, arXiv:1607.06450; Liao and Smidt 2023, arXiv:2206.11990.
     """
 
     def __init__(
-        self, source: Field, eps: float = 1e-5, affine: bool = True, axes: Axes = "all"
+        self, source: Field, eps: float = 1e-5, affine: bool = True, axes: Axes | None = None
     ) -> None:
         super().__init__()
         self._axis = fibre_axis(source)
         orthogonal(source, "LayerNorm")
+        vectors = isinstance(source.domain, Vector)
+        if axes is None:
+            axes = "all" if vectors else "space"
         if axes not in AXES:
             raise ValueError(f"axes: should be one of {', '.join(AXES)}, got {axes!r}")
-        if axes == "space" and isinstance(source.domain, Vector):
+        if axes == "space" and vectors:
             raise ValueError(f"axes: 'space' needs a field on a grid, got {source.domain!r}")
         positive_eps(eps)
         self.source = self.target = source

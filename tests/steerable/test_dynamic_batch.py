@@ -35,7 +35,7 @@ OTHERS: dict[str, Callable[[], nn.Module]] = {
     "pixels, by blocks": lambda: Linear(MANY, MANY),
     "vector basis": lambda: ChangeOfBasis(Field(Vector(), D4.regular)),
     "vector norm": lambda: LayerNorm(Field(Vector(), D4.regular + D4.standard)),
-    "spatial norm": lambda: LayerNorm(Field(Grid(2), D4.regular), axes="space"),
+    "norm of all pixels": lambda: LayerNorm(Field(Grid(2), D4.regular), axes="all"),
     "vector directions": lambda: VectorFieldNonlinearity(Field(Vector(), C4.regular)),
 }
 

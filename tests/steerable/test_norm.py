@@ -57,8 +57,8 @@ def test_batch_norm_of_any_representation_commutes(name: str, training: bool) ->
 
 
 @pytest.mark.parametrize("name", FIELDS)
-@pytest.mark.parametrize("axes", ["all", "channels", "space"])
-def test_layer_norm_of_any_representation_commutes(name: str, axes: str) -> None:
+@pytest.mark.parametrize("axes", [None, "all", "channels", "space"])
+def test_layer_norm_of_any_representation_commutes(name: str, axes: str | None) -> None:
     layer = LayerNorm(FIELDS[name], axes=axes)  # type: ignore[arg-type]
     assert error(layer) <= 1e-12
     assert error(Skewed(layer)) >= 0.01
@@ -135,14 +135,16 @@ def test_batch_norm_without_a_centre_has_no_bias_and_saves() -> None:
 
 def test_layer_norm_of_trivial_fields_is_the_plain_one() -> None:
     x = draw(3, 5, 4, 4)
-    ours = LayerNorm(Field(Grid(2), 5 * D4.trivial)).double()
+    ours = LayerNorm(Field(Grid(2), 5 * D4.trivial), axes="all").double()
     assert torch.allclose(ours(x), nn.functional.layer_norm(x, x.shape[1:]), atol=1e-13)
+    vectors, v = LayerNorm(Field(Vector(), 5 * D4.trivial)).double(), x[..., 0, 0]
+    assert torch.allclose(vectors(v), nn.functional.layer_norm(v, (5,)), atol=1e-13)
     pixel = LayerNorm(Field(Grid(2), 5 * D4.trivial), axes="channels").double()
     plain = nn.functional.layer_norm(x.movedim(1, -1), (5,)).movedim(-1, 1)
     assert torch.allclose(pixel(x), plain, atol=1e-13)
 
 
-def test_layer_norm_has_one_variance_for_each_kind_of_irrep() -> None:
+def test_layer_norm_of_vectors_has_one_variance_for_each_kind_of_irrep() -> None:
     layer = LayerNorm(Field(Vector(), 2 * D4.standard + D4.irrep((1, 1)) + 3 * D4.trivial)).double()
     y = layer(draw(6, 9) * torch.tensor([1, 1, 9, 9, 2, 2, 5, 6, 7]) + 3)
     assert torch.allclose(y[:, :6].square().mean(1), torch.ones(6).double(), atol=1e-4)
@@ -150,18 +152,19 @@ def test_layer_norm_has_one_variance_for_each_kind_of_irrep() -> None:
     assert bool((y[:, 2:4].norm(dim=1) > y[:, :2].norm(dim=1)).any())  # not one for each copy
 
 
-def test_layer_norm_over_space_has_one_variance_for_each_irreducible_copy() -> None:
+def test_layer_norm_on_a_grid_has_one_variance_for_each_irreducible_copy() -> None:
     source = Field(Grid(2), 2 * D4.standard + 2 * D4.irrep((1, 0)) + 3 * D4.trivial)
     scale = torch.tensor([1, 1, 9, 9, 2, 4, 5, 6, 7]).reshape(-1, 1, 1)
     x = draw(6, 9, 5, 5) * scale + 3
-    y = LayerNorm(source, axes="space").double()(x)
+    y = LayerNorm(source).double()(x)
+    assert torch.equal(y, LayerNorm(source, axes="space").double()(x))
     for copy_ in (y[:, :2], y[:, 2:4], y[:, 4:5], y[:, 5:6], y[:, 6:7], y[:, 7:8], y[:, 8:9]):
         assert torch.allclose(copy_.square().mean((1, 2, 3)), torch.ones(6).double(), atol=1e-3)
     assert torch.allclose(y[:, 6:].mean((2, 3)), torch.zeros(6, 3).double(), atol=1e-12)
     assert bool((y[:, :6].mean((2, 3)).abs() >= 0.1).any())  # others are not centred
-    together = LayerNorm(source).double()(x)
-    assert (together[:, :2].square().mean((1, 2, 3)) < 0.5).all()  # the default: one for both
-    trivial = LayerNorm(Field(Grid(2), 3 * D4.trivial), axes="space").double()
+    together = LayerNorm(source, axes="all").double()(x)
+    assert (together[:, :2].square().mean((1, 2, 3)) < 0.5).all()  # one for both
+    trivial = LayerNorm(Field(Grid(2), 3 * D4.trivial)).double()
     assert torch.allclose(trivial(x[:, 6:]), nn.functional.instance_norm(x[:, 6:]), atol=1e-13)
 
 

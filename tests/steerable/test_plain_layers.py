@@ -250,7 +250,7 @@ def test_batch_norm_with_the_statistics_of_other_channels_is_seen() -> None:
     assert distance(plain(x), layer(x)) >= 0.1
 
 
-@pytest.mark.parametrize("axes", AXES)
+@pytest.mark.parametrize("axes", [*AXES, None])
 @pytest.mark.parametrize("affine", [True, False])
 def test_layer_norms(axes: Any, affine: bool) -> None:
     for field in (FIELDS[2], MIXED):

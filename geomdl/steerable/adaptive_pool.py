@@ -76,7 +76,7 @@ class AdaptiveAvgPool(AdaptivePool):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
-        self._check.shape(x)
+        self._check.shape(self, x)
         pool = (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d)[self._d - 1]
         return pool(x, self.output_size)
 
@@ -110,6 +110,6 @@ class AdaptiveMaxPool(AdaptivePool):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool a batch of fields."""
-        self._check.shape(x)
+        self._check.shape(self, x)
         pool = (F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d)[self._d - 1]
         return pool(x, self.output_size)

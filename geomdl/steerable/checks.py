@@ -1,18 +1,21 @@
 """What the layers check of their fields and inputs, with one-line errors."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from geomdl.fields import Field, Grid, Vector
 from geomdl.groups import Group, Rep, direct_sum
 from geomdl.steerable.sizes import check_exact
 from geomdl.steerable.taps import action_on, grid_of
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 def is_whole(value: Any, least: int = 0) -> bool:
@@ -43,6 +46,33 @@ def check_input(field: Field, x: Tensor) -> None:
     field.check(x)
     if not x.dtype.is_floating_point:
         raise ValueError(f"x: should be floating point, got {x.dtype}")
+
+
+def described(layer: nn.Module) -> str:
+    """A layer in short: its kind and, where it has fields, their representations.
+
+    Example:
+        >>> import geomdl
+        >>> from geomdl.steerable import AvgPool
+        >>> described(AvgPool(Field(Grid(2), 8 * geomdl.group("D4").regular)))
+        'AvgPool(8·regular of D4)'
+    """
+    kind, fields = type(layer).__name__, (layer.source, layer.target)
+    found = {field.rep.name: field.group.name for field in fields if isinstance(field, Field)}
+    return f"{kind}({' -> '.join(found)} of {[*found.values()][-1]})" if found else kind
+
+
+def named(layer: nn.Module, check: Callable[[*Ts], T], *args: *Ts) -> T:
+    """Result of a check; its error names the layer that asked, as ``Conv(… of D4): x: …``.
+
+    In a graph that is compiled errors stay as they are.
+    """
+    if torch.compiler.is_compiling():
+        return check(*args)
+    try:
+        return check(*args)
+    except ValueError as error:
+        raise ValueError(f"{described(layer)}: {error}") from error
 
 
 def same_domain(source: Field, target: Field) -> None:
@@ -81,10 +111,10 @@ class GridCheck:
         """Whether some element turns or mirrors the grid."""
         return any(self.moved)
 
-    def shape(self, x: Tensor) -> None:
-        """Refuse an input of another shape, or one that the group cannot turn."""
+    def shape(self, layer: nn.Module, x: Tensor) -> None:
+        """Refuse an input of a layer with another shape, or one that the group cannot turn."""
         check_input(self.field, x)
-        self.equal(x.shape[2:])
+        named(layer, self.equal, x.shape[2:])
 
     def equal(self, sizes: Sequence[int]) -> None:
         """Refuse unequal sizes along axes that the group turns into one another."""
@@ -95,13 +125,6 @@ class GridCheck:
                     f"{'all sizes' if len(axes) == len(sizes) else f'sizes along axes {axes}'} "
                     f"should be equal, got {'x'.join(map(str, sizes))}"
                 )
-
-    def windows(
-        self, x: Tensor, kernel_size: int, stride: int, padding: int, dilation: int = 1
-    ) -> None:
-        """Refuse also sizes at which windows do not fit or are not centred."""
-        self.shape(x)
-        self.fit(x.shape[2:], kernel_size, stride, padding, dilation)
 
     def steps(self, stride: int) -> list[int]:
         """Along each axis, the stride by which windows must be centred: 1 where none must."""

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from geomdl import groups as groups_
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
+from geomdl.steerable.checks import (
+    GridCheck,
+    check_input,
+    named,
+    same_domain,
+    shifts,
+    split,
+    whole,
+)
 from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.frequencies import Window, convolve, multiplications, rotations
 from geomdl.steerable.remembered import ordinary
@@ -278,8 +286,8 @@ class Conv(Filtered):
 
     def _accept(self, x: Tensor) -> list[int]:
         """Refuse a bad input; else the padding of a good one, whose shape is remembered."""
-        self._check.shape(x)
-        self.sizes(x.shape[2:])
+        check_input(self.source, x)
+        named(self, self.sizes, x.shape[2:])
         padding = self.padding_for(x.shape[2:])
         if type(x) is Tensor and not torch.compiler.is_compiling():
             self._accepted = (x.shape, padding)

@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from geomdl import groups as groups_
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, same_domain, shifts, split, whole
+from geomdl.steerable.checks import (
+    GridCheck,
+    check_input,
+    named,
+    same_domain,
+    shifts,
+    split,
+    whole,
+)
 from geomdl.steerable.filtered import Filtered
 from geomdl.steerable.rings import Rings
 from geomdl.steerable.taps import grid_of, tap_space
@@ -148,8 +156,8 @@ class ConvTranspose(Filtered):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a batch of fields."""
-        self._check.shape(x)
-        self.sizes(x.shape[2:])
+        check_input(self.source, x)
+        named(self, self.sizes, x.shape[2:])
         weight, bias = self._filter()
         conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self._d - 1]
         return conv(

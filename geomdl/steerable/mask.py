@@ -11,7 +11,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid, coordinates
 from geomdl.registry import Example, register_layer
 from geomdl.registry.exact_buffers import ExactBuffers
-from geomdl.steerable.checks import GridCheck, shifts
+from geomdl.steerable.checks import GridCheck, named, shifts
 from geomdl.steerable.static_sizes import whole_sizes
 from geomdl.steerable.taps import grid_of
 
@@ -112,8 +112,8 @@ class Mask(ExactBuffers):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask a batch of fields."""
-        self._check.shape(x)
-        self.sizes(x.shape[2:])
+        self._check.shape(self, x)
+        named(self, self.sizes, x.shape[2:])
         return x * self.mask.to(x.dtype)
 
     def extra_repr(self) -> str:

@@ -153,7 +153,7 @@ class FilteredPointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Interpolate, apply the function, take means."""
-        self._check.shape(x)
+        self._check.shape(self, x)
         sizes, wrap, d = x.shape[2:], self._grid.periodic, self._grid.d
         if self.oversample > 1:
             x = along_axes(x, [interpolation(n, self.oversample, wrap) for n in sizes], d)

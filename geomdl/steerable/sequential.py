@@ -11,6 +11,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid, check_chain
 from geomdl.registry import Example, register_layer
 from geomdl.registry.record import record_of
+from geomdl.steerable.checks import described
 from geomdl.steerable.conv import Conv
 from geomdl.steerable.pointwise import Pointwise
 from geomdl.steerable.static_sizes import chain_sizes, whole_sizes
@@ -198,5 +199,6 @@ class Sequential(nn.Sequential):
             try:
                 x = layer(x)
             except ValueError as error:
-                raise ValueError(f"layer {number} ({type(layer).__name__}): {error}") from error
+                text = str(error).removeprefix(f"{described(layer)}: ")
+                raise ValueError(f"layer {number} ({type(layer).__name__}): {text}") from error
         return x

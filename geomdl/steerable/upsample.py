@@ -95,7 +95,7 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Interpolate a batch of fields."""
-        self._check.shape(x)
+        self._check.shape(self, x)
         s, d = self.scale, self._grid.d
         if self.mode == "fourier":
             for axis, n in enumerate(x.shape[2:], 2):

@@ -1,9 +1,11 @@
 """Windows over which pools run: where they are, what goes round the ends, what is refused."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from geomdl.fields import Field
-from geomdl.steerable.checks import GridCheck, is_whole, shifts, whole
+from geomdl.steerable.checks import GridCheck, is_whole, named, shifts, whole
 from geomdl.steerable.low_pass import blur, positive, reach, wrapped
 from geomdl.steerable.sizes import pool_window
 from geomdl.steerable.taps import grid_of
@@ -48,10 +50,13 @@ class WindowPool(nn.Module):
 
     def window(self, x: Tensor) -> list[int]:
         """Check the input; window along each axis."""
+        self._check.shape(self, x)
+        return named(self, self._windows, x.shape[2:])
+
+    def _windows(self, sizes: Sequence[int]) -> list[int]:
         if self.kernel_size is None:
-            self._check.shape(x)
-            return [pool_window(n, self.stride) for n in x.shape[2:]]
-        self._check.windows(x, self.kernel_size, self.stride, self.padding)
+            return [pool_window(n, self.stride) for n in sizes]
+        self._check.fit(sizes, self.kernel_size, self.stride, self.padding)
         return [self.kernel_size] * self._grid.d
 
     def extended(self, x: Tensor) -> tuple[Tensor, int]:

@@ -8,7 +8,16 @@ from torch import nn
 import geomdl
 from geomdl import Field, Grid
 from geomdl.steerable import Conv
-from geomdl.steerable.checks import GridCheck, check_input, is_real, is_whole, permutes, whole
+from geomdl.steerable.checks import (
+    GridCheck,
+    check_input,
+    described,
+    is_real,
+    is_whole,
+    named,
+    permutes,
+    whole,
+)
 from tests.steerable.nonlinearities import draw
 
 C4 = geomdl.group("C4")
@@ -44,13 +53,14 @@ def test_axes_that_move(name: str, moved: tuple[bool, ...], mixed: tuple[object,
 def test_strides_are_free_along_axes_that_do_not_move(name: str, kept: tuple[int, ...]) -> None:
     field = FIELDS[name]
     x = draw(2, field.channels, *kept)
+    rep, group = field.rep.name, field.group.name
     for padding in (0, 1, "exact"):
         conv = Conv(field, field, 3, stride=2, padding=padding)  # type: ignore[arg-type]
         assert geomdl.audit(conv, x).error <= 1e-12
         assert conv(x.float()).shape[2:] == conv.sizes(kept)
-    with pytest.raises(ValueError, match=r"^x: size 8 breaks"):
+    with pytest.raises(ValueError, match=rf"^Conv\({rep} of {group}\): x: size 8 breaks"):
         Conv(field, field, 3, stride=2)(draw(2, field.channels, *[8 for _ in kept]).float())
-    with pytest.raises(ValueError, match=r"centred on 8 pixels"):
+    with pytest.raises(ValueError, match=rf"^Conv\({rep} of .* on 8 pixels"):
         Conv(field, field, 3, 2, "exact")(draw(2, field.channels, *[8 for _ in kept]).float())
 
 
@@ -67,6 +77,17 @@ def test_a_stride_off_the_centre_breaks_the_axis_that_moves() -> None:
 
     assert geomdl.audit(Uncentred(), draw(2, 2, 8, 9)).error <= 1e-12
     assert geomdl.audit(Uncentred(), draw(2, 2, 9, 8)).error >= 0.1
+
+
+def test_a_check_that_fails_names_the_layer() -> None:
+    class Bare(nn.Module):
+        source, target = None, (FIELDS["D1"],)
+
+    assert described(Conv(FIELDS["D1"], FIELDS["D1"], 3)) == "Conv(regular of D1)"
+    assert described(Bare()) == "Bare"  # not every module maps one field to one field
+    assert named(Bare(), len, "abc") == 3
+    with pytest.raises(ValueError, match=r"^Bare: invalid literal for int"):
+        named(Bare(), int, "x")
 
 
 def test_whole_numbers() -> None:

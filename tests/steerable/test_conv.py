@@ -120,7 +120,7 @@ def test_mirrors_of_a_line() -> None:
     line = Grid(1, action=G.irrep(1))
     conv = Conv(Field(line, G.trivial), Field(line, 2 * G.regular), 3, stride=2, padding=1)
     assert error(conv, images(1, 9)) <= 1e-12
-    with pytest.raises(ValueError, match="x: size 8 breaks C2"):
+    with pytest.raises(ValueError, match=r"^Conv\(trivial -> 2·regular of C2\): x: size 8 breaks"):
         conv(images(1, 8).float())
 
 
@@ -253,8 +253,13 @@ def test_wrong_inputs_are_refused_at_the_call() -> None:
     conv = Conv(grid(2 * D4.trivial), grid(D4.regular), 3)
     with pytest.raises(ValueError, match=r"x: axis 1 should be rep.dim=2, got 3"):
         conv(torch.zeros(1, 3, 8, 8))
-    with pytest.raises(ValueError, match="x: a window of 3 pixels needs size 3 or more"):
+    name = r"^Conv\(2·trivial -> regular of D4\): x: "
+    with pytest.raises(ValueError, match=name + "a window of 3 pixels needs size 3 or more"):
         conv(torch.zeros(1, 2, 2, 2))
+    for mode, least in (("reflect", 4), ("circular", 3)):
+        wrapped = Conv(conv.source, conv.target, 3, padding=3, padding_mode=mode)
+        with pytest.raises(ValueError, match=f"{name}padding_mode='{mode}' .* size {least} or mo"):
+            wrapped(torch.zeros(1, 2, least - 1, least - 1))
 
 
 def test_weights_are_found_by_optimisers_and_keep_their_names_in_evaluation() -> None:

@@ -175,9 +175,10 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
     with pytest.raises(ValueError, match=r"^source: Z4x4 shifts pixels"):
         ConvTranspose(shifting, shifting, 3)
     layer = ConvTranspose(field, field, 2, 2, 2)
-    with pytest.raises(ValueError, match=r"^x: size 2 gives no pixels .*; use size 3 or more$"):
+    name = r"^ConvTranspose\(.* of C4\): x: "
+    with pytest.raises(ValueError, match=name + r"size 2 gives no pixels .*; use size 3 or more$"):
         layer(torch.zeros(1, 4, 2, 2))
-    with pytest.raises(ValueError, match=r"^x: C4 turns the grid, so all sizes should be equal"):
+    with pytest.raises(ValueError, match=name + "C4 turns the grid, so all sizes should be equal"):
         layer(torch.zeros(1, 4, 3, 5))
     one = Field(Grid(2), geomdl.group("C1").trivial)
     layer = ConvTranspose(one, one, 3, 2, 1, output_padding=1)

@@ -90,6 +90,8 @@ def test_an_error_at_the_call_names_the_layer_and_graphs_stay_whole() -> None:
     inner = Sequential(Sequential(*layers()[:4]), layers()[4])
     with pytest.raises(ValueError, match=r"^layer 1 \(Sequential\): layer 4 \(Conv\): x: size 28"):
         inner(torch.zeros(1, 1, 28, 28))
+    with pytest.raises(ValueError, match=r"^Conv\(2·regular of C4\): x: size 28 breaks C4"):
+        layers()[3](torch.zeros(1, FIELD.channels, 28, 28))  # alone it says what it is
     x = torch.randn(1, 1, 29, 29, generator=torch.Generator().manual_seed(0))
     compiled = torch.compile(net, backend="aot_eager", fullgraph=True)
     assert torch.equal(compiled(x), net(x))

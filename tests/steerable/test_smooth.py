@@ -293,7 +293,7 @@ def test_exact_padding_that_does_not_exist_is_refused() -> None:
     field = Field(Grid(2), D4.trivial)
     conv = Conv(field, field, 3, stride=2, padding="exact")
     conv(images(1, 9, 9).float())
-    with pytest.raises(ValueError, match=r"^x: no padding makes windows .* use size 7 or 9"):
+    with pytest.raises(ValueError, match=r"^Conv\(.*\): x: no padding makes .* use size 7 or 9"):
         conv(images(1, 8, 8).float())
     assert Conv(field, field, 4, stride=2, padding="exact")(images(1, 8, 8).float()).shape[2] == 4
 

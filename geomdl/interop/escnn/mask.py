@@ -86,7 +86,7 @@ class Mask(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Mask a batch of fields."""
-        self._check.shape(x)
+        self._check.shape(self, x)
         if x.shape[2] != self.size:
             raise ValueError(f"x: sizes should be {self.size}, got {x.shape[2]}")
         return x * self.mask.to(x.dtype)

@@ -15,6 +15,7 @@ SPACES: dict[str, Callable[[Any], Any]] = {
     "C1": lambda g: g.trivialOnR2(),
     "C4": lambda g: g.rot2dOnR2(4),
     "C8": lambda g: g.rot2dOnR2(8),
+    "C16": lambda g: g.rot2dOnR2(16),
     "D1": lambda g: g.flip2dOnR2(),
     "D4": lambda g: g.flipRot2dOnR2(4),
     "D8": lambda g: g.flipRot2dOnR2(8),

@@ -21,6 +21,7 @@ PLANE = [
         "C1": ["regular"],
         "C4": ["regular", "irreps", "quotient", "mixed"],
         "C8": ["regular", "irreps", "quotient", "mixed"],
+        "C16": ["regular", "irreps", "quotient", "mixed"],
         "D1": ["regular"],
         "D4": ["regular", "irreps", "quotient", "mixed"],
         "D8": ["regular", "irreps", "quotient"],
@@ -80,7 +81,7 @@ def test_octahedral_from_scalars(escnn: ModuleType, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "k"),
-    [*((name, k) for name in ("C4", "C8", "SO2") for k in (3, 5, 7)), ("O", 3), ("SO3", 5)],
+    [*((name, k) for name in ("C4", "C8", "C16", "SO2") for k in (3, 5, 7)), ("O", 3), ("SO3", 5)],
 )
 def test_our_customary_rings_are_theirs(escnn: ModuleType, name: str, k: int) -> None:
     theirs = convolution(escnn, name, "irreps", k)

@@ -71,4 +71,4 @@ def test_onnx_gives_the_same_outputs(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
     names = [node.name for node in session.get_inputs()]
     found = session.run(None, {n: x.numpy() for n, x in zip(names, inputs, strict=True)})
-    check(map(torch.from_numpy, found), inputs, own, 1e-5)
+    check(map(torch.from_numpy, found), inputs, own, 1e-6)

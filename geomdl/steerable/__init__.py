@@ -12,15 +12,11 @@ from geomdl.steerable.concatenated import ConcatenatedNonlinearity
 from geomdl.steerable.configurations import (
     c4_cnn,
     cnn1d_c2,
-    cnn3d_o,
-    cnn3d_so3,
     cnn_medium,
     cnn_small,
     d4_cnn,
     e2cnn_medium,
     e2cnn_small,
-    resnet3d_medium,
-    resnet3d_small,
     wrn16_d8,
     wrn16_medium,
     wrn16_small,
@@ -53,6 +49,18 @@ from geomdl.steerable.tensor_nonlinearity import TensorProductNonlinearity
 from geomdl.steerable.tuning import tune
 from geomdl.steerable.upsample import Upsample
 from geomdl.steerable.vector_field import VectorFieldNonlinearity
+from geomdl.steerable.volumes import (
+    cnn3d_medium,
+    cnn3d_o,
+    cnn3d_small,
+    cnn3d_so3,
+    cnn3d_so3_medium,
+    cnn3d_so3_small,
+    resnet3d_medium,
+    resnet3d_small,
+    resnet3d_so3_medium,
+    resnet3d_so3_small,
+)
 
 __all__ = [
     "E2CNN",
@@ -92,8 +100,12 @@ __all__ = [
     "c4_cnn",
     "calibrate",
     "cnn1d_c2",
+    "cnn3d_medium",
     "cnn3d_o",
+    "cnn3d_small",
     "cnn3d_so3",
+    "cnn3d_so3_medium",
+    "cnn3d_so3_small",
     "cnn_medium",
     "cnn_small",
     "d4_cnn",
@@ -103,6 +115,8 @@ __all__ = [
     "filter_basis",
     "resnet3d_medium",
     "resnet3d_small",
+    "resnet3d_so3_medium",
+    "resnet3d_so3_small",
     "tap_representation",
     "tap_space",
     "to_plain",

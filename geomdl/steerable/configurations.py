@@ -1,85 +1,20 @@
-"""Networks of known configurations: a table of names, each a network with defaults of its own."""
+"""Networks of known configurations for images and signals; those for volumes: `volumes`."""
 
-import inspect
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-
-import torch
-from torch import nn
+from typing import Any
 
 from geomdl import groups
-from geomdl.registry import Example, register_model
+from geomdl.steerable.configured import configured, cube
 from geomdl.steerable.e2cnn import E2CNN
 from geomdl.steerable.models import SteerableCNN
 from geomdl.steerable.resnet import SteerableResNet
 
-M = TypeVar("M", bound=nn.Module)
-_FIRST = ("group", "groups")  # named last in configurations, for these have their own
-
-
-def configured(
-    name: str,
-    network: type[M],
-    text: str,
-    defaults: dict[str, Any],
-    small: dict[str, Any],
-    scale: float = 1.0,
-    fixed: Sequence[str] = (),
-) -> Callable[..., M]:
-    """Register a network under another name, with other defaults.
-
-    Args:
-        name: under "steerable/".
-        network: class of the network.
-        text: docstring.
-        defaults: arguments that differ from the network's own.
-        small: arguments of the example on which the laws are checked: a group that maps pixels to
-            pixels, for the laws ask for exactness.
-        scale: of the example's inputs.
-        fixed: those of ``defaults`` that the name stands for, and nobody changes.
-
-    Returns:
-        The constructor. It takes all arguments of the network, groups by keyword.
-    """
-    own = inspect.signature(network).parameters.values()
-    open_ = [p for p in own if p.name not in fixed]
-    ours = [p.replace(default=defaults.get(p.name, p.default)) for p in open_]
-    ours.sort(key=lambda p: p.kind == p.KEYWORD_ONLY or p.name in _FIRST)
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) if p.name in _FIRST else p for p in ours]
-    signature = inspect.Signature(parameters, return_annotation=network)
-
-    def build(*args: Any, **kwargs: Any) -> M:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return network(**{name: defaults[name] for name in fixed}, **bound.arguments)
-
-    def example() -> nn.Module:
-        return recorded(**small).eval()
-
-    def inputs(rng: torch.Generator) -> tuple[Any, ...]:
-        x = torch.randn(2, 1, *small["shape"], generator=rng, dtype=torch.float64)
-        return (scale * x,)
-
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = text
-    build.__signature__ = signature  # type: ignore[attr-defined]
-    recorded = register_model(f"steerable/{name}", example=Example(example, inputs))(build)
-    return recorded
-
-
-def _cube(n: int, d: int, **more: Any) -> dict[str, Any]:
-    return {"shape": (n,) * d, "in_channels": 1, "classes": 2, **more}
-
-
-_TINY_RESNET = _cube(8, 2, widen=1, depth=10)
-_TINY_RESNET_3D = _cube(4, 3, widen=1, depth=10, stem=4, nonlinearity="elu")
-_TINY_CNN_3D = _cube(6, 3, depth=2, kernel_size=3)
+_TINY_RESNET = cube(8, 2, widen=1, depth=10)
 
 
 def _tiny_e2cnn(*fields: int) -> dict[str, Any]:
     # smooth, with large inputs, so that six layers of random weights do not drown the input
     sizes = {"kernel_sizes": (3,) * 6, "paddings": (1,) * 6, "hidden": (16,)}
-    return _cube(9, 2, group="C4", fields=fields, nonlinearity="elu", **sizes)
+    return cube(9, 2, group="C4", fields=fields, nonlinearity="elu", **sizes)
 
 
 d4_cnn = configured(
@@ -88,11 +23,12 @@ d4_cnn = configured(
     """:class:`SteerableCNN` invariant under quarter turns and mirrorings. Exact.
 
     Example:
+        >>> import torch
         >>> d4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 3])
     """,
     {"group": "D4"},
-    _cube(9, 2, channels=16, depth=2),
+    cube(9, 2, channels=16, depth=2),
     fixed=("group",),
 )
 
@@ -102,11 +38,12 @@ c4_cnn = configured(
     """:class:`SteerableCNN` invariant under quarter turns; mirror images may differ. Exact.
 
     Example:
+        >>> import torch
         >>> c4_cnn(classes=3)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 3])
     """,
     {"group": "C4"},
-    _cube(9, 2, channels=16, depth=2),
+    cube(9, 2, channels=16, depth=2),
     fixed=("group",),
 )
 
@@ -116,11 +53,12 @@ cnn_small = configured(
     """:class:`SteerableCNN` with three stages of 8, 16 and 32 channels under D4. Exact.
 
     Example:
+        >>> import torch
         >>> cnn_small(classes=3)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 3])
     """,
     {"group": "D4", "channels": 8, "depth": 3},
-    _cube(6, 2, channels=8, depth=2, kernel_size=3),
+    cube(6, 2, channels=8, depth=2, kernel_size=3),
 )
 
 cnn_medium = configured(
@@ -137,7 +75,7 @@ cnn_medium = configured(
     {
         "group": "D8", "shape": (29, 29), "channels": 48, "depth": 3, "kernel_size": 7, "pool": 1.0
     },
-    _cube(7, 2, group="D4", channels=8, depth=2, kernel_size=3),
+    cube(7, 2, group="D4", channels=8, depth=2, kernel_size=3),
 )  # fmt: skip
 
 cnn1d_c2 = configured(
@@ -146,45 +84,13 @@ cnn1d_c2 = configured(
     """:class:`SteerableCNN` for signals, invariant when they are reversed. Exact.
 
     Example:
+        >>> import torch
         >>> cnn1d_c2((32,), classes=3)(torch.zeros(2, 1, 32)).shape
         torch.Size([2, 3])
     """,
     {"group": "C2", "shape": (128,), "action": groups.group("C2").irrep(1)},
-    _cube(12, 1, channels=4, depth=2),
+    cube(12, 1, channels=4, depth=2),
 )
-
-cnn3d_o = configured(
-    "cnn3d_o",
-    SteerableCNN,
-    """:class:`SteerableCNN` for volumes, invariant under the 24 rotations of the cube. Exact.
-
-    Example:
-        >>> cnn3d_o((8, 8, 8), classes=3)(torch.zeros(2, 1, 8, 8, 8)).shape
-        torch.Size([2, 3])
-    """,
-    {"group": "O", "shape": (16,) * 3, "channels": 24, "depth": 3, "kernel_size": 3},
-    _TINY_CNN_3D,
-)
-
-cnn3d_so3 = configured(
-    "cnn3d_so3",
-    SteerableCNN,
-    """:class:`SteerableCNN` for volumes on spherical harmonics, gated, under all rotations.
-
-    Exact under the rotations of the cube; for others the error is that of sampling. A copy of the
-    harmonics up to degree 2 has nine channels. ``group="O3"`` adds reflections; subgroups such as
-    "O" or "I" give the same network more filters.
-
-    Example:
-        >>> cnn3d_so3((9, 9, 9), classes=3, depth=2)(torch.zeros(2, 1, 9, 9, 9)).shape
-        torch.Size([2, 3])
-    """,
-    {
-        "group": "SO3", "shape": (17,) * 3, "channels": 36, "depth": 3, "fields": "harmonics",
-        "nonlinearity": "gated", "mask": True, "radial": "gaussian",
-    },
-    _TINY_CNN_3D | {"group": "O", "channels": 18},
-)  # fmt: skip
 
 e2cnn_small = configured(
     "e2cnn_small",
@@ -192,6 +98,7 @@ e2cnn_small = configured(
     """:class:`E2CNN` with a quarter of the fields.
 
     Example:
+        >>> import torch
         >>> e2cnn_small()(torch.zeros(2, 1, 29, 29)).shape
         torch.Size([2, 10])
     """,
@@ -220,6 +127,7 @@ wrn16_small = configured(
     """WRN-16-1 under D4, exact: 16, 32, 64 channels.
 
     Example:
+        >>> import torch
         >>> wrn16_small(classes=3)(torch.zeros(1, 3, 32, 32)).shape
         torch.Size([1, 3])
     """,
@@ -280,34 +188,4 @@ wrn28_d8d4d1 = configured(
     """,
     {"groups": ("D8", "D4", "D1"), "widen": 10, "depth": 28, "fix": "params", "dropout": 0.3},
     _TINY_RESNET | {"groups": ("D4", "D4", "D1")},
-)
-
-resnet3d_small = configured(
-    "resnet3d_small",
-    SteerableResNet,
-    """:class:`SteerableResNet` for volumes under the rotations of the cube: 24, 48, 96 channels.
-
-    Exact. Ten convolutions in a row.
-
-    Example:
-        >>> resnet3d_small((8, 8, 8), classes=3)(torch.zeros(2, 1, 8, 8, 8)).shape
-        torch.Size([2, 3])
-    """,
-    {"groups": "O", "shape": (16,) * 3, "in_channels": 1, "depth": 10, "widen": 1, "stem": 24},
-    _TINY_RESNET_3D,
-)
-
-resnet3d_medium = configured(
-    "resnet3d_medium",
-    SteerableResNet,
-    """:class:`SteerableResNet` for volumes under the rotations of the cube: 48, 96, 192 channels.
-
-    Exact. Sixteen convolutions in a row.
-
-    Example:
-        >>> resnet3d_medium(depth=10, widen=1).source.group
-        group('O')
-    """,
-    {"groups": "O", "shape": (16,) * 3, "in_channels": 1, "depth": 16, "widen": 2, "stem": 24},
-    _TINY_RESNET_3D,
 )

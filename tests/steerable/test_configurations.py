@@ -1,7 +1,9 @@
 """Configurations: what they are made of, their arguments, and that they can be saved."""
 
+import doctest
 import inspect
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -9,16 +11,20 @@ import torch
 from torch import nn
 
 import geomdl
+from geomdl import steerable as table
 from geomdl.registry import default
-from geomdl.steerable import E2CNN, Conv, SteerableCNN, SteerableResNet
-from geomdl.steerable import configurations as table
+from geomdl.steerable import E2CNN, Conv, SteerableCNN, SteerableResNet, configurations, volumes
 
 NAMES = {
     "cnn_small": SteerableCNN,
     "cnn_medium": SteerableCNN,
     "cnn1d_c2": SteerableCNN,
     "cnn3d_o": SteerableCNN,
+    "cnn3d_small": SteerableCNN,
+    "cnn3d_medium": SteerableCNN,
     "cnn3d_so3": SteerableCNN,
+    "cnn3d_so3_small": SteerableCNN,
+    "cnn3d_so3_medium": SteerableCNN,
     "e2cnn_small": E2CNN,
     "e2cnn_medium": E2CNN,
     "wrn16_small": SteerableResNet,
@@ -27,6 +33,8 @@ NAMES = {
     "wrn28_d8d4d1": SteerableResNet,
     "resnet3d_small": SteerableResNet,
     "resnet3d_medium": SteerableResNet,
+    "resnet3d_so3_small": SteerableResNet,
+    "resnet3d_so3_medium": SteerableResNet,
 }
 
 
@@ -63,14 +71,50 @@ def test_small_ones_are_smaller_than_medium_ones() -> None:
     assert less(table.e2cnn_medium, E2CNN)
     assert less(table.wrn16_small, table.wrn16_medium)
     assert less(table.resnet3d_small, table.resnet3d_medium)
+    assert less(table.resnet3d_so3_small, table.resnet3d_so3_medium)
+    assert less(table.cnn3d_small, table.cnn3d_o)
+    assert less(table.cnn3d_o, table.cnn3d_medium)
+    assert less(table.cnn3d_so3_small, table.cnn3d_so3)
+    assert less(table.cnn3d_so3, table.cnn3d_so3_medium)
 
 
 def test_networks_for_signals_and_volumes_have_their_axes() -> None:
     assert table.cnn1d_c2((16,), depth=2)(torch.zeros(2, 1, 16)).shape == (2, 10)
-    net = table.resnet3d_small((5, 5, 5))
-    assert net.source.group == geomdl.group("O")
-    convs = [m for m in net.modules() if isinstance(m, Conv)]
-    assert {m.source.domain.d for m in convs} == {3}
+    for build, group in (
+        (table.resnet3d_small, "O"),
+        (table.resnet3d_so3_small, "SO3"),
+        (table.cnn3d_small, "O"),
+        (table.cnn3d_so3_small, "SO3"),
+    ):
+        net = build((5, 5, 5))
+        assert net.source.group == geomdl.group(group)
+        convs = [m for m in net.modules() if isinstance(m, Conv)]
+        assert {m.source.domain.d for m in convs} == {3}
+
+
+def test_residual_networks_of_harmonics_do_not_change_under_quarter_turns() -> None:
+    net = table.resnet3d_so3_small((5, 5, 5), classes=3).double().eval()
+    x = torch.randn(2, 1, 5, 5, 5, generator=torch.Generator().manual_seed(0)).double()
+
+    @torch.no_grad()
+    def error() -> float:
+        y = net(x)
+        assert (y[0] - y[1]).abs().max() >= 1e-2 * y.abs().max()
+        turned = [net(x.rot90(1, axes)) for axes in ((2, 3), (3, 4), (2, 4))]
+        return float(max((z - y).abs().max() for z in turned) / y.abs().max())
+
+    assert error() <= 1e-12
+    slope = torch.linspace(0.5, 1.5, 5).double()
+    net.body[0].register_forward_hook(lambda layer, args, out: out * slope)
+    assert error() >= 1e-3
+
+
+@pytest.mark.parametrize("module", [configurations, volumes])
+def test_their_examples_are_tests_of_their_modules(module: ModuleType) -> None:
+    found = doctest.DocTestFinder().find(module)
+    assert {t.name.rpartition(".")[2] for t in found if t.examples} == {
+        name for name in vars(module) if name in NAMES or name in ("d4_cnn", "c4_cnn")
+    }
 
 
 def test_the_published_network_for_cifar_has_the_weights_that_its_text_states() -> None:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 import geomdl
 from geomdl.registry import Example, default
-from geomdl.steerable import Conv, SteerableCNN, c4_cnn, d4_cnn
-from geomdl.steerable.configurations import cnn3d_o, cnn3d_so3
+from geomdl.steerable import Conv, SteerableCNN, c4_cnn, cnn3d_o, cnn3d_so3, d4_cnn
 from tests.laws.cases import make_case
 from tests.laws.laws import check
 

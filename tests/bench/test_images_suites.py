@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from geomdl import bench
+from geomdl import bench, groups
 from geomdl.bench import Budget, Context, registry
 from geomdl.bench.statistics import mean_sd, quartiles
 from geomdl.bench.suites.images import (
@@ -20,6 +20,8 @@ from geomdl.bench.suites.images import (
     curves,
     designs,
     efficiency,
+    expanding,
+    expansion,
     layouts,
     peers,
     precision,
@@ -34,10 +36,13 @@ from geomdl.bench.suites.images import (
 from geomdl.bench.suites.images.contest import Course
 from geomdl.bench.suites.images.designs import Design
 from geomdl.bench.table import markdown
+from geomdl.fields import Field, Grid
+from geomdl.steerable.filters import filter_basis
+from geomdl.steerable.taps import tap_space
 
 modules = {
     "angles": angles, "curves": curves, "efficiency": efficiency, "speed": speed,
-    "volumes": volumes, "coordinates": coordinates,
+    "volumes": volumes, "coordinates": coordinates, "expansion": expansion,
 }  # fmt: skip
 
 
@@ -383,6 +388,61 @@ def test_coordinates_are_judged_by_intervals():
     worse = {"D8": {"irreps": [0.05, 0.06, 0.05], "elements": [0.03, 0.04, 0.031]}}
     assert not coordinates.checks_of(worse)[0].holds
     assert coordinates.rows_of({"D8": {"irreps": [0.05], "elements": [0.07]}})[0]["gain"] > 0
+
+
+# --- expansion ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("group", ["C8", "D8"])
+def test_all_ways_make_the_filters_that_the_basis_says(group, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(expanding, "_compiled", lambda body: body)
+    G, depth = groups.group(group), 2
+    field = Field(Grid(2), (16 // G.order) * G.regular)
+    space = tap_space(field, 3, "gaussian")
+    basis = filter_basis(space, G.regular, G.regular).dense()  # (n, s.dim, taps, r.dim)
+    found = expanding.ways(group, 16, 3, depth)
+    rng = torch.Generator().manual_seed(0)
+    gradients = [torch.randn(16, 16, 3, 3, generator=rng) for _ in range(depth)]
+    split = torch.cat(gradients).double().view(-1, G.order, 16 // G.order, G.order, 9)
+    for name, (weights, _) in found.items():
+        w = torch.cat(list(weights)).detach().double()
+        filters, slopes = expansion.passes(found[name], gradients)()
+        wanted = torch.einsum("abn,nstr->asbrt", w, basis).reshape(-1, 16, 3, 3)
+        slope = torch.einsum("asbrt,nstr->abn", split, basis)
+        for got, right in ((torch.cat(list(filters)), wanted), (torch.cat(slopes), slope)):
+            assert (got - right).abs().max() <= 1e-6 * right.abs().max(), name
+
+
+@pytest.mark.parametrize("name", expansion.SAID)
+def test_other_filters_are_found_out(name):
+    found = expanding.ways("C8", 16, 3, 2)
+    gradients = [torch.ones(16, 16, 3, 3)] * 2
+    results = {key: expansion.passes(way, gradients)() for key, way in found.items()}
+    assert expansion.difference(results) <= expansion.EQUAL
+    (weight, *_), _ = found[name]
+    with torch.no_grad():
+        weight[0, 0, 0] += 0.01 * weight.abs().max()
+    results[name] = expansion.passes(found[name], gradients)()
+    error = expansion.difference(results)
+    assert error > expansion.EQUAL
+    results[name] = ([f * math.nan for f in results[name][0]], results[name][1])
+    assert math.isnan(expansion.difference(results))
+    cells = {key: vars(quartiles([0.5, 0.9])) for key in expansion.SAID}
+    row = {"share": 0.1, **cells}
+    assert expansion.checks_of([row | {"error": 1e-7}])[0].holds
+    for bad in (error, math.nan):
+        assert not expansion.checks_of([row | {"error": 1e-7}, row | {"error": bad}])[0].holds
+
+
+def test_verdicts_say_what_the_ratios_say():
+    def row(*values):
+        cell = vars(quartiles(list(values)))
+        return {"share": 0.2, **{name: cell for name in expansion.SAID}}
+
+    together, *others = expansion.verdicts([row(0.5, 0.5), row(1.5, 1.5), row(0.5, 1.5)])
+    assert "quartiles in 1 of 3 cases, slower in 1; 0.50× to 1.50× its time" in together
+    assert together.endswith("the time of a training step by -10.0 % to +10.0 %.")
+    assert len(others) == 2
 
 
 # --- the whole ------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ def _figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 {"name": title, "values": [row[name]["median"] for row in rows]}
                 for name, title in TITLES.items()
             ],
-            "x_label": "time, relative to each layer by itself",
+            "x_label": "time, relative to one by one",
             "unit": "×",
             "limit": {"value": 1.0, "text": "equal"},
         },

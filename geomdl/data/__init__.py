@@ -8,7 +8,7 @@ Example:
     {'images': (1797, 1, 28, 28), 'labels': (1797,)}
 """
 
-from geomdl.data import digits, mnist, rotated_mnist, shapes3d
+from geomdl.data import digits, mnist, qm9, rotated_mnist, shapes3d, sounds
 from geomdl.data.files import data_folder
 from geomdl.data.images import upsample
 from geomdl.data.registry import load, names, register
@@ -20,9 +20,11 @@ __all__ = [
     "load",
     "mnist",
     "names",
+    "qm9",
     "register",
     "rotated_mnist",
     "shapes3d",
+    "sounds",
     "split",
     "upsample",
 ]

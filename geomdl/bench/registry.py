@@ -46,18 +46,22 @@ class Suite:
     title: str
     weight: float
     body: Body
+    seeds: int = 3
 
 
 _suites: dict[str, Suite] = {}
 
 
-def suite(name: str, *, title: str = "", weight: float = 1.0) -> Callable[[Body], Body]:
+def suite(
+    name: str, *, title: str = "", weight: float = 1.0, seeds: int = 3
+) -> Callable[[Body], Body]:
     """Register a suite under a name.
 
     Args:
         name: as in `geomdl bench name`.
         title: one line; default the first line of the function's docstring.
         weight: share of the time budget, relative to the other suites of the same run.
+        seeds: how many, where a run does not say.
 
     Returns:
         A decorator that leaves the function as it is.
@@ -79,7 +83,7 @@ def suite(name: str, *, title: str = "", weight: float = 1.0) -> Callable[[Body]
         if known is not None and known.body.__qualname__ != body.__qualname__:
             raise ValueError(f"suite: the name {name!r} is taken by {known.body.__qualname__}")
         line = title or (body.__doc__ or name).strip().splitlines()[0].rstrip(".")
-        _suites[name] = Suite(name, line, weight, body)
+        _suites[name] = Suite(name, line, weight, body, seeds)
         return body
 
     return register

@@ -77,7 +77,8 @@ def _byline(results: Results) -> str:
     parts = [f"geomdl {about.get('geomdl')}"]
     if about.get("commit"):
         parts.append(f"commit {about['commit']}")
-    parts += [f"{results.options.get('seeds')} seeds", str(about.get("cpu"))]
+    seeds = results.options.get("seeds")
+    parts += [f"{seeds} seeds"] * (seeds is not None) + [str(about.get("cpu"))]
     threads = about.get("threads")
     parts += [f"{threads} thread{'' if threads == 1 else 's'}", results.created[:10]]
     return f'<p class="quiet">{escape(" · ".join(parts))}</p>'

@@ -22,7 +22,7 @@ def run(
     suites: Sequence[str] = ("digits",),
     *,
     budget: float | None = 480.0,
-    seeds: int = 3,
+    seeds: int | None = None,
     out: str | os.PathLike[str] | None = "out",
     data: str | None = None,
     root: str | os.PathLike[str] | None = None,
@@ -40,7 +40,7 @@ def run(
         suites: names, as `list_suites()` gives them; `"images/*"` or `"images"` are all those
             whose names begin so.
         budget: seconds for all of them together; None for as long as the full work takes.
-        seeds: how many seeds, at least 1.
+        seeds: how many seeds, at least 1; as many as each suite asks for if None (3, or 5).
         out: folder of the results, made if need be; None writes nothing.
         data: data set, for suites that have a choice (`"mnist"`).
         root: folder of data sets, as for `geomdl.data.load`.
@@ -69,7 +69,7 @@ def run(
     if not chosen:
         raise ValueError("suites: expected at least one name, got none")
     for name, value in (("seeds", seeds), ("threads", threads)):
-        if value < 1:
+        if value is not None and value < 1:
             raise ValueError(f"{name}: expected at least 1, got {value}")
     whole = Budget(budget)
     folder = None if out is None else writable_folder(out)
@@ -81,7 +81,7 @@ def run(
             share = whole.share(suite.weight, sum(later.weight for later in chosen[i:]))
             context = Context(
                 budget=share,
-                seeds=seeds,
+                seeds=suite.seeds if seeds is None else seeds,
                 data=data,
                 root=None if root is None else Path(root),
                 peers=peers,

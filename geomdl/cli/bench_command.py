@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
         metavar="S",
         help="seconds for all the suites together; less gives a reduced run (default: 480)",
     )
-    command.add_argument("--seeds", type=int, default=3, metavar="N", help="default: 3")
+    command.add_argument(
+        "--seeds", type=int, metavar="N", help="default: 3, or 5 where a suite asks for them"
+    )
     command.add_argument("--out", default="out", metavar="FOLDER", help="default: out")
     command.add_argument("--root", metavar="FOLDER", help="of data sets (or GEOMDL_DATA)")
     command.add_argument("--data", metavar="NAME", help="data set, where a suite has a choice")

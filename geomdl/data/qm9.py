@@ -43,10 +43,12 @@ def qm9(
     Source: Ramakrishnan, Dral, Rupp & von Lilienfeld 2014, doi:10.1038/sdata.2014.22
     (B3LYP/6-31G(2df,p); CC0), without the 3,054 molecules that did not converge.
     """
-    rows: list[dict[str, str | None]] = []
+    rows: list[dict[str, str]] = []
     for path in _files():
         with path.open(newline="", encoding="utf-8") as stream:
-            rows += [{name: row.get(name) for name in COLUMNS} for row in csv.DictReader(stream)]
+            rows += [
+                {name: row.get(name) or "" for name in COLUMNS} for row in csv.DictReader(stream)
+            ]
     most = len(rows)
     if n is not None and (not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= most):
         raise ValueError(f"qm9: n should be an int between 1 and {most}, got {n!r}")
@@ -65,7 +67,7 @@ def qm9(
             positions[at, : len(symbols)] = torch.tensor(places, dtype=torch.float64).view(-1, 3)
             energy[at] = HARTREE * float(row["InternalEnergy_0K_au"])
             index[at] = int(row["Index"])
-        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, ValueError, RuntimeError) as error:
             number = row.get("Index")
             raise ValueError(f"qm9: expected a molecule, got {error} in number {number}") from error
     return {"numbers": numbers, "positions": positions, "energy": energy, "index": index}

@@ -139,4 +139,5 @@ def sounds(
 
 def _level(x: Tensor) -> Tensor:
     """Scaled to mean square 1."""
-    return x / x.square().mean(-1, keepdim=True).sqrt()
+    scaled: Tensor = x / x.square().mean(-1, keepdim=True).sqrt()
+    return scaled

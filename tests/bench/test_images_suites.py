@@ -12,6 +12,7 @@ from torch import nn
 from geomdl import bench, groups
 from geomdl.bench import Budget, Context, registry
 from geomdl.bench.statistics import mean_sd, quartiles
+from geomdl.bench.suites import learning
 from geomdl.bench.suites.images import (
     angles,
     construction,
@@ -292,7 +293,7 @@ def test_fewer_errors_for_every_number_of_samples_and_beyond_the_seeds():
         "geomdl C8": {10: [0.3, 0.21], 20: [0.2, 0.2]},
     }
     assert efficiency.checks_of(found)[0].holds
-    rows = efficiency.rows_of(found)
+    rows = learning.rows_of(found, efficiency.PLAIN, efficiency.OURS)
     assert rows[0]["gain"]["mean"] == pytest.approx(0.195)
     found["geomdl C8"][10] = [0.3, 0.3]  # better with every seed, but the interval includes zero
     assert not efficiency.checks_of(found)[0].holds

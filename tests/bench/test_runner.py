@@ -14,6 +14,7 @@ from tests.bench.fakes import result
 @pytest.fixture
 def suites(monkeypatch):
     """Two suites that cost nothing, and the contexts that they were given."""
+    bench.list_suites()  # loads those that come with the package
     monkeypatch.setattr(registry, "_suites", dict(registry._suites))
     seen = {}
 
@@ -25,7 +26,7 @@ def suites(monkeypatch):
         context.progress.advance()
         return result()
 
-    @bench.suite("fake/two", title="Second", weight=1)
+    @bench.suite("fake/two", title="Second", weight=1, seeds=5)
     def two(context):
         seen["two"] = context
         return result(reduced="less")
@@ -54,6 +55,14 @@ def test_the_budget_goes_by_weight(suites):
     assert suites["two"].budget.seconds == pytest.approx(40, abs=0.5)  # all that was left over
     bench.run(["fake/one"], out=None, budget=None)
     assert suites["one"].budget.left == float("inf")
+
+
+def test_without_a_number_of_seeds_each_suite_has_its_own(suites):
+    results = bench.run(["fake/one", "fake/two"], out=None)
+    assert (suites["one"].seeds, suites["two"].seeds) == (3, 5)
+    assert results.options["seeds"] is None
+    bench.run(["fake/two"], out=None, seeds=1)
+    assert suites["two"].seeds == 1
 
 
 def test_the_threads_are_as_asked_and_put_back(suites):

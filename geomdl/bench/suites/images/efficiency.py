@@ -1,6 +1,5 @@
 """Suite `images/efficiency`: test error against the number of training samples."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,8 @@ import torch
 
 from geomdl.bench.budget import affordable
 from geomdl.bench.registry import Context, suite
-from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
-from geomdl.bench.statistics import mean_sd, paired_interval
+from geomdl.bench.results import Check, Column, SuiteResult, Table
+from geomdl.bench.statistics import paired_interval
 from geomdl.bench.suites.images.curves import (
     DIFFERENCES,
     NETWORKS,
@@ -25,6 +24,7 @@ from geomdl.bench.suites.images.peers import peer_of
 from geomdl.bench.suites.images.plans import seconds_of_a_step
 from geomdl.bench.suites.images.samples import SIZE, Task, load_task
 from geomdl.bench.suites.images.training import BATCH, Learner, error_of, turn_at_random, untrained
+from geomdl.bench.suites.learning import columns_of, figure_of, no_errors, rows_of
 
 COUNTS = (100, 500, 1000, 6000)
 NAMES = (PLAIN, "geomdl C4", OURS, PEER)
@@ -98,7 +98,7 @@ def error_over_samples(context: Context) -> SuiteResult:
         (count, seed, name) for count in plan.counts for seed in range(plan.seeds) for name in names
     ]
     context.progress.stage("images/efficiency: training", len(work))
-    errors: dict[str, dict[int, list[float]]] = {n: {c: [] for c in plan.counts} for n in names}
+    errors = no_errors(names, plan.counts)
     facts: dict[str, dict[str, Any]] = {}
     for count, seed, name in work:
         learner = learner_of(task, name, count, seed)
@@ -117,10 +117,15 @@ def error_over_samples(context: Context) -> SuiteResult:
         summary=f"The same steps of training ({plan.steps}) on some of the digits, turned by random"
         f" angles in every step. {DIFFERENCES}",
         tables=(
-            Table("efficiency", columns_of(names), tuple(rows_of(errors)), "Test error"),
+            Table(
+                "efficiency",
+                columns_of(names, PLAIN, OURS),
+                tuple(rows_of(errors, PLAIN, OURS)),
+                "Test error",
+            ),
             Table("networks", FACTS, tuple({"name": n, **facts[n]} for n in names), "Networks"),
         ),
-        figures=(_figure(errors, plan.counts),),
+        figures=(figure_of(errors, "efficiency"),),
         checks=() if few else tuple(checks_of(errors)),
         notes=tuple(str(note) for note in notes),
         reduced=plan.reduced,
@@ -145,31 +150,6 @@ FACTS = (
 )  # fmt: skip
 
 
-def columns_of(names: Sequence[str]) -> tuple[Column, ...]:
-    """Columns of the table of errors."""
-    return (
-        Column("name", "training samples"),
-        *(Column(n, n, "percent", note="Share of wrong answers, over the seeds.") for n in names),
-        Column(
-            "gain", f"{PLAIN} − {OURS}", "points",
-            note="In points: mean and paired 95 % interval over the seeds.",
-        ),
-    )  # fmt: skip
-
-
-def rows_of(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[dict[str, Any]]:
-    """Rows of the table: one a number of samples."""
-    rows = []
-    for count in errors[PLAIN]:
-        row: dict[str, Any] = {"name": f"{count:,}"}
-        row |= {name: vars(mean_sd(found[count])) for name, found in errors.items()}
-        plain, ours = errors[PLAIN][count], errors[OURS][count]
-        several = len(plain) > 1
-        row["gain"] = vars(paired_interval(plain, ours)) if several else plain[0] - ours[0]
-        rows.append(row)
-    return rows
-
-
 def checks_of(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check]:
     """Whether ours beats the plain CNN for every number of samples; none of a single seed.
 
@@ -192,25 +172,3 @@ def checks_of(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check
             f" over the seeds): {text}",
         )
     ]
-
-
-def _figure(errors: Mapping[str, Mapping[int, Sequence[float]]], counts: Sequence[int]) -> Figure:
-    return Figure(
-        "efficiency",
-        "curves",
-        "Test error against samples",
-        "Mean over the seeds; bands from the best to the worst.",
-        {
-            "x": [math.log10(count) for count in counts],
-            "x_label": "training samples (decimal logarithm)",
-            "y_label": "test error",
-            "log": True,
-            "series": [
-                {
-                    "name": name,
-                    "values": [list(run) for run in zip(*found.values(), strict=True)],
-                }
-                for name, found in errors.items()
-            ],
-        },
-    )

@@ -2,17 +2,17 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from geomdl import data
 from geomdl.bench.registry import Context, suite
-from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
-from geomdl.bench.statistics import mean_sd, paired_interval
+from geomdl.bench.results import Check, SuiteResult, Table
+from geomdl.bench.statistics import paired_interval
 from geomdl.bench.suites.images.training import Learner, Samples, error_of
+from geomdl.bench.suites.learning import Errors, columns_of, figure_of, no_errors, rows_of
 from geomdl.scattering import Scattering2D
 from geomdl.translation import CNN
 
@@ -127,7 +127,7 @@ def load(context: Context) -> tuple[str, Tensor, Tensor, str | None]:
     return name, found["images"], found["labels"], said
 
 
-@suite("scattering/small_data", title="Digits from few samples", weight=3.0)
+@suite("scattering/small_data", title="Digits from few samples", weight=3.0, seeds=5)
 def small_data(context: Context) -> SuiteResult:
     """Train every method on some of the digits, drawn by the seed.
 
@@ -142,7 +142,7 @@ def small_data(context: Context) -> SuiteResult:
     coefficients = features(x, J)
     known = len(y) - min(TEST, len(y) // 3)
     counts = tuple(n for n in COUNTS if n <= known)
-    errors: dict[str, dict[int, list[float]]] = {n: {c: [] for c in counts} for n in NAMES}
+    errors = no_errors(NAMES, counts)
     context.progress.stage("scattering/small_data", context.seeds * len(counts) * len(NAMES))
     done, begin = 0, time.perf_counter()
     for seed in range(context.seeds):
@@ -167,8 +167,13 @@ def small_data(context: Context) -> SuiteResult:
         summary="Scattering with J scales and 8 directions, then logistic regression, the nearest"
         f" affine space of a class, or one hidden layer; against a CNN ({STEPS} steps of 32) and"
         " logistic regression on pixels. No augmentation.",
-        tables=(Table("errors", _columns(), tuple(_rows(errors)), "Test error"),),
-        figures=(_figure(errors, counts),),
+        tables=(Table(
+                "errors",
+                columns_of(NAMES, PLAIN, OURS),
+                tuple(rows_of(errors, PLAIN, OURS)),
+                "Test error",
+            ),),
+        figures=(figure_of(errors, "errors"),),
         checks=tuple(_checks(errors)) if done > 1 else (),
         notes=(f"Data: {said}.",) if said else (),
         reduced=reduced if done < context.seeds else None,
@@ -179,32 +184,7 @@ def small_data(context: Context) -> SuiteResult:
     )  # fmt: skip
 
 
-def _columns() -> tuple[Column, ...]:
-    return (
-        Column("name", "training samples"),
-        *(
-            Column(n, n, "percent", "lower", "Share of wrong answers, over the seeds.")
-            for n in NAMES
-        ),
-        Column(
-            "gain", f"{PLAIN} − {OURS}", "points",
-            note="In points: mean and paired 95 % interval over the seeds.",
-        ),
-    )  # fmt: skip
-
-
-def _rows(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[dict[str, Any]]:
-    rows = []
-    for count, plain in errors[PLAIN].items():
-        row: dict[str, Any] = {"name": f"{count:,}"}
-        row |= {name: vars(mean_sd(found[count])) for name, found in errors.items()}
-        ours = errors[OURS][count]
-        row["gain"] = vars(paired_interval(plain, ours)) if len(plain) > 1 else plain[0] - ours[0]
-        rows.append(row)
-    return rows
-
-
-def _checks(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check]:
+def _checks(errors: Errors) -> list[Check]:
     checks = []
     for count in list(errors[PLAIN])[:2]:
         gap = paired_interval(errors[PLAIN][count], errors[OURS][count])
@@ -214,22 +194,3 @@ def _checks(errors: Mapping[str, Mapping[int, Sequence[float]]]) -> list[Check]:
         )
         checks.append(Check(f"samples, {count}", gap.low > 0, text))
     return checks
-
-
-def _figure(errors: Mapping[str, Mapping[int, Sequence[float]]], counts: Sequence[int]) -> Figure:
-    return Figure(
-        "errors",
-        "curves",
-        "Test error against samples",
-        "Mean over the seeds; bands from the best to the worst.",
-        {
-            "x": [math.log10(count) for count in counts],
-            "x_label": "training samples (decimal logarithm)",
-            "y_label": "test error",
-            "log": True,
-            "series": [
-                {"name": name, "values": [list(run) for run in zip(*found.values(), strict=True)]}
-                for name, found in errors.items()
-            ],
-        },
-    )

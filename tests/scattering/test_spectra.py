@@ -58,6 +58,19 @@ def test_synthesis_matches_what_noise_of_the_same_spectrum_does_not():
     assert kurtosis[1] > 0.5 * kurtosis[0] > 1.5 * kurtosis[2]  # spikes again
 
 
+def test_synthesis_goes_on_where_the_first_step_is_too_long():
+    """On long signals the line search has to go back, which took the last evaluation allowed."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.zeros(4096, dtype=torch.float64)
+    x[torch.randint(4096, (64,), generator=rng)] = 1
+    spectra = ScatteringSpectra(3, 4096).double()
+    few, more = (
+        spectra.synthesize(x, steps=n, rng=torch.Generator().manual_seed(0), progress=False)[0]
+        for n in (3, 20)
+    )
+    assert spectra.distance(x, more) <= 0.2 * spectra.distance(x, few)
+
+
 def test_gradients():
     spectra = ScatteringSpectra(2, (8, 8), L=2).double()
     torch.autograd.gradcheck(lambda x: spectra(x).flatten(), noise(1, 8, 8).requires_grad_())

@@ -65,7 +65,9 @@ def _clicks(regular: bool) -> Callable[[int, torch.Generator], Tensor]:
 def _tilted(x: Tensor, rng: torch.Generator) -> Tensor:
     """White noise with the spectrum f^(-α), α uniform in [0, 1]."""
     f = torch.fft.rfftfreq(len(x), dtype=torch.float64).clamp(min=1 / len(x))
-    return torch.fft.irfft(torch.fft.rfft(x) * f ** (-_uniform(rng, 0, 1) / 2), n=len(x))
+    gain = f ** (-_uniform(rng, 0, 1) / 2)
+    found: Tensor = torch.fft.irfft(torch.fft.rfft(x) * gain, n=len(x))
+    return found
 
 
 SOUNDS: dict[str, Callable[[int, torch.Generator], Tensor]] = {

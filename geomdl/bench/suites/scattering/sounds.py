@@ -127,8 +127,8 @@ def chirps_and_textures(context: Context) -> SuiteResult:
         title="Chirps and textures",
         summary=f"{len(SOUNDS)} classes of signals of {SIZE:,} samples: within the chirps of a"
         " rate, and within the textures, power spectra coincide. Features are averages over time,"
-        f" in logarithms, then logistic regression on {TRAIN} of them. Synthesis: by gradient descent"
-        " on scattering spectra.",
+        f" in logarithms, then logistic regression on {TRAIN} of them. Synthesis by gradient"
+        " descent on scattering spectra.",
         tables=(
             Table("errors", COLUMNS, tuple(rows_of(found, numbers)), "Test error"),
             made.table,

@@ -9,8 +9,9 @@ from torch import Tensor
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, worst
-from geomdl.bench.suites.images.angles import ANGLES, EXACT
+from geomdl.bench.suites.images.angles import EXACT
 from geomdl.bench.suites.images.errors import inputs, relative
+from geomdl.bench.suites.images.trained import ANGLES
 from geomdl.scattering import RotoTranslationScattering, Scattering2D
 
 SIZE, WIDTH, J, IMAGES = 33, 2.0, 2, 8

@@ -111,8 +111,10 @@ class LowPass(WideBuffers):
 
     def of_spectrum(self, x: Tensor) -> Tensor:
         """The same of the transform, (rows, M, N, 2); of signals, its first half is enough."""
-        if self.form == "waves":
-            return x[:, 0, : len(self.waves) // 2].flatten(1) @ self.waves
+        if self.form == "waves":  # the mean apart: in the sum of waves it would cost digits
+            first, waves = self.waves[:1], self.waves[2:]
+            low = x[:, 0, 1 : 1 + len(waves) // 2].flatten(1) @ waves
+            return low + x[:, 0, :1, 0] * first
         if self.form == "half":
             return self._of_half(torch.view_as_complex(x[:, 0, : len(self.passing)]))
         rows, columns = self.spans

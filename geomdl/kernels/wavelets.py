@@ -27,7 +27,7 @@ from geomdl.kernels.phases import phase_times, smallest, turn_to
 from geomdl.kernels.rows import wide
 from geomdl.kernels.threads import share_rows
 
-_PIECE = 1 << 20  # complex numbers: 8 MB in float32
+_PIECE = 1 << 19  # complex numbers: 4 MB in float32
 
 
 def wavelet_modulus(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from geomdl.kernels.launch import launcher
+from geomdl.kernels.launch import FAILED, launcher
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -87,18 +87,26 @@ class Compiled:
         cuts = np.array([*(start for start, _ in shares), shares[-1][1]])
         codes = np.zeros(len(shares), dtype=np.int64)
         key = ("team", *(getattr(argument, "dtype", None) for argument in args))
-        if key not in self._ready:
-            nothing = (0, 0, *args)
-            self(*nothing)  # compiles, or reads from the cache, what the launcher calls
+        launch = self._launch
+        if launch is None or key not in self._ready:
+            self(0, 0, *args)  # compiles, or reads from the cache, what the launcher calls
             with _lock:
-                if self._launch is None:
-                    cached = hasattr(self._function, "enable_caching") and bool(self.folder)
-                    self._launch = compile_function(launcher(self._function), cached)
-                self._launch(addresses, cuts[:1], codes[:0], args)
-                self._ready = {*self._ready, key}
-        self._launch(addresses, cuts, codes, args)
+                launch = self._launch or self._launcher(bool(self.folder))
+                try:
+                    launch(addresses, cuts[:1], codes[:0], args)
+                except _DAMAGED as error:
+                    warn(f"{type(error).__name__}: {error}")
+                    launch = self._launcher(cache=False)
+                    launch(addresses, cuts[:1], codes[:0], args)
+                self._launch, self._ready = launch, {*self._ready, key}
+        launch(addresses, cuts, codes, args)
         found: list[int] = codes.tolist()
+        if FAILED in found:  # a loop raises nothing else
+            raise MemoryError(f"{self.body.__name__}: an allocation failed")
         return found
+
+    def _launcher(self, cache: bool) -> Any:
+        return compile_function(launcher(self._function), cache)
 
     @property
     def folder(self) -> str | None:

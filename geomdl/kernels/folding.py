@@ -134,7 +134,7 @@ def fold_rows(start, stop, x, psi, bands, y, m, n):  # type: ignore[no-untyped-d
     only ones that LLVM turns into vector instructions for pairs of numbers.
     """
     count, height, width = psi.shape
-    held = np.empty(2 * m * width, dtype=y.dtype)
+    held = np.empty(2 * m * width if n < width else 0, dtype=y.dtype)
     for pair in range(start, stop):
         r, l = pair // count, pair % count
         top, tall, left, wide = bands[l, 0], bands[l, 1], bands[l, 2], bands[l, 3]
@@ -297,7 +297,7 @@ class Folding:
     def spread(self, y: Tensor, x: Tensor) -> None:
         """Write `filter_spread` of y to x, both contiguous."""
         values, work = y.flatten(2).numpy(), len(y) * self._size
-        if self._blocks:
+        if self._blocks and len(x) >= torch.get_num_threads():
             result = x.view(len(x), -1).numpy()
             _share(spread_blocks, len(x), work, values, self._psi, result, self.m, self.n)
         else:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+FAILED = -(1 << 63)  # code of a share that raised
 _SOURCE = """
 def launch(addresses, cuts, codes, arguments):
     run_team(addresses, kernel, cuts, codes, arguments)
@@ -23,8 +24,8 @@ def launcher(kernel: Any) -> Any:
     launch(addresses, cuts, codes, arguments) calls kernel(cuts[i], cuts[i + 1], *arguments) for
     every share i on the threads of an OpenMP library, whose `GOMP_parallel`, `omp_get_thread_num`
     and `omp_get_num_threads` lie at the addresses, and puts what it returns, a number, into
-    codes[i]. Share i is always thread i's, as in torch's own loops: what one has written lies in
-    its core's cache when the next loop reads it.
+    codes[i], `FAILED` where it raises. Share i is always thread i's, as in torch's own loops: what
+    one has written lies in its core's cache when the next loop reads it.
 
     It counts as part of the kernel's own file, so that Numba's cache on disk forgets both together;
     its name holds a digest of this file, which makes it too.
@@ -40,7 +41,10 @@ def launcher(kernel: Any) -> Any:
 
 @cache
 def _digest() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    try:
+        return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    except OSError:  # installed without sources
+        return "sourceless"
 
 
 def _borrowed(context: Any, builder: Any, kind: Any, value: Any) -> Any:
@@ -114,12 +118,15 @@ def _intrinsic() -> Any:
             inner.position_at_end(work)
             start = inner.load(inner.gep(cut, [share]))
             stop = inner.load(inner.gep(cut, [inner.add(share, ir.Constant(word, 1))]))
-            _, found = context.call_internal_no_propagate(
+            status, found = context.call_internal_no_propagate(
                 inner, result.fndesc, called, (start, stop, *values)
             )
             if isinstance(called.return_type, types.Integer):
                 found = context.cast(inner, found, called.return_type, types.int64)
-                inner.store(found, inner.gep(code, [share]))
+            else:
+                found = ir.Constant(word, 0)
+            found = inner.select(status.is_error, ir.Constant(word, FAILED), found)
+            inner.store(found, inner.gep(code, [share]))
             share.add_incoming(inner.add(share, step), inner.block)
             inner.branch(more)
             inner.position_at_end(done)

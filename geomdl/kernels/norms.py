@@ -1,5 +1,6 @@
 """Norms over components, and integrals of powers: what a scattering of volumes reads off."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ def component_norm(x: Tensor) -> Tensor:
     """Euclidean norm over components: u[r, v] = (Σ_c x[r, c, v]²)^½.
 
     The derivative at 0 is 0. Exact up to rounding, |error| ≤ C eps u, in float32 for half
-    precision, where squares neither overflow nor vanish. Derivatives of every order where u is not
-    0; forward mode and `torch.func` run the plain-torch reference.
+    precision, where no square overflows or falls below the smallest normal number. Derivatives of
+    every order where u is not 0; forward mode and `torch.func` run the plain-torch reference.
 
     Args:
         x: shape (R, C, V).
@@ -283,7 +284,7 @@ def _check_sums(u: Tensor, powers: Sequence[float]) -> None:
     check_features("u", u)
     if u.ndim != 2:
         raise ValueError(f"u: expected shape (R, V), got {tuple(u.shape)}")
-    if not all(q > 0 for q in powers):
+    if not powers or not all(0 < q < math.inf for q in powers):
         raise ValueError(f"powers: expected positive numbers, got {powers}")
 
 
@@ -292,6 +293,8 @@ def _check_slopes(u: Tensor, g: Tensor, powers: Sequence[float]) -> None:
     check_features("g", g)
     if g.shape != (u.shape[0], len(powers)):
         raise ValueError(f"g: expected {(u.shape[0], len(powers))}, got {tuple(g.shape)}")
+    if g.device != u.device:
+        raise ValueError(f"g: expected a tensor on {u.device}, got one on {g.device}")
 
 
 def _sums_example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:

@@ -93,6 +93,7 @@ def check_gradients(kernel: Kernel) -> None:
         if all(x.numel() for x in inputs) and function(*inputs).numel():
             torch.autograd.gradcheck(function, inputs)
             torch.autograd.gradgradcheck(function, inputs)
+            torch.autograd.gradgradcheck(_squared(function), inputs)  # gradients that depend on x
         else:
             for x, g in zip(inputs, torch.autograd.grad(function(*inputs).sum(), inputs)):  # noqa: B905
                 assert g.shape == x.shape, f"{case}: gradient of shape {tuple(g.shape)}"
@@ -232,6 +233,10 @@ CHECKS: dict[str, Callable[[Kernel], None]] = {
     "compile": check_compile,
     "export": check_export,
 }
+
+
+def _squared(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda *inputs: function(*inputs).square().sum()
 
 
 def _cast(args: Args, dtype: torch.dtype) -> Args:

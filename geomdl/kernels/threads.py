@@ -52,6 +52,9 @@ def blocks(ptr: Any, parts: int) -> list[tuple[int, int]]:
         [(0, 1), (1, 4)]
     """
     rows = len(ptr) - 1
+    if isinstance(ptr, range):  # rows of equal work
+        cuts = [rows * part // parts for part in range(parts + 1)]
+        return [(a, b) for a, b in pairwise(cuts) if a < b]
     total = int(ptr[rows]) - int(ptr[0]) + rows
     cuts = [0]
     for part in range(1, parts):
@@ -101,8 +104,8 @@ def for_rows(
 def share_rows(body: Compiled, ptr: Any, work: int, *arguments: Any) -> list[Any]:
     """Call body(start, stop, *arguments) on blocks of rows, one block a thread.
 
-    As `for_rows`, for a compiled loop: on torch's own threads where that can be, which costs a
-    microsecond.
+    As `for_rows`, for a compiled loop: on torch's own threads where that can be, which costs some
+    microseconds.
 
     Args:
         body: works on rows start, …, stop - 1; returns a whole number, or nothing.
@@ -123,7 +126,10 @@ def share_rows(body: Compiled, ptr: Any, work: int, *arguments: Any) -> list[Any
 
 @contextmanager
 def always(count: int) -> Iterator[None]:
-    """Share out every loop, however short, among so many threads."""
+    """Share out every loop, however short, among so many threads: for tests, and for warming.
+
+    Not while other threads compute: it changes what all of them do.
+    """
     global LEAST_WORK
     before, threads = LEAST_WORK, torch.get_num_threads()
     LEAST_WORK = 0

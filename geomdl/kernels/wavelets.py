@@ -24,7 +24,7 @@ from geomdl.kernels.folding import (
 )
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.phases import phase_times, smallest, turn_to
-from geomdl.kernels.rows import wide
+from geomdl.kernels.rows import check_features, wide
 from geomdl.kernels.threads import share_rows
 
 _PIECE = 1 << 19  # complex numbers: 4 MB in float32
@@ -172,7 +172,8 @@ def _gradient_backward(ctx: Any, h: Tensor) -> tuple[Tensor | None, ...]:
     wanted = [i for i in (0, 1, 3) if ctx.needs_input_grad[i]]
     again = torch.is_grad_enabled()
     with torch.enable_grad():
-        held = [t if t.requires_grad else t.detach() for t in inputs]
+        # views, so that none is reached through the graph of another
+        held = [t.view_as(t) if t.requires_grad else t.detach() for t in inputs]
         gx = _both(*held, *folds)[0]
         wrt = [held[i] for i in wanted]
         parts = torch.autograd.grad(
@@ -193,9 +194,12 @@ def _check_gradient(
     x: Tensor, psi: Tensor, bands: Tensor, g: Tensor, rows: int, columns: int
 ) -> None:
     check_fold(x, psi, bands, rows, columns)
+    check_features("g", g)
     expected = (x.shape[0], psi.shape[0], x.shape[1] // rows, x.shape[2] // columns)
     if tuple(g.shape) != expected:
         raise ValueError(f"g: expected shape {expected}, got {tuple(g.shape)}")
+    if g.device != x.device:
+        raise ValueError(f"g: expected a tensor on {x.device}, got one on {g.device}")
 
 
 def _gradient_example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:

@@ -35,10 +35,13 @@ class Parameters(nn.ParameterDict):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         start = self._start.items()
+        before = {name: (self[name].dtype, self[name].is_meta) for name in self._start}
         same = {name: self[name].detach() == values.to(self[name]) for name, values in start}
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         for name, values in start:
             held = self[name].detach()
+            if before[name] == (held.dtype, False):
+                continue  # nothing was rounded, and a pending backward pass may need the values
             if not held.is_meta:  # from there, all are what they were at first
                 kept = same[name]
                 if kept.is_meta:

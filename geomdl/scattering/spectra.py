@@ -122,7 +122,7 @@ class ScatteringSpectra(WideBuffers):
         self.hold()
         self.channels, self.source, self.target = channels, None, None
         if channels is not None:
-            check_number("channels", channels, 1)
+            channels = check_number("channels", channels, 1)
             space = Space(self.d, self.shape)
             numbers = 1 + 2 * (len(self.wavelets) + len(self.pairs) + len(self.triples))
             self.source, self.target = space.field(channels), space.vector(channels * numbers)
@@ -214,8 +214,7 @@ class ScatteringSpectra(WideBuffers):
         Returns:
             shape (count, *shape). How far the statistics are matched: see `distance`.
         """
-        check_number("count", count, 1)
-        check_number("steps", steps, 1)
+        count, steps = check_number("count", count, 1), check_number("steps", steps, 1)
         fields = self._fields("x", x)
         normal = _Normal.of(fields)
         matched = _Matched(self, normal(fields))
@@ -258,7 +257,9 @@ class _Normal(NamedTuple):
 
     @staticmethod
     def of(x: Tensor) -> "_Normal":
-        mean, deviation = x.mean(), (x - x.mean()).square().mean().sqrt()
+        size = x.abs().max()  # squares of large or small units leave the range
+        unit = x / torch.where(size > 0, size, 1)
+        mean, deviation = size * unit.mean(), size * (unit - unit.mean()).square().mean().sqrt()
         if not float(deviation) > 4 * torch.finfo(x.dtype).eps * float(x.abs().max()):
             raise ValueError("x: expected a field that varies, got a constant")
         return _Normal(mean, deviation)

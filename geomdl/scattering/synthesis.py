@@ -51,7 +51,7 @@ def descend(
         before = y.detach().clone()
         optimizer.step(closure)
         stuck = torch.equal(y, before)
-        if stuck and new:
+        if (stuck and new) or not bool(y.isfinite().all()):
             break
         if stuck:
             optimizer = fresh()

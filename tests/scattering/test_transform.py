@@ -191,6 +191,17 @@ def test_second_derivatives():
     torch.autograd.gradgradcheck(scattering, noise(1, 9).requires_grad_())
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: Scattering1D(3, 32), lambda: Scattering2D(2, (8, 8), L=2)]
+)
+def test_second_derivatives_along_paths_of_order_two(make):
+    scattering = make().double()
+    assert scattering.paths[-1].order == 2
+    x = noise(1, *scattering.shape).requires_grad_()
+    torch.autograd.gradgradcheck(scattering, x)
+    torch.autograd.gradgradcheck(lambda x: scattering(x).square().sum(), x)
+
+
 def test_derivatives_are_finite_at_zero():
     for scattering in (Scattering2D(2, (8, 8), L=2), Scattering1D(2, 16)):
         x = torch.zeros(1, *scattering.shape, requires_grad=True)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from geomdl import groups
 from geomdl.fields import Field, Grid
-from geomdl.kernels.compiled import compile_function
-from geomdl.kernels.threads import for_rows
+from geomdl.kernels.compiled import Compiled
+from geomdl.kernels.threads import share_rows
 from geomdl.steerable import Conv
 from geomdl.steerable.blocks import Block
 
@@ -127,17 +127,13 @@ def collect(start, stop, filters, mixing, moved, orbit, carrier, weight):  # typ
                     weight[i, j, u, p] = total
 
 
-@functools.cache
-def _compiled(body: Callable[..., None]) -> Callable[..., None]:
-    """Not a `Compiled`, which `geomdl doctor --warm` would compile for everyone."""
-    return cast(Callable[..., None], compile_function(body))
+_compiled = functools.cache(Compiled)
 
 
 def _run(body: Callable[..., None], block: Block, given: Tensor, found: Tensor) -> Tensor:
     arguments = (given.contiguous().numpy(), *_tables(block, given.dtype), found.numpy())
-    compiled = _compiled(body)
     work = found.numel() * given.shape[0]
-    for_rows(lambda a, b: compiled(a, b, *arguments), range(len(found) + 1), work)
+    share_rows(_compiled(body), range(len(found) + 1), work, *arguments)
     return found
 
 

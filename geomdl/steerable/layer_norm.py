@@ -44,7 +44,7 @@ class LayerNorm(nn.Module):
         eps: added to the variance.
         affine: whether γ and β are learnt (else 1 and 0).
         axes: over what means run. "space": the pixels, for each irreducible copy by itself; on a
-            grid. "all": the copies of an irrep and the pixels, one variance for each kind of irrep.
+            grid, where of a single pixel's trivial copies only β is left. "all": the copies of an irrep and the pixels, one variance for each kind of irrep.
             "channels": the copies of an irrep at each pixel by itself; an irrep with few copies
             then has little left of it (one trivial copy: only β). None: "space" on a grid, "all"
             for plain vectors.

@@ -136,8 +136,8 @@ resnet3d_so3_small = configured(
     SteerableResNet,
     """:class:`SteerableResNet` for volumes on spherical harmonics, gated: 18, 36, 72 channels.
 
-    Exact under the rotations of the cube; for others the error is that of sampling. Ten
-    convolutions in a row.
+    Exact under the rotations of the cube; for others the error is that of sampling and of the
+    volume's corners. Ten convolutions in a row.
 
     Example:
         >>> import torch

@@ -44,10 +44,10 @@ class LayerNorm(nn.Module):
         eps: added to the variance.
         affine: whether γ and β are learnt (else 1 and 0).
         axes: over what means run. "space": the pixels, for each irreducible copy by itself; on a
-            grid, where of a single pixel's trivial copies only β is left. "all": the copies of an irrep and the pixels, one variance for each kind of irrep.
-            "channels": the copies of an irrep at each pixel by itself; an irrep with few copies
-            then has little left of it (one trivial copy: only β). None: "space" on a grid, "all"
-            for plain vectors.
+            grid, where of the trivial copies of a single pixel only β is left. "all": the copies
+            of an irrep and the pixels, one variance for each kind of irrep. "channels": the copies
+            of an irrep at each pixel by itself; an irrep with few copies then has little left of
+            it (one trivial copy: only β). None: "space" on a grid, "all" for plain vectors.
 
     Shape:
         unchanged. ``weight`` has one number for each irreducible copy, ``bias`` for each trivial

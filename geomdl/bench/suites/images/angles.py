@@ -225,4 +225,4 @@ def _figure(found: Mapping[Case, list[dict[str, Any]]]) -> Figure:
         f"Of invariants of {group} networks with random weights, {layout}, σ = 2; bands over the"
         " seeds."
     )
-    return trained_report.over_angle("angle", "Error over the angle", caption, curves, log=False)
+    return trained_report.over_angle("angle", "Error over the angle", caption, curves)

@@ -13,6 +13,7 @@ from geomdl.bench.suites.images.samples import SIZE
 from geomdl.bench.suites.images.trained import (
     ANGLES,
     AT_45,
+    COMPARED,
     JUDGED,
     OVER_ANGLES,
     WIDTHS,
@@ -23,41 +24,46 @@ FACTOR = 2.0  # times lower than escnn's
 SLACK = 0.002  # test errors this close are equal
 
 
-def over_angle(name: str, title: str, caption: str, runs: Mapping[str, Any], log: bool) -> Figure:
+def over_angle(
+    name: str, title: str, caption: str, runs: Mapping[str, Any], angles: Sequence[int] = ANGLES
+) -> Figure:
     """Errors over the angle.
 
     Args:
         name: of the figure.
         title: of the figure.
         caption: of the figure.
-        runs: network -> for each seed, errors at `ANGLES`.
-        log: whether errors are drawn by their logarithm.
+        runs: network -> for each seed, errors at the angles.
+        angles: in degrees.
     """
     return Figure(
         name, "curves", title, caption,
         {
-            "x": list(ANGLES),
+            "x": list(angles),
             "x_label": "angle of the rotation",
             "x_unit": "°",
-            "ticks": list(ANGLES),
+            "ticks": list(angles),
             "y_label": "error, relative to the variation",
-            "log": log,
             "series": [{"name": network, "values": values} for network, values in runs.items()],
         },
     )  # fmt: skip
 
 
 def figure(found: Trained, group: str) -> Figure:
-    """Change of the scores over the angle, of the networks of one group."""
-    runs = {
-        row["name"]: [
-            list(values) for values in zip(*map(row["runs"].get, OVER_ANGLES), strict=True)
-        ]
+    """Change of the scores below 90°, of one group's networks that are compared, and of images."""
+    keys, angles = OVER_ANGLES[:-1], ANGLES[:-1]
+    images = inputs(SIZE, 2, 0.0, 0)
+    runs = {"images, bicubic": [[round_trip(images, angle) for angle in angles]]}
+    runs |= {
+        row["name"]: [list(v) for v in zip(*map(row["runs"].get, keys), strict=True)]
         for row in found.rows
-        if row["group"] == group and OVER_ANGLES[0] in row
+        if row["group"] == group and row["name"] in COMPARED and keys[0] in row
     }
-    caption = f"Of the scores of trained {group} networks, σ = 2; bands over the seeds."
-    return over_angle("trained", "Trained: error over the angle", caption, runs, log=True)
+    caption = (
+        f"Of the scores of trained {group} networks, σ = 2, and of images turned there and back;"
+        " bands over the seeds. At 90° the networks are exact."
+    )
+    return over_angle("trained", "Trained: error over the angle", caption, runs, angles)
 
 
 def table(found: Trained, errors: tuple[Column, ...], peers: bool) -> Table:

@@ -47,18 +47,6 @@ def _reference(z: Tensor, g: Tensor) -> Tensor:
 
 
 @Compiled
-def turn(start, stop, z, g, tiny, w):  # type: ignore[no-untyped-def]
-    """W = g z / |z| for start ≤ place < stop."""
-    part, factor, result = z[2 * start : 2 * stop], g[start:stop], w[2 * start : 2 * stop]
-    least = tiny[0]
-    for t in range(len(factor)):
-        a, b = part[2 * t], part[2 * t + 1]
-        s = factor[t] / np.sqrt(np.maximum(a * a + b * b, least))
-        result[2 * t] = a * s
-        result[2 * t + 1] = b * s
-
-
-@Compiled
 def turn_to(start, stop, z, g, scale, tiny):  # type: ignore[no-untyped-def]
     """Z becomes scale g z / |z| for start ≤ place < stop."""
     part, factor = z[2 * start : 2 * stop], g[start:stop]
@@ -77,12 +65,11 @@ def smallest(dtype: torch.dtype) -> Any:
 
 def _cpu(z: Tensor, g: Tensor) -> Tensor:
     dtype = wide(z.dtype)
-    w = torch.empty(z.shape, dtype=dtype)
+    w = z.detach().to(dtype).resolve_neg().clone(memory_format=torch.contiguous_format)
     if w.numel():
-        tiny = smallest(dtype)
-        flat = [array(x.reshape(-1), dtype) for x in (z, g)]
-        result = w.view(-1).numpy()
-        share_rows(turn, range(g.numel() + 1), w.numel(), *flat, tiny, result)
+        one, tiny = np.ones(1, dtype=w.numpy().dtype), smallest(dtype)
+        flat, factors = w.view(-1).numpy(), array(g.reshape(-1), dtype)
+        share_rows(turn_to, range(g.numel() + 1), w.numel(), flat, factors, one, tiny)
     return w.to(z.dtype)
 
 

@@ -38,8 +38,8 @@ def narrowest_2d(copies: int) -> float:
 
 def copies_2d(xi: Tensor, sigma: Tensor, slant: Tensor) -> int:
     """How many copies on either side the closed form of images needs."""
-    narrowest = float(torch.minimum(sigma, sigma / slant).min())
-    return _copies(1 / narrowest, float(xi.abs().max()), 2 * math.pi)
+    narrowest = float(torch.minimum(sigma, sigma / slant).detach().min())
+    return _copies(1 / narrowest, float(xi.detach().abs().max()), 2 * math.pi)
 
 
 def _gaussians_1d(n: int, xi: Tensor, sigma: Tensor, copies: int | None = None) -> Tensor:
@@ -130,7 +130,8 @@ def morlet_2d(
 
     g(u) = slant / (2·3.1415·σ²) exp(-(u∥² + slant² u⊥²) / 2σ²), u∥ = u₀ cos θ + u₁ sin θ along
     the axis of rows and columns, periodised; 3.1415 is kymatio's. The transform is the sum of its
-    copies at distances 2π.
+    copies at distances 2π, or by Poisson's formula the sum over the pixels where ψ is above 1e-14,
+    whichever is shorter.
 
     Args:
         shape: rows and columns.
@@ -138,7 +139,8 @@ def morlet_2d(
         sigma: widths σ along the wave, pixels, shape (filters,).
         theta: directions of the waves, radians, shape (filters,).
         slant: σ over the width across, shape (filters,).
-        copies: how many on either side along each axis; as many as make 1e-14 if None.
+        copies: how many on either side along each axis; None: as many as make
+            1e-14, or the sum over pixels where one copy is not enough.
 
     Returns:
         real transforms in the order of the FFT, shape (filters, *shape).
@@ -149,7 +151,8 @@ def morlet_2d(
         >>> divmod(int(psi.argmax()), 16), float(psi[0, 0, 0].abs()) < 1e-6
         ((4, 0), True)
     """
-    reach = copies_2d(xi, sigma, slant) if copies is None else copies
+    if copies is None and (copies := copies_2d(xi, sigma, slant)):
+        return _from_pixels(shape, xi, sigma, theta, slant)
     cos, sin = torch.cos(theta), torch.sin(theta)
     along, across = sigma.square() / 2, (sigma / slant).square() / 2
     form = (
@@ -157,9 +160,29 @@ def morlet_2d(
         2 * (along - across) * cos * sin,
         along * sin**2 + across * cos**2,
     )
-    gabor = _gaussians_2d(shape, form, (xi * cos, xi * sin), reach)
-    low = _gaussians_2d(shape, form, (0 * xi, 0 * xi), reach)
+    gabor = _gaussians_2d(shape, form, (xi * cos, xi * sin), copies)
+    low = _gaussians_2d(shape, form, (0 * xi, 0 * xi), copies)
     return math.pi / _PI * (gabor - gabor[:, :1, :1] / low[:, :1, :1] * low)
+
+
+def _from_pixels(
+    shape: tuple[int, int], xi: Tensor, sigma: Tensor, theta: Tensor, slant: Tensor
+) -> Tensor:
+    """The same by Poisson's formula: Σ_u ψ(u) cos(ω·u), short where the copies are many."""
+    reach = math.ceil(_DECAY * float(torch.maximum(sigma, sigma / slant).detach().max()))
+    u = torch.arange(-reach, reach + 1, dtype=sigma.dtype, device=sigma.device)
+    xi, sigma, theta, slant = (p[:, None, None] for p in (xi, sigma, theta, slant))
+    along = torch.cos(theta) * u[:, None] + torch.sin(theta) * u
+    across = torch.cos(theta) * u - torch.sin(theta) * u[:, None]
+    g = slant / (2 * _PI * sigma**2)
+    g = g * torch.exp(-(along**2 + (slant * across) ** 2) / (2 * sigma**2))
+    real, imaginary = g * torch.cos(xi * along), g * torch.sin(xi * along)
+    sums = (part.sum((-2, -1), keepdim=True) for part in (real, g))
+    real = real - torch.div(*sums) * g
+    rows, columns = (_frequencies(n, u)[:, None] * u for n in shape)
+    c, s = rows.cos(), rows.sin()  # cos(ω·u) and sin(ω·u) of both axes by the addition theorem
+    even, odd = c @ real + s @ imaginary, c @ imaginary - s @ real
+    return torch.cat([even, odd], -1) @ torch.cat([columns.cos(), columns.sin()], -1).T
 
 
 @memoized

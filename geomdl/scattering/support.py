@@ -21,12 +21,13 @@ def bands_of(psi: Tensor) -> Tensor:
         >>> bands_of(torch.tensor([[[3.0, 1.0, 0.0, 2.0]]])).tolist()
         [[0, 1, 3, 3]]
     """
+    if psi.shape[1] > 1 and psi.shape[2] < _SHORT:
+        return torch.tensor([[0, psi.shape[1], 0, psi.shape[2]]]).repeat(len(psi), 1)
     found = []
-    short = psi.shape[1] > 1 and psi.shape[2] < _SHORT
     for filter in psi.abs():
         least = _LEAST * float(filter.max())
         rows, columns = (_band(filter.amax(1 - axis) > least) for axis in (0, 1))
-        found.append((0, psi.shape[1], 0, psi.shape[2]) if short else (*rows, *columns))
+        found.append((*rows, *columns))
     return torch.tensor(found, dtype=torch.int64).reshape(-1, 4)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geomdl.scattering import gaussian_1d, morlet_1d, morlet_2d
-from geomdl.scattering.morlet import gaussian_2d
+from geomdl.scattering.morlet import copies_2d, gaussian_2d
 from tests.scattering.oracle import in_space_1d, in_space_2d
 
 
@@ -15,9 +15,12 @@ from tests.scattering.oracle import in_space_1d, in_space_2d
 def test_images(shape, j, theta, slant):
     xi, sigma = 0.75 * math.pi / 2**j, 0.8 * 2**j
     expected = in_space_2d(shape, xi, sigma, theta, slant)
-    arguments = (torch.tensor([v], dtype=torch.float64) for v in (xi, sigma, theta, slant))
-    found = morlet_2d(shape, *arguments)[0]
-    assert (found - expected).abs().max() <= 1e-12
+    arguments = [torch.tensor([v], dtype=torch.float64) for v in (xi, sigma, theta, slant)]
+    copies = copies_2d(arguments[0], arguments[1], arguments[3])
+    over_pixels, over_copies = (morlet_2d(shape, *arguments, copies=k)[0] for k in (None, copies))
+    assert copies and not torch.equal(over_pixels, over_copies)  # two ways, by Poisson's formula
+    assert (over_pixels - expected).abs().max() <= 1e-12
+    assert (over_copies - expected).abs().max() <= 1e-12
 
 
 @pytest.mark.parametrize("n", [32, 45])
@@ -40,6 +43,7 @@ def test_low_pass_of_images():
 def test_derivatives():
     one = torch.ones(1, dtype=torch.float64)
     parameters = tuple(v.requires_grad_() for v in (2.0 * one, 0.9 * one, 0.4 * one, 0.6 * one))
-    torch.autograd.gradcheck(lambda *p: morlet_2d((6, 5), *p, copies=2), parameters)
+    for copies in (2, None):
+        torch.autograd.gradcheck(lambda *p, c=copies: morlet_2d((6, 5), *p, copies=c), parameters)
     parameters = tuple(v.requires_grad_() for v in (0.2 * one, 0.06 * one))
     torch.autograd.gradcheck(lambda *p: morlet_1d(9, *p, copies=1), parameters)

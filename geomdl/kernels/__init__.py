@@ -12,6 +12,7 @@ Example:
 """
 
 from geomdl.kernels.folding import filter_fold, filter_spread
+from geomdl.kernels.harmonics import spherical_harmonics
 from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
@@ -35,6 +36,7 @@ __all__ = [
     "register",
     "segment_spread",
     "segment_sum",
+    "spherical_harmonics",
     "warm",
     "wavelet_modulus",
 ]

@@ -218,6 +218,7 @@ def _near(name: str, names: list[str]) -> list[str]:
 FAMILIES: tuple[str, ...] = (
     "geomdl.translation",
     "geomdl.scattering",
+    "geomdl.euclidean",
     "geomdl.steerable",
     "geomdl.interop.escnn",
 )

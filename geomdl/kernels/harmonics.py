@@ -9,9 +9,10 @@ from torch import Tensor
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.directions import across, dot, unit
 from geomdl.kernels.folding import array
-from geomdl.kernels.ladder import coefficients, lift, lower, pair
+from geomdl.kernels.ladder import lift, lower, pair
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import check_features, wide
+from geomdl.kernels.solid import coefficients
 from geomdl.kernels.threads import share_rows
 
 _BLOCK = 64  # vectors side by side; what they need of degree 6 fits the first cache

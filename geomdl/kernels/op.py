@@ -129,9 +129,9 @@ def all_kernels() -> tuple[Kernel, ...]:
     Example:
         >>> import geomdl.kernels
         >>> [kernel.name for kernel in all_kernels()]
-        ['component_norm', 'filter_fold', 'filter_spread', 'modulus_gradient', 'neighbor_sum',
-         'phase_times', 'power_slopes', 'power_sums', 'real_spectrum', 'real_synthesis',
-         'segment_spread', 'segment_sum', 'spherical_harmonics', 'spherical_harmonics_gradient',
-         'wavelet_modulus']
+        ['component_norm', 'filter_fold', 'filter_spread', 'harmonic_ladder', 'modulus_gradient',
+         'neighbor_sum', 'phase_times', 'power_slopes', 'power_sums', 'real_spectrum',
+         'real_synthesis', 'segment_spread', 'segment_sum', 'spherical_harmonics',
+         'spherical_harmonics_gradient', 'wavelet_modulus']
     """
     return tuple(_kernels[name] for name in sorted(_kernels))

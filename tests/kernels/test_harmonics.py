@@ -10,7 +10,8 @@ from geomdl.kernels import spherical_harmonics, threads
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.directions import unit
 from geomdl.kernels.harmonics import GRADIENT, HARMONICS, _check_gradient, fill
-from geomdl.kernels.ladder import lift, lower, pair
+from geomdl.kernels.ladder import LADDER, climb, lift, lower, pair
+from geomdl.kernels.ladder import _check as _check_ladder
 
 F64 = torch.float64
 
@@ -118,12 +119,12 @@ def test_one_and_all_of_a_spoilt_vector():
 
 
 def test_the_compiled_loop_is_the_python_loop(monkeypatch):
-    for kernel in (HARMONICS, GRADIENT):
+    for kernel in (HARMONICS, GRADIENT, LADDER):
         args = kernel.example(F64, torch.int64, "usual")
         expected = kernel.cpu(*args)
         with monkeypatch.context() as patch:
             patch.setattr(Compiled, "__call__", lambda self, *args: self.body(*args))
-            assert fill.body
+            assert fill.body and climb.body
             found = kernel.cpu(*args)
         assert (found - expected).abs().max() <= 1e-14 * expected.abs().max()
 
@@ -158,3 +159,25 @@ def test_bad_input_is_one_line(call, kind, text):
     with pytest.raises(kind, match=text) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_row_of_the_ladder_does_not_depend_on_its_block(up):
+    r, h = noise(150, 16), noise(150, 3, seed=1)
+    y = LADDER(r, h, 3, up)
+    for i in (0, 63, 64, 149):
+        assert torch.equal(LADDER(r[i : i + 1], h[i : i + 1], 3, up)[0], y[i])
+    assert (y - LADDER.reference(r, h, 3, up)).abs().max() <= 1e-13 * y.abs().max()
+
+
+def test_bad_input_of_the_ladder_is_one_line():
+    r, h = torch.ones(2, 4), torch.ones(2, 3)
+    for args, kind, text in (
+        ((r[:, :3], h), ValueError, r"r: expected shape \(n, 4\), got \(2, 3\)"),
+        ((r, h[:1]), ValueError, r"h: expected shape \(2, 3\), got \(1, 3\)"),
+        ((r, h.double()), TypeError, "h: expected torch.float32 like r, got torch.float64"),
+    ):
+        with pytest.raises(kind, match=text):
+            lower(*args, 1)
+    with pytest.raises(ValueError, match="h: expected a tensor on cpu, got one on meta"):
+        _check_ladder(r, h.to("meta"), 1, True)

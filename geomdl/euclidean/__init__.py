@@ -1,9 +1,21 @@
-"""E(3) on point clouds and molecules: spherical tensors and the networks built from them.
+"""E(3) on points: neighbours, radial functions, spherical tensors, and what is built on them."""
 
-Order, signs and normalisation of harmonics are e3nn's; y is the polar axis.
-"""
-
-from geomdl.euclidean.harmonics import SphericalHarmonics, spherical_harmonics
+from geomdl.euclidean.harmonics import (
+    SphericalHarmonics,
+    spherical_harmonics,
+)
+from geomdl.euclidean.neighbors import (
+    Neighbors,
+    edge_vectors,
+    radius_graph,
+)
+from geomdl.euclidean.radial import (
+    BesselBasis,
+    CosineCutoff,
+    GaussianBasis,
+    PolynomialCutoff,
+    lengths,
+)
 from geomdl.euclidean.rotations import (
     angles_from_axis_angle,
     angles_from_matrix,
@@ -22,6 +34,11 @@ from geomdl.euclidean.rotations import (
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
+    "BesselBasis",
+    "CosineCutoff",
+    "GaussianBasis",
+    "Neighbors",
+    "PolynomialCutoff",
     "SphericalHarmonics",
     "angles_from_axis_angle",
     "angles_from_matrix",
@@ -29,12 +46,15 @@ __all__ = [
     "axis_angle_from_angles",
     "axis_angle_from_matrix",
     "axis_angle_from_quaternion",
+    "edge_vectors",
+    "lengths",
     "matrix_from_angles",
     "matrix_from_axis_angle",
     "matrix_from_quaternion",
     "quaternion_from_angles",
     "quaternion_from_axis_angle",
     "quaternion_from_matrix",
+    "radius_graph",
     "random_rotations",
     "spherical_harmonics",
     "wigner_D",

@@ -9,6 +9,7 @@ import torch
 from geomdl.kernels import threads
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Kernel, all_kernels
+from geomdl.kernels.radius import radius_pairs
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16)
 INTEGERS = (torch.int32, torch.int64)
@@ -49,8 +50,10 @@ def variants() -> tuple[tuple[Kernel, torch.dtype, torch.dtype], ...]:
 def warm() -> Iterator[Warmed]:
     """Compile every variant of every kernel, or read it from the cache; one at a time.
 
+    The search for neighbours comes last; it is of one pair of types, and no kernel.
+
     Example:
-        >>> {w.kernel for w in warm()} == {k.name for k in all_kernels()}
+        >>> {w.kernel for w in warm()} == {k.name for k in all_kernels()} | {"radius_pairs"}
         True
     """
     for kernel, dtype, index_dtype in variants():
@@ -61,6 +64,12 @@ def warm() -> Iterator[Warmed]:
             with threads.always(2):
                 kernel.cpu(*args)
         yield Warmed(kernel.name, dtype, index_dtype, time.perf_counter() - start)
+    start = time.perf_counter()
+    space = torch.eye(3, dtype=torch.float64)
+    for count in (1, 2):
+        with threads.always(count):
+            radius_pairs(space, torch.zeros(3).long(), space[None], torch.ones(1, 3).bool(), 1.0)
+    yield Warmed("radius_pairs", torch.float64, torch.int32, time.perf_counter() - start)
 
 
 def cache_state() -> tuple[int, int, tuple[str, ...]]:

@@ -131,11 +131,13 @@ def test_an_error_of_the_loop_itself_is_not_hidden():
 
 def test_warming_compiles_every_variant():
     found = list(warm())
-    assert len(found) == len(variants())
+    assert len(found) == len(variants()) + 1  # and the search for neighbours
     assert all(w.seconds > 0 for w in found)
     signatures, hits, folders = cache_state()
     assert signatures >= 4 * 4 + 2 and hits <= signatures
-    assert all(loop.signatures >= 2 for loop in Compiled.instances)
+    own = [loop for loop in Compiled.instances if loop.body.__module__ != "geomdl.kernels.radius"]
+    assert all(loop.signatures >= 2 for loop in own) and len(own) < len(Compiled.instances)
+    assert all(loop.signatures >= 1 for loop in Compiled.instances)
     before = signatures
     segment_sum(torch.ones(3, 1), torch.tensor([0, 3]))
     assert cache_state()[0] == before

@@ -4,6 +4,7 @@ from geomdl.fields.domains import Domain, Edges, Grid, Nodes, Points, Vector
 from geomdl.fields.field import Field, positions
 from geomdl.fields.graph import Graph
 from geomdl.fields.grid import coordinates, inscribed
+from geomdl.fields.molecules import Atoms, atoms_from_pyg
 from geomdl.fields.resample import interpolate
 from geomdl.fields.restriction import restricted
 from geomdl.fields.stabilizers import stabilizer
@@ -20,6 +21,7 @@ from geomdl.fields.types import (
 )
 
 __all__ = [
+    "Atoms",
     "Domain",
     "Edges",
     "Field",
@@ -30,6 +32,7 @@ __all__ = [
     "Type",
     "Vector",
     "act",
+    "atoms_from_pyg",
     "check_chain",
     "coordinates",
     "fields_of",

@@ -8,23 +8,36 @@ Example:
     {'images': (1797, 1, 28, 28), 'labels': (1797,)}
 """
 
-from geomdl.data import digits, mnist, qm9, rotated_mnist, shapes3d, sounds
+from geomdl.data import (
+    digits,
+    made_molecules,
+    mnist,
+    qm9,
+    rotated_mnist,
+    shapes3d,
+    sounds,
+    trajectories,
+)
 from geomdl.data.files import data_folder
 from geomdl.data.images import upsample
 from geomdl.data.registry import load, names, register
-from geomdl.data.split import split
+from geomdl.data.split import parts, split, time_blocks
 
 __all__ = [
     "data_folder",
     "digits",
     "load",
+    "made_molecules",
     "mnist",
     "names",
+    "parts",
     "qm9",
     "register",
     "rotated_mnist",
     "shapes3d",
     "sounds",
     "split",
+    "time_blocks",
+    "trajectories",
     "upsample",
 ]

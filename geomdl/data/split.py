@@ -66,6 +66,70 @@ def split(
     return tuple({key: value[part] for key, value in data.items()} for part in parts)
 
 
+PARTS = ("train", "validation", "test")
+
+
+def time_blocks(frames: int, train: int, validation: int, gap: int = 0) -> Tensor:
+    """Part of each frame of a trajectory, in contiguous blocks with gaps between them.
+
+    Args:
+        frames: number of frames, in the order of time.
+        train: size of the first block.
+        validation: size of the second; the third takes the rest.
+        gap: frames left out between two blocks, to let correlations in time decay.
+
+    Returns:
+        0 train, 1 validation, 2 test, -1 left out, int64, shape (frames,).
+
+    Raises:
+        ValueError: a negative size, or more frames asked for than there are.
+
+    Example:
+        >>> time_blocks(10, train=4, validation=2, gap=1).tolist()
+        [0, 0, 0, 0, -1, 1, 1, -1, 2, 2]
+    """
+    for name, size in (("train", train), ("validation", validation), ("gap", gap)):
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise ValueError(f"{name}: expected an int of at least 0, got {size!r}")
+    first = train + gap
+    last = first + validation + gap
+    if last > frames:
+        raise ValueError(
+            f"train: {train} frames, {validation} to validate on and two gaps of {gap} should be at"
+            f" most {frames}, got {last}"
+        )
+    part = torch.full((frames,), -1)
+    part[:train], part[first : first + validation], part[last:] = 0, 1, 2
+    return part
+
+
+def parts(data: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Training, validation and test samples of a data set that says which are which.
+
+    Args:
+        data: tensors with samples on the leading axis, among them `split`: 0 train, 1 validation,
+            2 test, anything else is left out.
+
+    Returns:
+        "train", "validation", "test" -> dicts like `data`, without `split`, in the same order.
+
+    Raises:
+        ValueError: there is no `split`, or tensors are not as long as each other.
+
+    Example:
+        >>> data = {"x": torch.arange(4.0), "split": torch.tensor([2, 0, -1, 0])}
+        >>> parts(data)["train"]["x"].tolist()
+        [1.0, 3.0]
+    """
+    if "split" not in data:
+        raise ValueError(f"data: expected a tensor called 'split', got {sorted(data)}")
+    _length(data)
+    return {
+        name: {key: x[data["split"] == k] for key, x in data.items() if key != "split"}
+        for k, name in enumerate(PARTS)
+    }
+
+
 def _length(data: Mapping[str, Tensor]) -> int:
     """Number of samples that all tensors agree on."""
     if not data:

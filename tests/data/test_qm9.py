@@ -7,11 +7,16 @@ import pytest
 import torch
 
 from geomdl.data import load
-from geomdl.data.qm9 import HARTREE, PARTS
+from geomdl.data.qm9 import ATOMS, COLUMNS, HARTREE, PARTS, TARGETS, _split
 
-HEAD = "Index,N_atoms,Elements,XYZ_Ang,InternalEnergy_0K_au\n"
-WATER = "3,3,\"['O','H','H']\",\"[[0,0,0.1],[0.7,0,-0.5],[-0.7,0,-0.5]]\",-76.4\n"
-HYDROGEN = "{},2,\"['H','H']\",\"[[0,0,0],[0,0,0.74]]\",-1.1{}\n"
+HEAD = "N_atoms," + ",".join(COLUMNS) + "\n"
+OTHERS = "1.5,13.2,-0.4,0.1,0.5,35.4,0.02,{u0},{u},{h},{g},6.5\n"
+WATER = "3,3,\"['O','H','H']\",\"[[0,0,0.1],[0.7,0,-0.5],[-0.7,0,-0.5]]\"," + OTHERS.format(
+    u0="-76.4", u="-76.39", h="-76.38", g="-76.41"
+)
+HYDROGEN = "2,{0},\"['H','H']\",\"[[0,0,0],[0,0,0.74]]\"," + OTHERS.format(
+    u0="-1.1{1}", u="-1.1", h="-1.1", g="-1.1"
+)
 
 
 @pytest.fixture
@@ -46,6 +51,49 @@ def test_all_molecules_in_their_order():
 
 
 @pytest.mark.usefixtures("fake")
+def test_targets_in_their_units_less_the_free_atoms():
+    found = {key: value[0].item() for key, value in load("qm9").items() if key in TARGETS}
+    plain = {"mu": 1.5, "alpha": 13.2, "r2": 35.4, "cv": 6.5}
+    assert {key: found[key] for key in plain} == plain
+    for key, value in {"homo": -0.4, "lumo": 0.1, "gap": 0.5, "zpve": 0.02}.items():
+        assert found[key] == value * HARTREE
+    for key, value in {"u0": -76.4, "u": -76.39, "h": -76.38, "g": -76.41}.items():
+        alone = ATOMS[key][8] + 2 * ATOMS[key][1]
+        assert found[key] == pytest.approx(HARTREE * (value - alone), abs=1e-10)
+
+
+def test_free_atoms_are_those_of_torch_geometric():
+    from torch_geometric.datasets.qm9 import atomrefs
+
+    for key, theirs in {"u0": 7, "u": 8, "h": 9, "g": 10}.items():
+        ours = [HARTREE * ATOMS[key][z] for z in (1, 6, 7, 8, 9)]
+        assert ours == pytest.approx(atomrefs[theirs], rel=1e-8)
+
+
+def test_the_standard_split():
+    part = _split(130_831, 0)
+    assert part.bincount().tolist() == [110_000, 10_000, 10_831]
+    order = torch.randperm(130_831, generator=torch.Generator().manual_seed(0))[:10_000]
+    shares = (
+        part[order].bincount(minlength=3) / 10_000
+    )  # the first of a choice are not all one part
+    assert (shares - torch.tensor([0.841, 0.076, 0.083])).abs().max() <= 0.02
+    assert not torch.equal(part, _split(130_831, 1))
+
+
+@pytest.mark.usefixtures("fake")
+def test_a_molecule_keeps_its_part():
+    whole = load("qm9")
+    known = dict(zip(whole["index"].tolist(), whole["split"].tolist(), strict=True))
+    assert sorted(known.values()).count(0) == 6
+    few = load("qm9", n=4, seed=3)
+    assert [known[i] for i in few["index"].tolist()] == few["split"].tolist()
+    assert any(
+        not torch.equal(load("qm9", split_seed=k)["split"], whole["split"]) for k in (1, 2, 3, 4)
+    )
+
+
+@pytest.mark.usefixtures("fake")
 def test_some_molecules_drawn_by_the_seed():
     few, more, other = load("qm9", n=3), load("qm9", n=5), load("qm9", n=5, seed=1)
     assert torch.equal(few["index"], more["index"][:3])
@@ -64,8 +112,8 @@ def test_a_number_out_of_range_is_refused(n):
     ("old", "new", "message"),
     [
         ("'O'", "'X'", "got 'X' in number 3"),
-        ("-76.4", "much", "could not convert string to float: 'much' in number 3"),
-        ("-76.4", "nan", "energy should be finite"),
+        ("-76.4,", "much,", "could not convert string to float: 'much' in number 3"),
+        ("-76.4,", "nan,", "energy should be finite"),
         ("[[0,0,0.1],", "[", "in number 3"),
         ("XYZ_Ang", "places", "in number 3"),
     ],
@@ -100,3 +148,9 @@ def test_the_real_one():
     distances = torch.cdist(found["positions"][:2000], found["positions"][:2000])
     pairs = atoms[:2000, :, None] & atoms[:2000, None] & ~torch.eye(29, dtype=torch.bool)
     assert 0.9 < distances[pairs].min() < 1.0  # the shortest bond is O-H
+    assert found["split"].bincount().tolist() == [110_000, 10_000, 10_831]
+    assert found["u0"][0].item() == pytest.approx(-17.172, abs=1e-3)  # methane, as published
+    assert found["mu"].mean().item() == pytest.approx(2.67, abs=0.05)
+    assert found["gap"].mean().item() == pytest.approx(6.83, abs=0.05)
+    assert (found["u0"] < 0).all() and (found["g"] > found["u0"]).all()
+    torch.testing.assert_close(found["lumo"] - found["homo"], found["gap"], rtol=0, atol=6e-3)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geomdl.data import split
+from geomdl.data import parts, split, time_blocks
 
 
 @given(
@@ -64,3 +64,30 @@ def test_bad_input(data, fractions, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         split(data, fractions)
     assert str(caught.value) == message
+
+
+@given(train=st.integers(0, 9), validation=st.integers(0, 9), gap=st.integers(0, 4))
+def test_time_blocks_are_contiguous_with_gaps(train, validation, gap):
+    part = time_blocks(40, train, validation, gap)
+    places = [(part == k).nonzero().flatten() for k in range(3)]
+    assert [len(p) for p in places] == [train, validation, 40 - train - validation - 2 * gap]
+    for place in places:
+        assert torch.equal(place, torch.arange(len(place)) + (place[0] if len(place) else 0))
+    for one, two in ((0, 1), (1, 2)):
+        if len(places[one]) and len(places[two]):
+            assert places[two][0] - places[one][-1] == gap + 1
+
+
+def test_parts_want_a_split():
+    whole = {"x": torch.arange(5), "split": torch.tensor([2, 0, 1, 0, -1])}
+    found = parts(whole)
+    assert {k: v["x"].tolist() for k, v in found.items()} == {
+        "train": [1, 3],
+        "validation": [2],
+        "test": [0],
+    }
+    assert all(set(part) == {"x"} for part in found.values())
+    with pytest.raises(ValueError, match=r"^data: expected a tensor called 'split', got \['x'\]$"):
+        parts({"x": torch.arange(5)})
+    with pytest.raises(ValueError, match=r"^data: tensors should be as long as each other"):
+        parts(whole | {"y": torch.arange(4)})

@@ -1,0 +1,120 @@
+"""Trajectories from made-up files, and the real ones where they are at hand."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from geomdl.data import load, parts
+from geomdl.data.trajectories import ASPIRIN, ETHANOL
+
+NAMES = {"xtb_ethanol": (ETHANOL, 2000), "xtb_aspirin": (ASPIRIN, 1500)}
+
+
+def write(folder: Path, name: str, frames: int = 30, **changes: object) -> Path:
+    """A file of the right form."""
+    rng = np.random.default_rng(0)
+    species = NAMES[name][0]
+    arrays = {
+        "z": np.array(species),
+        "R": rng.normal(size=(frames, len(species), 3)).astype(np.float32),
+        "E": rng.normal(size=frames),
+        "F": rng.normal(size=(frames, len(species), 3)).astype(np.float32),
+    }
+    kept = {key: value for key, value in (arrays | changes).items() if value is not None}
+    path = folder / f"{name}_500K.npz"
+    np.savez(path, **kept)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tensors_and_blocks(name, tmp_path):
+    path = write(tmp_path, name)
+    found = load(name, root=tmp_path, train=12, validation=4, gap=3)
+    with np.load(path) as file:
+        assert np.array_equal(found["pos"], file["R"]) and np.array_equal(
+            found["forces"], file["F"]
+        )
+        assert np.array_equal(found["energy"], file["E"])
+    assert found["z"].shape == (30, len(NAMES[name][0]))
+    assert found["split"].tolist() == [0] * 12 + [-1] * 3 + [1] * 4 + [-1] * 3 + [2] * 8
+    assert torch.equal(parts(found)["validation"]["energy"], found["energy"][15:19])
+
+
+def test_the_folder_can_come_from_the_environment(tmp_path, monkeypatch):
+    write(tmp_path, "xtb_ethanol")
+    monkeypatch.setenv("GEOMDL_DATA", str(tmp_path))
+    assert len(load("xtb_ethanol", train=10, validation=5, gap=0)["z"]) == 30
+    monkeypatch.delenv("GEOMDL_DATA")
+    with pytest.raises(FileNotFoundError, match=r"^xtb_ethanol: give root=.*xtb_ethanol_500K\.npz"):
+        load("xtb_ethanol")
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"^xtb_aspirin: no xtb_aspirin_500K\.npz in "):
+        load("xtb_aspirin", root=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"E": None}, r"E should be floats of shape \(30,\), got none"),
+        ({"z": np.array(ETHANOL[::-1])}, r"z should be \(6, 6, 8, .*, got \(1, 1"),
+        (
+            {"z": np.ones(3, int)},
+            r"z should be integers of shape \(9,\), got int64 of shape \(3,\)",
+        ),
+        ({"F": np.zeros((29, 9, 3))}, r"F should be floats of shape \(30, 9, 3\), got float64"),
+        ({"R": np.zeros((30, 9, 3), int)}, "R should be floats of shape"),
+        ({"R": np.float32(1)}, "R should be floats of shape"),
+        ({"E": np.full(30, np.nan)}, "E should be finite, got NaN or infinity"),
+    ],
+)
+def test_a_foreign_file_is_named(changes, message, tmp_path):
+    path = write(tmp_path, "xtb_ethanol", **changes)
+    with pytest.raises(ValueError, match=f"^{path}: {message}"):
+        load("xtb_ethanol", root=tmp_path, train=10, validation=5)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_file_is_named_in_one_line(damage, tmp_path):
+    path = write(tmp_path, "xtb_ethanol")
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[: len(content) // 2]
+    else:
+        content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{path}: expected a whole .npz file, got ") as caught:
+        load("xtb_ethanol", root=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_blocks_that_do_not_fit_are_refused(tmp_path):
+    write(tmp_path, "xtb_ethanol")
+    with pytest.raises(
+        ValueError, match=r"^train: 950 frames, 50 to validate on and two gaps of 20"
+    ):
+        load("xtb_ethanol", root=tmp_path)
+    with pytest.raises(ValueError, match=r"^gap: expected an int of at least 0, got -1$"):
+        load("xtb_ethanol", root=tmp_path, train=3, validation=3, gap=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_real_ones(name):
+    species, frames = NAMES[name]
+    root = os.environ.get("GEOMDL_DATA", "")
+    if not (Path(root) / f"{name}_500K.npz").is_file():
+        pytest.skip("set GEOMDL_DATA to the folder with the trajectories")
+    found = parts(load(name))
+    sizes = {key: len(part["energy"]) for key, part in found.items()}
+    assert sizes == {"train": 950, "validation": 50, "test": frames - 1040}
+    train = found["train"]
+    assert train["z"][0].tolist() == list(species)
+    assert train["forces"].sum(1).abs().max() <= 1e-4  # no net force, to float32
+    # energies and forces belong together: ΔE ≈ -F Δx between neighbouring frames, on average
+    work = -(train["forces"][1:] + train["forces"][:-1]) / 2 * train["pos"].diff(dim=0)
+    slope = torch.stack([work.sum((1, 2)).double(), train["energy"].diff()])
+    assert torch.corrcoef(slope)[0, 1] > 0.5

@@ -128,7 +128,7 @@ def _bins(x: Tensor, system: Tensor, cell: Tensor, periodic: Tensor, radius: flo
     low, high = low.where(~periodic, 0), high.where(~periodic, 1)
     width = radius * _SLACK
     bins = ((high - low) * heights / width).floor().clamp(1, 1 << 20).long()
-    most = 4 * torch.bincount(system, minlength=len(cell)) + 64
+    most = 32 * torch.bincount(system, minlength=len(cell)) + 512
     while bool((over := bins.prod(1) > most).any()):
         bins = torch.where(over[:, None], (bins + 1) // 2, bins)
     step = (high - low) / bins

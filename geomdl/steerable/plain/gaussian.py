@@ -39,7 +39,7 @@ def blur(
         margin = _margin(sigma, window)
         width = window + 2 * margin
         place = x.new_ones(width, dtype=torch.float64).cumsum(0) - (width + 1) / 2
-        beyond = place * place - (place * place).amin()  # one weight is 1, however small sigma
+        beyond = place * place - (place * place).amin(0)  # one weight is 1, however small sigma
         weights = (-beyond / sigma / sigma / 2).exp()
         weights = (weights / weights.sum()).to(x)
         along = [-1 if a == axis else 1 for a in range(2, 2 + d)]

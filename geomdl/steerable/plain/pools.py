@@ -66,12 +66,12 @@ class _Max(_Pool):
         return self.thinned(y) if dense else y
 
 
-class _AdaptiveMax(nn.Module):
-    """Maxima along one axis after the other."""
+class _Adaptive(nn.Module):
+    """Maxima or means along one axis after the other."""
 
-    def __init__(self, d: int, size: int) -> None:
+    def __init__(self, d: int, size: int, mode: str) -> None:
         super().__init__()
-        self.d, self.size = d, size
+        self.d, self.size, self.mode = d, size, mode
 
     def forward(self, x: Tensor) -> Tensor:
         m = self.size
@@ -80,7 +80,9 @@ class _AdaptiveMax(nn.Module):
             for i in range(m):
                 first = i * n // m
                 width = -((-(i + 1) * n) // m) - first
-                rows.append(x.narrow(axis, first, width).amax(axis, keepdim=True))
+                window = x.narrow(axis, first, width)
+                pool = window.amax if self.mode == "max" else window.mean
+                rows.append(pool(axis, keepdim=True))
             x = torch.cat(rows, axis)
         return x
 
@@ -127,14 +129,15 @@ def norm_max_pool(layer: NormMaxPool, dtype: torch.dtype) -> nn.Module:
 
 @form_of(AdaptiveAvgPool)
 def adaptive_avg_pool(layer: AdaptiveAvgPool) -> nn.Module:
-    """Ordinary pool to a number of pixels."""
+    """Ordinary pool to a number of pixels; in space, of which ONNX has none, a graph of means."""
     d = grid_of(layer.source, "source").d
-    kind = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)[d - 1]
-    return kind(layer.output_size)
+    if d == 3:
+        return graph_of(_Adaptive(d, layer.output_size, "mean"), name="AdaptiveAvgPool")
+    return (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)[d - 1](layer.output_size)
 
 
 @form_of(AdaptiveMaxPool)
 def adaptive_max_pool(layer: AdaptiveMaxPool) -> nn.Module:
     """Graph of maxima: ONNX has no such pool."""
     d = grid_of(layer.source, "source").d
-    return graph_of(_AdaptiveMax(d, layer.output_size), name="AdaptiveMaxPool")
+    return graph_of(_Adaptive(d, layer.output_size, "max"), name="AdaptiveMaxPool")

@@ -6,6 +6,7 @@ import torch
 import geomdl
 from geomdl import Field, Grid
 from geomdl.interop.escnn.mask import Mask
+from geomdl.steerable.plain import to_plain
 
 D4 = geomdl.group("D4")
 
@@ -34,5 +35,14 @@ def test_refusals() -> None:
         Mask(field, 0)
     with pytest.raises(ValueError, match="margin, sigma: should be"):
         Mask(field, 5, sigma=0.0)
-    with pytest.raises(ValueError, match="x: sizes should be 5, got 7"):
+    with pytest.raises(ValueError, match=r"^Mask\(trivial of D4\): x: sizes should be \(5, 5\)"):
         Mask(field, 5)(torch.zeros(1, 1, 7, 7))
+    oblong = Field(Grid(2), geomdl.group("C2").trivial)
+    with pytest.raises(ValueError, match=r"x: sizes should be \(5, 5\), got \(5, 1\)$"):
+        Mask(oblong, 5)(torch.zeros(1, 1, 5, 1))
+
+
+def test_plain_form_multiplies_by_the_same_numbers() -> None:
+    mask = Mask(Field(Grid(3), geomdl.group("Oh").standard), 5, margin=20.0)
+    x = torch.randn(2, 3, 5, 5, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(to_plain(mask)(x), mask(x))

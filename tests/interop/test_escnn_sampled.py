@@ -7,6 +7,7 @@ import geomdl
 from geomdl import Field, Grid, Vector
 from geomdl.interop.escnn.sampled import SampledPointwise
 from geomdl.steerable.fourier import FourierPointwise
+from geomdl.steerable.plain import to_plain
 
 SO2 = geomdl.group("SO2")
 
@@ -20,6 +21,7 @@ def test_our_own_samples_give_our_own_layer(domain: Grid | Vector) -> None:
     given.project.copy_(ours.project)
     x = torch.randn(2, 15, *(3, 3) * isinstance(domain, Grid))
     assert (given(x) - ours(x)).abs().max() <= 1e-6
+    assert (to_plain(given)(x) - given(x)).abs().max() <= 1e-6
     given.evaluate[0, 0] += 0.1
     assert (given(x) - ours(x)).abs().max() > 1e-3
 
@@ -38,3 +40,5 @@ def test_refusals() -> None:
     other = Field(Vector(), geomdl.group("O2").trivial)
     with pytest.raises(ValueError, match="target: should be a field of SO2"):
         SampledPointwise(field, other, 1, 5)
+    with pytest.raises(ValueError, match=r"x: should be floating point, got torch\.int64"):
+        SampledPointwise(field, field, 1, 5)(torch.zeros(1, 3, dtype=torch.int64))

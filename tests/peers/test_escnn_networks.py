@@ -12,6 +12,7 @@ from torch import nn
 
 import geomdl
 from geomdl.interop.escnn import convert
+from geomdl.steerable import to_plain
 from tests.peers.escnn_cases import gap, images, sabotaged_gap, space, theirs
 
 pytestmark = pytest.mark.peers
@@ -128,6 +129,13 @@ def test_outputs(network: tuple[Any, int]) -> None:
     ours = convert(module)
     assert gap(module, size, ours) <= 1e-5
     assert sabotaged_gap(module, size, ours) > 1e-4
+
+
+def test_plain_form_has_the_same_outputs(network: tuple[Any, int]) -> None:
+    module, size = network
+    plain = to_plain(convert(module))
+    assert not [m for m in plain.modules() if type(m).__module__.startswith(("geomdl", "escnn"))]
+    assert gap(module, size, plain) <= 1e-5
 
 
 def test_nothing_of_escnn_is_left(network: tuple[Any, int], tmp_path: Path) -> None:

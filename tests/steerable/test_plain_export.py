@@ -23,7 +23,8 @@ from geomdl.steerable.pooling import AvgPool, MaxPool
 from geomdl.steerable.upsample import Upsample
 from tests.laws.cases import case, distance
 
-NAMES = [*default.list_layers("steerable/*"), "steerable/cnn", "steerable/e2cnn_small"]
+LAYERS = [*default.list_layers("steerable/*"), *default.list_layers("escnn/*")]
+NAMES = [*LAYERS, "steerable/cnn", "steerable/e2cnn_small"]
 D4, Oh = geomdl.group("D4"), geomdl.group("Oh")
 PLANE, SPACE = Field(Grid(2), D4.regular + D4.trivial), Field(Grid(3), 2 * Oh.trivial)
 PERIODIC = Field(Grid(2, periodic=True), D4.regular)

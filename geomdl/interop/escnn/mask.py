@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
@@ -12,7 +12,9 @@ from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.fields.grid import coordinates
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, shifts
+from geomdl.steerable.checks import GridCheck, named, shifts
+from geomdl.steerable.plain.forms import form_of
+from geomdl.steerable.plain.masks import mask as plain_mask
 from geomdl.steerable.taps import grid_of
 
 
@@ -84,13 +86,26 @@ class Mask(nn.Module):
         self.mask = self._exact().to(self.mask, copy=True)
         return self
 
+    def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """Sizes of the output: the same.
+
+        Raises:
+            ValueError: other sizes than the mask's.
+        """
+        own = (self.size,) * self._d
+        if tuple(sizes) != own:
+            raise ValueError(f"x: sizes should be {own}, got {tuple(sizes)}")
+        return own
+
     def forward(self, x: Tensor) -> Tensor:
         """Mask a batch of fields."""
         self._check.shape(self, x)
-        if x.shape[2] != self.size:
-            raise ValueError(f"x: sizes should be {self.size}, got {x.shape[2]}")
+        named(self, self.sizes, x.shape[2:])
         return x * self.mask.to(x.dtype)
 
     def extra_repr(self) -> str:
         """Size and rim."""
         return f"size={self.size}, margin={self.margin:g}, sigma={self.sigma:g}"
+
+
+form_of(Mask)(plain_mask)

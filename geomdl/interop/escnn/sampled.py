@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import fibre_axis, same_domain
+from geomdl.steerable.checks import check_input, fibre_axis, same_domain
 from geomdl.steerable.fourier import FOURIER_FUNCTIONS
+from geomdl.steerable.plain.forms import TRACED
 
 
 def _example() -> nn.Module:
@@ -86,14 +87,17 @@ class SampledPointwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Sample, apply the function, project back."""
-        self.source.check(x)
+        check_input(self.source, x)
         phi = FOURIER_FUNCTIONS[self.function]
         parts = x.unflatten(self._axis, (self.copies, -1))
         if self._axis == -1:
             return (phi(parts @ self.evaluate.T) @ self.project.T).flatten(-2)
         y = self.project @ phi(self.evaluate @ parts.flatten(3))
-        return y.reshape(len(x), self.target.rep.dim, *x.shape[2:])
+        return y.reshape(x.shape[0], self.target.rep.dim, *x.shape[2:])
 
     def extra_repr(self) -> str:
         """Function and samples."""
         return f"{self.function}, points={self.points}, copies={self.copies}"
+
+
+TRACED.add(SampledPointwise)

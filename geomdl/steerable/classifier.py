@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from geomdl.fields import Field, Vector
-from geomdl.steerable.checks import check_input, is_real, is_whole
+from geomdl.steerable.checks import check_input, is_real, is_whole, named
 from geomdl.steerable.sequential import Sequential
 
 
@@ -41,7 +41,7 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Scores of the classes (logits)."""
         check_input(self.source, x)
-        self.sizes(x.shape[2:])
+        named(self, self.sizes, x.shape[2:])
         scores: Tensor = self.head(self.body(x))
         return scores
 

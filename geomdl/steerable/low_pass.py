@@ -84,7 +84,7 @@ def blur(
     if wrap and not extended:
         if any(margin > n for margin, n in zip(margins, sizes, strict=True)):
             raise ValueError(
-                f"antialias: sigma={sigma} reaches {max(margins)} pixels, more than {min(sizes)}"
+                f"x: antialias={sigma} reaches {max(margins)} pixels, more than {min(sizes)}"
             )
         x, extended = wrapped(x, margins), True
     together = math.prod([len(w) for w in weights]) <= _SMALL

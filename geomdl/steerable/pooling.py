@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import check_input, copies, fibre_axis, permutes
+from geomdl.steerable.checks import check_input, copies, fibre_axis, named, permutes
 from geomdl.steerable.low_pass import blur
 from geomdl.steerable.taps import grid_of
 from geomdl.steerable.window_pool import WindowPool
@@ -77,7 +77,7 @@ class AvgPool(WindowPool):
         """Pool a batch of fields."""
         window = self.window(x)
         if self.antialias is not None:
-            return blur(x, self.antialias, self.stride, window, self.wrap)
+            return named(self, blur, x, self.antialias, self.stride, window, self.wrap)
         x, padding = self.extended(x)
         pool = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[self._grid.d - 1]
         if self._grid.d == 3 and x.itemsize == 2:  # no half precision for volumes on a CPU

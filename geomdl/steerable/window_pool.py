@@ -68,12 +68,16 @@ class WindowPool(nn.Module):
             return x, self.padding
         margin = 0 if self.antialias is None else reach(self.antialias)
         margin += self.padding
-        if margin > min(x.shape[2:]):
+        named(self, self._goes_round_once, margin, x.shape[2:])
+        return wrapped(x, [margin] * self._grid.d), 0
+
+    def _goes_round_once(self, margin: int, sizes: Sequence[int]) -> None:
+        """Refuse an array with fewer pixels than windows and Gaussians meet round its ends."""
+        if margin > min(sizes):
             raise ValueError(
                 f"x: padding={self.padding} and antialias={self.antialias} reach {margin} pixels "
-                f"round the ends, more than {min(x.shape[2:])}"
+                f"round the ends, more than {min(sizes)}"
             )
-        return wrapped(x, [margin] * self._grid.d), 0
 
     def thinned(self, x: Tensor) -> Tensor:
         """Low-pass what was pooled at every place, and keep one place in ``stride``."""

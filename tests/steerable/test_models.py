@@ -196,7 +196,7 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
     net = d4_cnn()
     with pytest.raises(ValueError, match=r"^x: axis 1 should be rep.dim=1, got 3$"):
         net(torch.zeros(1, 3, 28, 28))
-    with pytest.raises(ValueError, match=r"^x: sizes should be \(28, 28\), got \(29, 29\)$"):
+    with pytest.raises(ValueError, match=r"^SteerableCNN\(.*\): x: sizes should be \(28, 28\)"):
         net(torch.zeros(1, 1, 29, 29))
 
 

@@ -93,7 +93,7 @@ def test_average_on_a_periodic_grid_goes_round_and_keeps_shifts() -> None:
     clipped = AvgPool(Field(Grid(2), geomdl.group("C1").trivial), stride=1, antialias=0.8)
     assert (layer(draw(1, 2, 6, 6)) - blur(draw(1, 2, 6, 6), 0.8)).abs().max() >= 0.01
     assert torch.equal(clipped(draw(1, 1, 6, 6)), blur(draw(1, 1, 6, 6), 0.8))
-    with pytest.raises(ValueError, match=r"^antialias: sigma=9.0 reaches 36 pixels, more than 6$"):
+    with pytest.raises(ValueError, match=r"^AvgPool\(.*: x: antialias=9.0 reaches 36 pixels"):
         AvgPool(field, stride=1, antialias=9.0)(draw(1, 2, 6, 6))
 
 

@@ -36,6 +36,13 @@ def is_real(value: Any) -> bool:
     return number and math.isfinite(value)
 
 
+def finite(**numbers: float) -> None:
+    """Refuse arguments that are not finite real numbers."""
+    for name, number in numbers.items():
+        if not is_real(number):
+            raise ValueError(f"{name}: should be a finite number, got {number!r}")
+
+
 def check_input(field: Field, x: Tensor) -> None:
     """Refuse an input that is not of a field's type, or not of real floating-point numbers.
 

@@ -14,6 +14,7 @@ from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import (
     GridCheck,
     check_input,
+    is_whole,
     named,
     same_domain,
     shifts,
@@ -124,7 +125,7 @@ class Conv(Filtered):
         grid = grid_of(source, "source")
         same_domain(source, target)
         whole(kernel_size=kernel_size, stride=stride, dilation=dilation, groups=groups)
-        if padding != "exact" and (not isinstance(padding, int) or padding < 0):
+        if padding != "exact" and not is_whole(padding):
             raise ValueError(f"padding: should be 0 or more, or 'exact', got {padding!r}")
         if padding_mode is None:
             padding_mode = "circular" if grid.periodic else "zeros"
@@ -251,7 +252,8 @@ class Conv(Filtered):
         """Convolve a batch of fields."""
         accepted, padding = self._accepted
         compiling = torch.compiler.is_compiling()
-        if compiling or x.shape != accepted or not x.is_floating_point():
+        known = isinstance(x, Tensor) and x.shape == accepted and x.is_floating_point()
+        if compiling or not known:
             padding = self._accept(x)
         if not compiling and self._form == "fourier" and self._uses_frequencies(x):
             return self._by_frequency(x, padding)

@@ -13,6 +13,8 @@ from geomdl.registry import Example, register_layer
 from geomdl.steerable.checks import (
     GridCheck,
     check_input,
+    finite,
+    is_whole,
     named,
     same_domain,
     shifts,
@@ -101,7 +103,8 @@ class ConvTranspose(Filtered):
         grid = grid_of(source, "source")
         same_domain(source, target)
         whole(kernel_size=kernel_size, stride=stride, dilation=dilation, groups=groups)
-        if not isinstance(padding, int) or padding < 0:
+        finite(gain=gain)
+        if not is_whole(padding):
             raise ValueError(f"padding: should be 0 or more, got {padding!r}")
         if shifts(source):
             raise ValueError(
@@ -109,7 +112,7 @@ class ConvTranspose(Filtered):
                 "zeros beyond the border does not"
             )
         self._check = GridCheck.of(source)
-        if not isinstance(output_padding, int) or not 0 <= output_padding < max(stride, dilation):
+        if not is_whole(output_padding) or output_padding >= max(stride, dilation):
             raise ValueError(
                 f"output_padding: should be from 0 to max(stride, dilation) - 1="
                 f"{max(stride, dilation) - 1}, got {output_padding!r}"

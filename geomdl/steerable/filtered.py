@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.groups import Rep
+from geomdl.steerable.checks import finite
 from geomdl.steerable.expansion import Expansion
 from geomdl.steerable.remembered import Remembered
 from geomdl.steerable.taps import TapSpace
@@ -47,8 +48,9 @@ class Filtered(nn.Module):
             rng: source of the initial weights.
 
         Raises:
-            ValueError: there is no equivariant filter but zero.
+            ValueError: there is no equivariant filter but zero, or ``gain`` is no finite number.
         """
+        finite(gain=gain)
         self.filters = Expansion(taps, source, target, gain, rng, shape)
         trivial = target.group.trivial
         has_bias = bias and any(len(rep.fixed()) for rep, _ in target.blocks)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import GridCheck, permutes, shifts, whole
+from geomdl.steerable.checks import GridCheck, is_real, permutes, shifts, whole
 from geomdl.steerable.pointwise import FUNCTIONS
 from geomdl.steerable.taps import grid_of
 
@@ -142,8 +142,8 @@ class FilteredPointwise(nn.Module):
         if function not in FUNCTIONS:
             raise ValueError(f"function: should be one of {', '.join(FUNCTIONS)}, got {function!r}")
         whole(oversample=oversample)
-        if not 0 <= blur < float("inf"):
-            raise ValueError(f"blur: should be 0 or a positive number of pixels, got {blur}")
+        if not (is_real(blur) and blur >= 0):
+            raise ValueError(f"blur: should be 0 or a positive number of pixels, got {blur!r}")
         self._grid = grid_of(source, "source")
         if shifts(source) and not self._grid.periodic:
             raise ValueError(f"source: {source.group.name} shifts pixels, off a {self._grid!r}")

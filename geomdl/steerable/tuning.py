@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.steerable.calibration import state_kept
+from geomdl.steerable.checks import is_whole
 from geomdl.steerable.conv import Conv, Form
 from geomdl.steerable.remembered import Remembered
 
@@ -86,7 +87,7 @@ def tune(model: nn.Module, *inputs: Any, rounds: int = _ROUNDS) -> Choices:
         >>> conv.form == choices[0].form
         True
     """
-    if not isinstance(rounds, int) or rounds < 1:
+    if not is_whole(rounds, 1):
         raise ValueError(f"rounds: should be a positive integer, got {rounds!r}")
     layers = {
         name: layer

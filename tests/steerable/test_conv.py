@@ -1,5 +1,6 @@
 """Convolutions are equivariant at every size they accept, and refuse the others."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -245,6 +246,11 @@ def test_what_can_be_refused_at_construction_is() -> None:
         Conv(source, target, 3, stride=1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^padding: should be 0 or more, or 'exact', got -1$"):
         Conv(source, target, 3, padding=-1)
+    with pytest.raises(ValueError, match=r"^padding: should be 0 or more, or 'exact', got True$"):
+        Conv(source, target, 3, padding=True)
+    for gain in (math.nan, math.inf, "2"):
+        with pytest.raises(ValueError, match=r"^gain: should be a finite number, got "):
+            Conv(source, target, 3, gain=gain)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^padding_mode: should be one of zeros, .* got 'valid'$"):
         Conv(source, target, 3, padding_mode="valid")  # type: ignore[arg-type]
 
@@ -253,6 +259,8 @@ def test_wrong_inputs_are_refused_at_the_call() -> None:
     conv = Conv(grid(2 * D4.trivial), grid(D4.regular), 3)
     with pytest.raises(ValueError, match=r"x: axis 1 should be rep.dim=2, got 3"):
         conv(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(TypeError, match=r"^x: expected a Tensor, got list$"):
+        conv([1.0])
     name = r"^Conv\(2·trivial -> regular of D4\): x: "
     with pytest.raises(ValueError, match=name + "a window of 3 pixels needs size 3 or more"):
         conv(torch.zeros(1, 2, 2, 2))

@@ -169,6 +169,8 @@ def test_bad_arguments_are_refused_in_one_line() -> None:
         ConvTranspose(field, field, 3, 2, 1, output_padding=2)
     with pytest.raises(ValueError, match=r"^padding: should be 0 or more, got -1$"):
         ConvTranspose(field, field, 3, 2, -1)
+    with pytest.raises(ValueError, match=r"^gain: should be a finite number, got nan$"):
+        ConvTranspose(field, field, 3, gain=float("nan"))
     with pytest.raises(ValueError, match=r"^stride: should be a positive integer, got 0$"):
         ConvTranspose(field, field, 3, 0)
     shifting = Field(Grid(2, periodic=True), geomdl.group("Z4x4").trivial)

@@ -368,3 +368,5 @@ def test_tuning_without_a_choice_and_with_a_bad_number() -> None:
     assert str(tune(model[:2], torch.randn(2, 1, 5, 5))) == "no layer has more than one form"
     with pytest.raises(ValueError, match="rounds: should be a positive integer, got 0"):
         tune(model, torch.randn(2, 1, 5, 5), rounds=0)
+    with pytest.raises(ValueError, match="rounds: should be a positive integer, got True"):
+        tune(model, torch.randn(2, 1, 5, 5), rounds=True)

@@ -139,8 +139,8 @@ def test_refused() -> None:
         FilteredPointwise(FIELD, "sine")
     with pytest.raises(ValueError, match="oversample"):
         FilteredPointwise(FIELD, oversample=0)
-    for blur in (-1.0, math.inf, math.nan):
-        with pytest.raises(ValueError, match="blur"):
-            FilteredPointwise(FIELD, blur=blur)
+    for blur in (-1.0, math.inf, math.nan, "wide"):
+        with pytest.raises(ValueError, match=r"^blur: should be 0 or a positive number of pixels"):
+            FilteredPointwise(FIELD, blur=blur)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="equal"):
         FilteredPointwise(FIELD)(torch.zeros(1, 9, 4, 5))

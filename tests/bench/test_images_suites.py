@@ -62,7 +62,7 @@ def test_a_family_of_suites_is_run_by_what_stands_before_the_slash():
 
 
 # --- speed ----------------------------------------------------------------------------------------
-def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0, rounds=9):
+def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0, rounds=9, still=1.0):
     def cell(middle):
         return vars(quartiles([middle - spread, middle, middle + spread]))
 
@@ -70,25 +70,27 @@ def row(name="C4", size=7, train=1.0, eval_=1.0, escnn=2.0, spread=0.0, rounds=9
         "name": name, "size": f"{size}²", "kernel": "3×3", "channels": 48,
         "plain": 0.01, "rounds": rounds,
         "train": cell(train), "tuned": cell(train), "eval": cell(eval_), "escnn": cell(escnn),
+        "still": cell(still),
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("rows", "holds"),
     [
-        ([row(), row("D8", 29)], [True, True, True, True]),
-        ([row(), row(train=1.2)], [False, True, True, True]),
-        ([row(), row(train=1.2, spread=0.4)], [False, True, True, True]),
-        ([row(), row("C4", 29, train=1.04, spread=0.4)], [True, True, True, True]),
-        ([row(), row("C4", 29, escnn=0.9, spread=0.2)], [True, True, True, True]),
-        ([row(), row("C4", 7, escnn=1.4, spread=0.4)], [True, True, True, False]),
-        ([row(), row(train=1.2, rounds=4)], [True, True, True, True]),
+        ([row(), row("D8", 29)], [True, True, True, True, True]),
+        ([row(), row(train=1.2)], [False, True, True, True, True]),
+        ([row(), row(train=1.2, spread=0.4)], [False, True, True, True, True]),
+        ([row(), row("C4", 29, train=1.04, spread=0.4)], [True, True, True, True, True]),
+        ([row(), row("C4", 29, escnn=0.9, spread=0.2)], [True, True, True, True, True]),
+        ([row(), row("C4", 7, escnn=1.4, spread=0.4)], [True, True, True, True, False]),
+        ([row(), row(train=1.2, rounds=4)], [True, True, True, True, True]),
         ([row(train=1.2, rounds=4)], []),
-        ([row(), row(eval_=1.1)], [True, False, True, True]),
-        ([row(), row("C4", 29, escnn=0.9)], [True, True, False, True]),
-        ([row(), row("C4", 29, escnn=1.2)], [True, True, True, True]),
-        ([row(), row("C4", 7, escnn=1.2)], [True, True, True, False]),
-        ([row(), row("C16", 29, escnn=1.2)], [True, True, True, False]),
+        ([row(), row(eval_=1.1)], [True, False, True, True, True]),
+        ([row(), row(still=1.1)], [True, True, False, True, True]),
+        ([row(), row("C4", 29, escnn=0.9)], [True, True, True, False, True]),
+        ([row(), row("C4", 29, escnn=1.2)], [True, True, True, True, True]),
+        ([row(), row("C4", 7, escnn=1.2)], [True, True, True, True, False]),
+        ([row(), row("C16", 29, escnn=1.2)], [True, True, True, True, False]),
     ],
 )
 def test_limits_of_speed_are_on_medians_and_noise_makes_none_easier(rows, holds):
@@ -102,14 +104,14 @@ def test_limits_of_speed_are_on_medians_and_noise_makes_none_easier(rows, holds)
     assert not speed.checks_of(rows)[0].holds
 
 
-def test_without_escnn_there_are_three_checks():
+def test_without_escnn_there_are_four_checks():
     rows = [{k: v for k, v in row().items() if k != "escnn"}]
-    assert len(speed.checks_of(rows)) == 3
+    assert len(speed.checks_of(rows)) == 4
 
 
 def test_tuning_excuses_no_slow_network_as_built():
     slow = row() | {"train": row(train=1.2)["train"]}
-    assert [check.holds for check in speed.checks_of([slow])] == [False, True, True, True, True]
+    assert [check.holds for check in speed.checks_of([slow])] == [False, *[True] * 5]
 
 
 def test_all_groups_of_a_size_and_kernel_or_none(monkeypatch):

@@ -126,7 +126,7 @@ def checks_of(rows: list[dict[str, Any]]) -> list[Check]:
     found = []
     limits = (
         ("train", TRAIN, "training step, as built"), ("tuned", TRAIN, "training step, tuned"),
-        ("eval", EVAL, "evaluation"),
+        ("eval", EVAL, "evaluation"), ("still", EVAL, "evaluation, tuned for training"),
     )  # fmt: skip
     for key, limit, what in limits:
         worst = max(rows, key=lambda row: row[key]["median"])

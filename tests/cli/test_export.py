@@ -75,7 +75,26 @@ def test_a_network_without_plain_form_is_exported_as_a_program_alone(tmp_path, c
     assert "model: no plain form is known of CNN" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [lambda y: y + 1, lambda y: y[:1], lambda y: y * float("nan")])
+def test_half_precision_is_held_to_its_own_rounding(tmp_path, capsys):
+    path = tmp_path / "net.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = geomdl.create_model("steerable/e2cnn_small", shape=(13, 13))
+    geomdl.save(net.to(torch.bfloat16), path)
+    assert main(["export", str(path), "--output", str(tmp_path / "net.pt")]) == 0
+    gap = float(capsys.readouterr().out.rsplit(" ", 1)[1])
+    assert 0 < gap <= export_command.tolerance(torch.bfloat16)
+
+
+WRONG = [
+    lambda y: y + 1,
+    lambda y: y * (1 + 3e-5),
+    lambda y: y[:1],
+    lambda y: y * float("nan"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_file_that_gives_other_outputs_is_not_written(
     wrong, checkpoint, tmp_path, monkeypatch, capsys
 ):

@@ -127,7 +127,7 @@ def test_padding_and_stride_in_space(escnn: ModuleType) -> None:
         (5, {"stride": 2, "groups": 2}),
     ],
 )
-@pytest.mark.parametrize("name", ["C8", "D4", "SO2"])
+@pytest.mark.parametrize("name", ["C8", "C16", "D4", "SO2"])
 def test_transposed(escnn: ModuleType, name: str, k: int, options: dict[str, Any]) -> None:
     gspace = space(escnn, name)
     both = fields(escnn, gspace, "irreps", 2)

@@ -76,13 +76,13 @@ def vectors(escnn: ModuleType, name: str) -> Any:
 
 
 @pytest.mark.parametrize("layer", POINTWISE)
-@pytest.mark.parametrize("name", ["C8", "D4"])
+@pytest.mark.parametrize("name", ["C8", "C16", "D4"])
 def test_on_permutations(escnn: ModuleType, name: str, layer: str) -> None:
     assert gap(randomize(POINTWISE[layer](escnn.nn, permutations(escnn, name))), 11) <= 1e-5
 
 
 @pytest.mark.parametrize("layer", VECTORS)
-@pytest.mark.parametrize("name", ["C8", "D4", "SO2", "O2"])
+@pytest.mark.parametrize("name", ["C8", "C16", "D4", "SO2", "O2"])
 def test_on_vectors(escnn: ModuleType, name: str, layer: str) -> None:
     assert gap(randomize(VECTORS[layer](escnn.nn, vectors(escnn, name))), 11) <= 1e-5
 
@@ -126,6 +126,7 @@ def test_in_space(escnn: ModuleType, name: str, layer: str) -> None:
 
 RESTRICTIONS: list[tuple[str, Any]] = [
     ("C8", 4),
+    ("C16", 4),
     ("D8", (None, 8)),
     ("D8", (0, 1)),
     ("D4", (1, 2)),

@@ -19,7 +19,7 @@ GATES = {
 
 
 @pytest.mark.parametrize("how", GATES)
-@pytest.mark.parametrize("name", ["C8", "D4", "O2", "O", "SO3"])
+@pytest.mark.parametrize("name", ["C8", "C16", "D4", "O2", "O", "SO3"])
 @pytest.mark.parametrize("behind_a_convolution", [False, True])
 def test_gates(escnn: ModuleType, name: str, how: str, behind_a_convolution: bool) -> None:
     gspace = space(escnn, name)
@@ -42,7 +42,9 @@ def test_gates(escnn: ModuleType, name: str, how: str, behind_a_convolution: boo
 
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("function", ["p_relu", "p_elu", "p_tanh"])
-@pytest.mark.parametrize(("name", "n"), [("C8", 8), ("D4", 4), ("SO2", 12), ("O2", 16)])
+@pytest.mark.parametrize(
+    ("name", "n"), [("C8", 8), ("C16", 16), ("D4", 4), ("SO2", 12), ("O2", 16)]
+)
 def test_fourier(escnn: ModuleType, name: str, n: int, function: str, normalize: bool) -> None:
     gspace = space(escnn, name)
     irreps = [r.id for r in list(gspace.fibergroup.irreps())[:4]]
@@ -55,8 +57,9 @@ def test_fourier(escnn: ModuleType, name: str, n: int, function: str, normalize:
     assert gap(module, 4, ours) <= 1e-5
 
 
-def test_vector_fields(escnn: ModuleType) -> None:
-    source = fields(escnn, space(escnn, "C8"), "regular", 3)
+@pytest.mark.parametrize("name", ["C8", "C16"])
+def test_vector_fields(escnn: ModuleType, name: str) -> None:
+    source = fields(escnn, space(escnn, name), "regular", 3)
     assert gap(escnn.nn.VectorFieldNonLinearity(source).eval(), 5) <= 1e-5
 
 

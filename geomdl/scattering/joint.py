@@ -13,10 +13,18 @@ from geomdl.registry import Example, register_layer
 from geomdl.scattering.banks import SIGMA_0, bank_1d, coarser, columns, wavelets_1d
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.cascade import Levels, Wavelets
-from geomdl.scattering.lowpass import LowPass, Span
+from geomdl.scattering.lowpass import LowPass, Mean
 from geomdl.scattering.morlet import gaussian_1d, morlet_1d
 from geomdl.scattering.padding import Mode, axis_1d, check_mode, pad
-from geomdl.scattering.transform import check_dtype, check_number, check_value, some, spans_of
+from geomdl.scattering.transform import (
+    Width,
+    check_dtype,
+    check_number,
+    check_value,
+    some,
+    spans_of,
+    width_of,
+)
 from geomdl.scattering.two import check_period, check_shape
 
 _FAR = 6.0  # standard deviations of a filter along log-frequency that padding holds
@@ -86,7 +94,8 @@ class TimeFrequencyScattering(nn.Module):
         J: log₂ of the greatest scale in time.
         shape: samples of a signal.
         Q: wavelets an octave of the scalogram.
-        T: samples over which coefficients are averaged; 2^J if None.
+        T: samples over which coefficients are averaged; 2^J if None; "global": the mean over all
+            samples of the signal itself, without padding, in place of φ_T: one time is left.
         J_fr: log₂ of the greatest scale along log-frequency, in wavelets; as many as fit if None.
         Q_fr: wavelets an octave along log-frequency.
         F: wavelets over which coefficients are averaged along log-frequency; 2^J_fr if None.
@@ -94,7 +103,7 @@ class TimeFrequencyScattering(nn.Module):
         value: of constant padding.
         oversampling: log₂ of how much finer everything is sampled in time.
         channels: if given, x is (batch, channels, shape), the result (batch, channels · paths ·
-            frequencies, time), and `source` and `target` are fields.
+            frequencies, time), without time if T is "global", and `source` and `target` are fields.
 
     Attributes:
         paths: (n, k, spin) of each path; n = -1: φ_T.
@@ -119,7 +128,7 @@ class TimeFrequencyScattering(nn.Module):
         J: int,
         shape: int | tuple[int],
         Q: int = 8,
-        T: int | None = None,
+        T: Width = None,
         J_fr: int | None = None,
         Q_fr: int = 1,
         F: int | None = None,
@@ -135,20 +144,20 @@ class TimeFrequencyScattering(nn.Module):
         check_mode(padding)
         check_value(value)
         (size,) = self.shape = check_shape(shape, J, 1)
-        T = 2**J if T is None else check_number("T", T, 1, size)
-        step = math.floor(math.log2(T))
+        width, self.whole = width_of(T, J, size, average=True)
+        step = math.floor(math.log2(width))
         levels = Levels(step, min(oversampling, step))
-        self.axes = (axis_1d(size, J, T, padding),)
+        self.axes = (axis_1d(size, J, width, padding),)
         check_period((size,), levels, padding)
         channels = None if channels is None else check_number("channels", channels, 1)
         self.padding, self.value, self.channels = padding, value, channels
-        first = bank_1d(self.axes[0].padded, J, Q, T)
-        second = bank_1d(self.axes[0].padded, J, 1, T)
+        first = bank_1d(self.axes[0].padded, J, Q, width)
+        second = bank_1d(self.axes[0].padded, J, 1, width)
         count = len(first.wavelets)
         J_fr = check_number("J_fr", max(1, count.bit_length() - 3) if J_fr is None else J_fr, 1)
         F = check_number("F", 2**J_fr if F is None else F, 1)
         self.along = _LogFrequency(count, J_fr, Q_fr, F)
-        spans = spans_of(self.axes, levels, -1)
+        spans = spans_of(self.axes, levels, -1, self.whole)
         self.first, self.second = nn.ModuleList(), nn.ModuleList()
         by_scale: dict[int, list[int]] = {}
         for index, wavelet in enumerate(first.wavelets):
@@ -167,19 +176,14 @@ class TimeFrequencyScattering(nn.Module):
                     for j in self._used[n]
                 )
             )
-        self.lows = nn.ModuleList(
-            LowPass(coarser(second.phi, last[n], 1), spans(last[n])) for n in self.numbers
-        )
-        padded = self.axes[0].padded >> levels.result
-        self.blurs = nn.ModuleList(
-            LowPass(
-                coarser(second.phi, levels.of(j), 1),
-                (Span(2 ** (levels.result - levels.of(j)), 0, padded),),
-            )
-            for j in self._scales
-        )
-        (span,) = spans(levels.result)
-        self._kept = span
+
+        def average(level: int) -> nn.Module:
+            if self.whole:
+                return Mean(spans(level))
+            return LowPass(coarser(second.phi, level, 1), spans(level))
+
+        self.lows = nn.ModuleList(average(last[n]) for n in self.numbers)
+        self.blurs = nn.ModuleList(average(levels.of(j)) for j in self._scales)
         order = [index for j in self._scales for index in by_scale[j]]
         self.register_buffer("order", torch.tensor(order).argsort(), persistent=False)
         self._count = {j: len(by_scale[j]) for j in self._scales}
@@ -196,11 +200,13 @@ class TimeFrequencyScattering(nn.Module):
             space = Space(1, self.shape if circular else None, unit, circular)
             self.source = space.field(channels)
             numbers = channels * len(self.paths) * self.along.results
-            self.target = space.coarser(unit).field(numbers)
+            self.target = (
+                space.vector(numbers) if self.whole else space.coarser(unit).field(numbers)
+            )
 
     @uncast
     def forward(self, x: Tensor) -> Tensor:
-        """(…, samples) to (…, paths, frequencies, time)."""
+        """(…, samples) to (…, paths, frequencies, time); a layer gives channels of them."""
         check_dtype(x, self.along.dtype)
         if x.ndim < 1 or x.shape[-1] != self.shape[0]:
             raise ValueError(f"x: expected shape (…, {self.shape[0]}), got {tuple(x.shape)}")
@@ -222,9 +228,7 @@ class TimeFrequencyScattering(nn.Module):
         ]
         scalogram = torch.cat([s.view(u.shape[0], -1, s.shape[-1]) for s in low], 1)
         scalogram = scalogram.index_select(1, self.order)
-        still = self.along(scalogram)[:, self._still]
-        _, start, count = self._kept
-        found = [still.narrow(-1, start, count)]
+        found = [self.along(scalogram)[:, self._still]]
         inner = {j: real_spectrum(m.flatten(0, 1).unsqueeze(1)) for j, m in moduli.items()}
         for n, branch, average in zip(self.numbers, self.second, self.lows, strict=True):
             y = self._in_time(inner, n, branch, u.shape[0])
@@ -233,7 +237,8 @@ class TimeFrequencyScattering(nn.Module):
             found.append(s.view(*v.shape[:3], -1))
         s = torch.cat(found, 1)[: rows.shape[0]].to(x.dtype)
         if self.channels is not None:
-            layer: Tensor = s.flatten(1, 2).unflatten(0, x.shape[:2]).flatten(1, 2)
+            rows = s.flatten(1, 3 if self.whole else 2)
+            layer: Tensor = rows.unflatten(0, x.shape[:2]).flatten(1, 2)
             return layer
         return s.view(*x.shape[:-1], *s.shape[1:])
 

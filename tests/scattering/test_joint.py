@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from geomdl.scattering import TimeFrequencyScattering, bank_1d
+import geomdl
+from geomdl.registry import LAWS, Example, default
+from geomdl.scattering import Scattering1D, TimeFrequencyScattering, bank_1d
+from tests.laws.cases import make_case
+from tests.laws.laws import check
 from tests.scattering.oracle import convolve, noise
 
 
@@ -96,6 +100,66 @@ def test_padding(padding, oversampling):
     assert (found - around(longer)[..., at]).abs().max() <= 1e-13
 
 
+# --- the mean over the whole signal ---------------------------------------------------------------
+def test_global_is_the_limit_of_wide_averages():
+    """A low-pass as wide as a periodic signal lets its mean through alone."""
+    options = {"Q": 2, "J_fr": 1, "padding": "periodic", "oversampling": 6}
+    whole, wide = (TimeFrequencyScattering(3, 64, T=T, **options).double() for T in ("global", 64))
+    x = noise(2, 64)
+    found = whole(x)
+    assert whole.paths == wide.paths
+    assert found.shape == (2, len(whole.paths), whole.along.results, 1)
+    assert (found - wide(x)).abs().max() <= 1e-13
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zero", "periodic"])
+@pytest.mark.parametrize("oversampling", [0, 1])
+def test_global_of_subsampled_moduli(padding, oversampling):
+    """φ_T paths: wavelets along log-frequency of the mean over the samples of the signal itself."""
+    options = {"padding": padding, "oversampling": oversampling, "T": "global"}
+    n = 48 if padding == "periodic" else 45
+    joint = TimeFrequencyScattering(3, n, 2, J_fr=1, **options).double()
+    plain = Scattering1D(3, n, 2, order=1, **options).double()
+    x = noise(2, 3, n)
+    found, still = joint(x), [k for number, k, _ in joint.paths if number < 0]
+    expected = joint.along(plain(x)[..., 1:, :].flatten(0, 1))[:, still].unflatten(0, (2, 3))
+    assert (found[:, :, : len(still)] - expected).abs().max() <= 1e-14
+    assert found[:, :, len(still) :].min() > 0
+
+
+def test_global_does_not_see_what_lies_beyond_a_signal():
+    """Of a signal whose moduli have died out at its ends, padding with zeros adds nothing."""
+    x = noise(256) * torch.exp(-(((torch.arange(256, dtype=torch.float64) - 128) / 16) ** 2))
+    options = {"Q": 2, "J_fr": 1, "T": "global", "oversampling": 3}
+    one = TimeFrequencyScattering(3, 256, padding="zero", **options).double()(x)
+    other = TimeFrequencyScattering(3, 256, padding="periodic", **options).double()(x)
+    assert (one / other - 1).abs().max() <= 1e-8
+
+
+def signals(rng):
+    return (torch.randn(2, 2, 32, generator=rng, dtype=torch.float64),)
+
+
+LAYER = Example(
+    lambda: TimeFrequencyScattering(2, 32, Q=2, T="global", J_fr=1, padding="periodic", channels=2),
+    signals,
+)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_laws_of_the_global_layer(law):
+    check(law, make_case("scattering/joint, global", default, LAYER))
+
+
+def test_a_mean_over_a_part_breaks_the_invariance():
+    """The twin that must fail: the samples in the middle, of which one is left out."""
+    layer, (x,) = LAYER.build().double(), LAYER.draw()
+    assert geomdl.audit(layer, x).passed(1e-12)
+    for average in (*layer.lows, *layer.blurs):
+        average.spans = tuple(span._replace(count=span.count - 1) for span in average.spans)
+    assert not geomdl.audit(layer, x).passed(1e-3)
+
+
 @pytest.mark.parametrize("padding", ["reflect", "zero"])
 def test_gradients(padding):
     scattering = TimeFrequencyScattering(3, 50, 2, J_fr=1, padding=padding).double()
@@ -107,5 +171,7 @@ def test_refusals():
         TimeFrequencyScattering(7, 64)
     with pytest.raises(ValueError, match="F: expected an integer"):
         TimeFrequencyScattering(3, 64, F=0)
+    with pytest.raises(ValueError, match="T: expected a number of samples, 'global' or None"):
+        TimeFrequencyScattering(3, 64, T="all")
     with pytest.raises(ValueError, match="x: expected shape"):
         TimeFrequencyScattering(3, 64)(torch.zeros(65))

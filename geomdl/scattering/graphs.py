@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from geomdl.fields import Edges, Field, Graph, Nodes, Vector
 from geomdl.groups import group
 from geomdl.kernels import segment_sum
-from geomdl.kernels.norms import power
+from geomdl.kernels.norms import power, root
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
 from geomdl.registry import Example, register_layer
@@ -228,11 +228,13 @@ class GraphScattering(nn.Module):
         values = torch.where(values > 1 - rounding, 1, torch.where(values < rounding, 0, values))
         powers = [torch.ones_like(values)] + [values ** (2**j) for j in range(self.J + 1)]
         responses = [a - b for a, b in pairwise(powers)] + [powers[-1]]
-        return vectors, torch.stack([r.clamp(min=0).sqrt() for r in responses])
+        return vectors, torch.stack([root(r.clamp(min=0)) for r in responses])
 
 
 def weighted(matrix: Any) -> tuple[Graph, Tensor]:
     """Graph and weights of its edges, float64, of a scipy sparse matrix.
+
+    Entries that are stored several times count as their sum, and zeros that are stored as none.
 
     Example:
         >>> import scipy.sparse
@@ -246,6 +248,9 @@ def weighted(matrix: Any) -> tuple[Graph, Tensor]:
     entries = matrix.tocoo()
     if entries.dtype.kind not in "biuf":
         raise TypeError(f"graph: expected a matrix of real numbers, got {entries.dtype}")
+    entries = entries.astype("float64")  # a copy
+    entries.sum_duplicates()
+    entries.eliminate_zeros()
     return Graph.from_scipy(entries), torch.tensor(entries.data, dtype=torch.float64)
 
 
@@ -283,11 +288,11 @@ def lazy_walk(graph: Graph, like: Tensor, weight: Tensor | None = None) -> Any:
     ones = ones.index_select(0, graph.perm).unsqueeze(1)
     degree = segment_sum(ones, graph.in_ptr)
     some = degree > 0
-    root = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0)
+    scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0)
 
     def walk(x: Tensor) -> Tensor:
-        messages = (root * x).index_select(0, graph.in_neighbors) * ones
+        messages = (scale * x).index_select(0, graph.in_neighbors) * ones
         stay = torch.where(some, 0.5, 1.0).to(x.dtype)
-        return stay * x + 0.5 * root * segment_sum(messages, graph.in_ptr)
+        return stay * x + 0.5 * scale * segment_sum(messages, graph.in_ptr)
 
     return walk

@@ -154,6 +154,19 @@ def test_weights_and_scipy(form):
     assert (plain - found).abs().max() > 1e-3
 
 
+def test_a_matrix_is_what_it_means_not_how_it_is_stored():
+    """Parts of an entry are added; a stored zero is no edge."""
+    import scipy.sparse
+
+    rows, columns = [0, 0, 1, 1, 2, 0], [1, 1, 0, 2, 1, 2]
+    values = [1.0, 2.0, 3.0, 4.0, 4.0, 0.0]
+    stored = scipy.sparse.coo_array((values, (rows, columns)), shape=(3, 3))
+    x, scattering = noise(3, 2), GraphScattering(2)
+    expected = scattering(x, scipy.sparse.csr_array(stored.toarray()))
+    assert (scattering(x, stored) - expected).abs().max() <= 1e-15
+    assert stored.nnz == 6  # the caller's own
+
+
 @pytest.mark.parametrize("frame", ["diffusion", "tight"])
 def test_gradients_in_weights(frame):
     graph = random_graph(6, 0.6, 4)
@@ -163,6 +176,7 @@ def test_gradients_in_weights(frame):
     free = free.double().requires_grad_()
     scattering, x = GraphScattering(1, 1, frame=frame), noise(6, 1)
     torch.autograd.gradcheck(lambda w: scattering(x, graph, w[place]), free)
+    torch.autograd.gradgradcheck(lambda w: scattering(x, graph, w[place]), free)
 
 
 def test_second_derivatives_of_moments_where_nothing_is():

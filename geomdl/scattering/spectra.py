@@ -192,6 +192,7 @@ class ScatteringSpectra(WideBuffers):
         return Spectra(*(value.reshape((*lead, *value.shape[1:])) for value in kept))
 
     @uncast
+    @torch.inference_mode(False)  # it descends along gradients wherever it is called
     def synthesize(
         self,
         x: Tensor,
@@ -215,7 +216,7 @@ class ScatteringSpectra(WideBuffers):
             shape (count, *shape). How far the statistics are matched: see `distance`.
         """
         count, steps = check_number("count", count, 1), check_number("steps", steps, 1)
-        fields = self._fields("x", x)
+        fields = self._fields("x", x).clone()  # gradients take no tensors of inference mode
         normal = _Normal.of(fields)
         matched = _Matched(self, normal(fields))
         noise = torch.randn(count, *self.shape, generator=rng, dtype=self.dtype).to(x.device)

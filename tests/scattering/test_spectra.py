@@ -145,6 +145,14 @@ def test_descent_ends_where_nothing_is_better():
     assert len(calls) < 200
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_synthesis_descends_where_nobody_wants_gradients(mode):
+    spectra, x = ScatteringSpectra(3, 64), noise(64, dtype=torch.float32)
+    expected = made(spectra, x, 5)
+    with mode():
+        assert torch.equal(made(spectra, x.clone(), 5), expected)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
 def test_derivatives_are_finite_where_nothing_varies(value, dtype):

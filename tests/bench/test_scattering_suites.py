@@ -1,5 +1,7 @@
 """Suites `scattering/…`: small runs, and verdicts on numbers that are given."""
 
+import math
+
 import pytest
 import torch
 
@@ -73,6 +75,27 @@ def test_small_data(monkeypatch):
     assert all(0 <= r[n]["mean"] <= 1 for r in rows for n in small_data.NAMES)
     assert rows[1][small_data.LINEAR]["mean"] < 0.15
     assert found.reduced is None
+
+
+def test_small_data_keeps_to_little_time(monkeypatch):
+    """Fewer steps; once time is up, no more samples and no verdict."""
+    monkeypatch.setattr(small_data, "COUNTS", (60, 200, 400))
+    monkeypatch.setattr(small_data, "TEST", 200)
+    monkeypatch.setattr(small_data, "DIRECTIONS", (5,))
+    times = iter(range(1000))
+    budget = Budget(2.5, clock=lambda: float(next(times)))  # a second a look
+    found = small_data.small_data(Context(data="digits", seeds=2, budget=budget))
+    assert [r["name"] for r in found.tables[0].rows] == ["60"]
+    assert all(0 <= found.tables[0].rows[0][n]["mean"] <= 1 for n in small_data.NAMES)
+    assert "1 instead of 2 seeds" in found.reduced and "at most 60 samples" in found.reduced
+    assert "steps of training instead of 1000" in found.reduced
+    assert found.checks == ()
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(1e-9, small_data.TRIAL), (math.inf, 1000)])
+def test_steps_of_training_fit_the_time(seconds, steps):
+    x, y = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 10
+    assert small_data.steps_within(seconds, {small_data.NETWORK: (x, y)}, 3) == steps
 
 
 def test_a_class_that_is_not_there_is_never_the_answer():

@@ -86,7 +86,7 @@ SOUNDS: dict[str, Callable[[int, torch.Generator], Tensor]] = {
 Falling chirps are rising ones in reversed time, *exact*, so that their power spectra are the same.
 Textures (from the fifth on) are white noise under one law of filters: independent samples, or
 clicks of independent signs, times an envelope; so the expectation of their power spectra is the
-same, *exact*.
+same up to a factor, *exact*.
 """
 CHIRPS = 4  # the first so many are chirps
 

@@ -13,6 +13,7 @@ Example:
 
 from geomdl.kernels.folding import filter_fold, filter_spread
 from geomdl.kernels.harmonics import spherical_harmonics
+from geomdl.kernels.interaction import interaction
 from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
@@ -28,6 +29,7 @@ __all__ = [
     "component_norm",
     "filter_fold",
     "filter_spread",
+    "interaction",
     "neighbor_sum",
     "phase_times",
     "power_sums",

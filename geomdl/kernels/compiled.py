@@ -5,6 +5,8 @@ import pickle
 import threading
 import warnings
 from collections.abc import Callable
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any, ClassVar
 
 from geomdl.kernels.launch import FAILED, launcher
@@ -36,6 +38,7 @@ class Compiled:
 
     Args:
         body: the function; arguments are numpy arrays and numbers.
+        names: function that makes further names which the body uses, once it is compiled.
 
     Attributes:
         body: the function as Python, to test against.
@@ -44,8 +47,10 @@ class Compiled:
 
     instances: ClassVar[list["Compiled"]] = []
 
-    def __init__(self, body: Callable[..., Any]) -> None:
-        self.body = body
+    def __init__(
+        self, body: Callable[..., Any], names: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
+        self.body, self._names = body, names
         self.__doc__ = body.__doc__
         self._function: Any = None
         self._launch: Any = None
@@ -58,12 +63,12 @@ class Compiled:
             return self._function(*args)
         with _lock:
             if self._function is None:
-                self._function = compile_function(self.body)
+                self._function = compile_function(self._whole())
             try:
                 result = self._function(*args)
             except _DAMAGED as error:
                 warn(f"{type(error).__name__}: {error}")
-                self._function = compile_function(self.body, cache=False)
+                self._function = compile_function(self._whole(), cache=False)
                 self._launch = None
                 result = self._function(*args)
             self._ready = {*self._ready, key}
@@ -104,6 +109,14 @@ class Compiled:
         if FAILED in found:  # a loop raises nothing else
             raise MemoryError(f"{self.body.__name__}: an allocation failed")
         return found
+
+    def _whole(self) -> Callable[..., Any]:
+        """The body with all names that it uses."""
+        if self._names is None:
+            return self.body
+        body: Any = self.body
+        whole = FunctionType(body.__code__, body.__globals__ | self._names(), body.__name__)
+        return update_wrapper(whole, body)
 
     def _launcher(self, cache: bool) -> Any:
         return compile_function(launcher(self._function), cache)

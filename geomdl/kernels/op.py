@@ -24,12 +24,14 @@ class Kernel:
     Attributes:
         name: of the op.
         reference: plain torch, short, differentiable in every mode, of the annotated signature
-            that the op shall have. Half precision is summed in float32 in every face.
+            that the op shall have, to a tensor or a tuple of them. Half precision is summed in
+            float32 in every face.
         cpu: the same on CPU tensors of any strides. Must return a new contiguous tensor.
         fake: the same on shapes.
         setup: (ctx, inputs, output), so named: keeps in the context what `backward` needs.
         backward: context, gradient -> one gradient (or None) an argument. Written in kernels and
-            torch functions, so that derivatives of every order exist.
+            torch functions, so that derivatives of every order exist. A list of tensors among
+            the arguments has a list of None.
         check: raises ValueError or TypeError, in one line, where arguments do not fit together.
         example: dtype, dtype of indices, case -> arguments. Case "usual" is small and has a row
             with nothing to sum; `cases` names the others.
@@ -39,21 +41,21 @@ class Kernel:
     """
 
     name: str
-    reference: Callable[..., Tensor]
-    cpu: Callable[..., Tensor]
-    fake: Callable[..., Tensor]
-    setup: Callable[[Any, Args, Tensor], None]
-    backward: Callable[..., tuple[Tensor | None, ...]]
+    reference: Callable[..., Any]
+    cpu: Callable[..., Any]
+    fake: Callable[..., Any]
+    setup: Callable[[Any, Args, Any], None]
+    backward: Callable[..., Any]
     check: Callable[..., None]
     example: Callable[[torch.dtype, torch.dtype, str], Args]
-    bound: Callable[[Args, float], Tensor]
+    bound: Callable[[Args, float], Any]
     cases: tuple[str, ...] = ("usual",)
     namespace: str = "geomdl"
     op: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        def checked(face: Callable[..., Tensor]) -> Callable[..., Tensor]:
-            def run(*args: Any) -> Tensor:
+        def checked(face: Callable[..., Any]) -> Callable[..., Any]:
+            def run(*args: Any) -> Any:
                 self.check(*args)
                 self._refuse_tangents(args)
                 return face(*args)
@@ -73,11 +75,15 @@ class Kernel:
         object.__setattr__(self, "op", op)
 
     def __call__(self, *args: Any) -> Tensor:
+        result: Tensor = self.run(*args)
+        return result
+
+    def run(self, *args: Any) -> Any:
+        """As the call, for an op with several results too."""
         if transformed():
             self.check(*args)
             return self.reference(*args)
-        result: Tensor = self.op(*args)
-        return result
+        return self.op(*args)
 
     def _refuse_tangents(self, args: Args) -> None:
         """The bare op of torch.ops would lose them: a silent zero."""
@@ -129,7 +135,8 @@ def all_kernels() -> tuple[Kernel, ...]:
     Example:
         >>> import geomdl.kernels
         >>> [kernel.name for kernel in all_kernels()]
-        ['component_norm', 'filter_fold', 'filter_spread', 'harmonic_ladder', 'modulus_gradient',
+        ['component_norm', 'filter_fold', 'filter_spread', 'harmonic_ladder', 'interaction',
+         'interaction_gradient', 'interaction_second', 'interaction_tangent', 'modulus_gradient',
          'neighbor_sum', 'phase_times', 'power_slopes', 'power_sums', 'real_spectrum',
          'real_synthesis', 'segment_spread', 'segment_sum', 'spherical_harmonics',
          'spherical_harmonics_gradient', 'wavelet_modulus']

@@ -7,11 +7,13 @@ kernel, and a new one the day it is registered, is under all of them.
 import copy
 import io
 from collections.abc import Callable
+from operator import getitem
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from geomdl.kernels import threads
 from geomdl.kernels.op import Args, Kernel
@@ -45,7 +47,7 @@ def check_values(kernel: Kernel) -> None:
                 exact_args = _cast(args, torch.float64)
                 exact = kernel.reference(*exact_args)
                 bound = kernel.bound(exact_args, EPS[dtype])
-                for face in (kernel.cpu, kernel.reference, kernel):
+                for face in (kernel.cpu, kernel.reference, kernel.run):
                     _within(face(*args), exact, bound, dtype, f"{case}, {dtype}, {index_dtype}")
 
 
@@ -58,7 +60,10 @@ def check_half_precision(kernel: Kernel) -> None:
             exact = kernel.reference(*exact_args)
             sums = kernel.bound(exact_args, EPS[torch.float32])
             info = torch.finfo(dtype)
-            bound = sums + info.eps / 2 * (exact.abs() + sums) + info.eps * info.tiny
+            bound = tuple(
+                b + info.eps / 2 * (y.abs() + b) + info.eps * info.tiny
+                for y, b in zip(results(exact), results(sums), strict=True)
+            )
             for face in (kernel.cpu, kernel.reference):
                 _within(face(*args), exact, bound, dtype, f"{case}, {dtype}")
 
@@ -67,15 +72,14 @@ def check_strides(kernel: Kernel) -> None:
     """Any strides of any argument give the same, bitwise, and no argument is written to."""
     for case in kernel.cases:
         args = kernel.example(torch.float32, torch.int64, case)
-        expected = kernel.cpu(*args)
-        assert expected.is_contiguous(), f"{case}: the result should be contiguous"
+        expected = results(kernel.cpu(*args))
+        assert all(y.is_contiguous() for y in expected), f"{case}: results should be contiguous"
         for name, layout in _LAYOUTS.items():
-            moved = tuple(layout(a) if isinstance(a, Tensor) else a for a in args)
+            moved = tree_map_only(Tensor, layout, args)
             before = copy.deepcopy(moved)
-            found = kernel(*moved)
-            assert torch.equal(found, expected), f"{case}: differs where arguments are {name}"
-            for a, b in zip(moved, before, strict=True):
-                assert not isinstance(a, Tensor) or torch.equal(a, b), f"{case}: wrote to an input"
+            found = kernel.run(*moved)
+            assert _same(found, expected), f"{case}: differs where arguments are {name}"
+            assert _same(_tensors(moved), _tensors(before)), f"{case}: wrote to an input"
         same = tuple(
             torch.ones(1, dtype=a.dtype).expand(a.shape)
             if isinstance(a, Tensor) and a.is_floating_point()
@@ -83,19 +87,22 @@ def check_strides(kernel: Kernel) -> None:
             for a in args
         )
         expected = kernel.cpu(*(a.contiguous() if isinstance(a, Tensor) else a for a in same))
-        assert torch.equal(kernel(*same), expected), f"{case}: differs where arguments are expanded"
+        found = kernel.run(*same)
+        assert _same(found, expected), f"{case}: differs where arguments are expanded"
 
 
 def check_gradients(kernel: Kernel) -> None:
     """First and second derivatives agree with finite differences, in float64."""
     for case in kernel.cases:
         function, inputs = _of_floats(kernel, case)
-        if all(x.numel() for x in inputs) and function(*inputs).numel():
+        found = results(function(*inputs))
+        if all(t.numel() for t in (*inputs, *found)):
             torch.autograd.gradcheck(function, inputs)
             torch.autograd.gradgradcheck(function, inputs)
             torch.autograd.gradgradcheck(_squared(function), inputs)  # gradients that depend on x
         else:
-            for x, g in zip(inputs, torch.autograd.grad(function(*inputs).sum(), inputs)):  # noqa: B905
+            total = torch.stack([y.sum() for y in found]).sum()
+            for x, g in zip(inputs, torch.autograd.grad(total, inputs), strict=True):
                 assert g.shape == x.shape, f"{case}: gradient of shape {tuple(g.shape)}"
 
 
@@ -105,17 +112,17 @@ def check_forward_mode(kernel: Kernel) -> None:
     inputs = tuple(x.detach() for x in inputs)
     reference, _ = _of_floats(kernel, "usual", kernel.reference)
     directions = tuple(torch.linspace(1, 2, x.numel()).to(x).reshape(x.shape) for x in inputs)
-    expected = torch.func.jvp(reference, inputs, directions)[1]
-    assert expected.abs().max() > 0, "the example's tangent should not vanish"
+    expected = results(torch.func.jvp(reference, inputs, directions)[1])
+    assert all(y.abs().max() > 0 for y in expected), "the example's tangents should not vanish"
     bare, _ = _of_floats(kernel, "usual", kernel.op)
     compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
 
-    def dual(f: Callable[..., Tensor]) -> Callable[[], Tensor | None]:
-        def run() -> Tensor | None:
+    def dual(f: Callable[..., Any]) -> Callable[[], tuple[Tensor | None, ...]]:
+        def run() -> tuple[Tensor | None, ...]:
             with forward_ad.dual_level():
                 pairs = [forward_ad.make_dual(*p) for p in zip(inputs, directions, strict=True)]
-                tangent = forward_ad.unpack_dual(f(*pairs)).tangent
-                return None if tangent is None else tangent.clone()
+                tangents = [forward_ad.unpack_dual(y).tangent for y in results(f(*pairs))]
+                return tuple(None if t is None else t.clone() for t in tangents)
 
         return run
 
@@ -126,13 +133,14 @@ def check_forward_mode(kernel: Kernel) -> None:
         "torch.compile": dual(compiled),
     }.items():
         try:
-            tangent = run()
+            tangents = results(run())
         except (NotImplementedError, RuntimeError):
             assert name not in ("func.jvp", "dual numbers"), f"{name} raises"
             continue
-        assert tangent is not None, f"{name}: a silent zero for a tangent"
-        error = (tangent - expected).abs().max()
-        assert error <= 1e-12 * expected.abs().max(), f"{name}: tangent off by {error}"
+        for tangent, y in zip(tangents, expected, strict=True):
+            assert tangent is not None, f"{name}: a silent zero for a tangent"
+            error = (tangent - y).abs().max()
+            assert error <= 1e-12 * y.abs().max(), f"{name}: tangent off by {error}"
 
 
 def check_transforms(kernel: Kernel) -> None:
@@ -141,12 +149,18 @@ def check_transforms(kernel: Kernel) -> None:
     reference, _ = _of_floats(kernel, "usual", kernel.reference)
     inputs = tuple(x.detach() for x in inputs)
     batch = tuple(torch.stack([x, 2 * x, -x]) for x in inputs)
-    one_by_one = torch.stack([reference(*(x[i] for x in batch)) for i in range(3)])
-    error = (torch.func.vmap(function)(*batch) - one_by_one).abs().max()
-    assert error <= 1e-12 * one_by_one.abs().max(), f"vmap is off by {error}"
+    rows = [results(reference(*(x[i] for x in batch))) for i in range(3)]
+    together = results(torch.func.vmap(function)(*batch))
+    for i, found in enumerate(together):
+        one_by_one = torch.stack([row[i] for row in rows])
+        error = (found - one_by_one).abs().max()
+        assert error <= 1e-12 * one_by_one.abs().max(), f"vmap is off by {error}"
 
-    def curvature(f: Callable[..., Tensor]) -> Tensor:
-        gradient = torch.func.grad(lambda x: f(x, *inputs[1:]).pow(3).sum())
+    def curvature(f: Callable[..., Any]) -> Tensor:
+        def cubes(x: Tensor) -> Tensor:
+            return torch.stack([y.pow(3).sum() for y in results(f(x, *inputs[1:]))]).sum()
+
+        gradient = torch.func.grad(cubes)
         product: Tensor = torch.func.jvp(gradient, inputs[:1], inputs[:1])[1]
         return product
 
@@ -160,10 +174,10 @@ def check_threads(kernel: Kernel) -> None:
     for case in kernel.cases:
         args = kernel.example(torch.float32, torch.int32, case)
         with threads.always(1):
-            expected = kernel(*args)
+            expected = kernel.run(*args)
         for count in (2, 3):
             with threads.always(count):
-                assert torch.equal(kernel(*args), expected), f"{case}: {count} threads differ"
+                assert _same(kernel.run(*args), expected), f"{case}: {count} threads differ"
 
 
 def check_nan(kernel: Kernel) -> None:
@@ -174,9 +188,12 @@ def check_nan(kernel: Kernel) -> None:
             spoilt = x.clone()
             spoilt[0] = float("nan")
             changed = (*args[:position], spoilt, *args[position + 1 :])
-            found, expected = kernel.cpu(*changed).isnan(), kernel.reference(*changed).isnan()
-            assert torch.equal(found, expected), "a NaN is lost or spreads"
-            assert not expected.all(), "the example should have rows that a NaN does not reach"
+            found, expected = (
+                tuple(y.isnan() for y in results(face(*changed)))
+                for face in (kernel.cpu, kernel.reference)
+            )
+            assert _same(found, expected), "a NaN is lost or spreads"
+            assert not all(y.all() for y in expected), "the example should have rows without a NaN"
 
 
 def check_registration(kernel: Kernel) -> None:
@@ -184,9 +201,9 @@ def check_registration(kernel: Kernel) -> None:
     for case in kernel.cases:
         args = kernel.example(torch.float32, torch.int64, case)
         torch.library.opcheck(kernel.op, args)
-        fake = kernel.fake(*args)
-        real = kernel.cpu(*args)
-        assert (fake.shape, fake.dtype) == (real.shape, real.dtype), f"{case}: fake differs"
+        faces = (results(face(*args)) for face in (kernel.fake, kernel.cpu))
+        for fake, real in zip(*faces, strict=True):
+            assert (fake.shape, fake.dtype) == (real.shape, real.dtype), f"{case}: fake differs"
 
 
 def check_compile(kernel: Kernel) -> None:
@@ -194,30 +211,35 @@ def check_compile(kernel: Kernel) -> None:
     torch.compiler.reset()  # or what other kernels compiled here would count as recompilations
     function, inputs = _of_floats(kernel, "usual")
     compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
-    expected, found = function(*inputs), compiled(*inputs)
-    assert torch.equal(found, expected), "compiled values differ"
-    weights = torch.linspace(1, 2, expected.numel()).to(expected).reshape(expected.shape)
-    pairs = [torch.autograd.grad((y * weights).sum(), inputs) for y in (found, expected)]
-    for g, h in zip(*pairs, strict=True):
-        assert torch.equal(g, h), "compiled gradients differ"
+    expected, found = results(function(*inputs)), results(compiled(*inputs))
+    assert _same(found, expected), "compiled values differ"
+
+    def weighted(y: Tensor) -> Tensor:
+        return (y * torch.linspace(1, 2, y.numel()).to(y).reshape(y.shape)).sum()
+
+    pairs = [
+        torch.autograd.grad(torch.stack([weighted(y) for y in ys]).sum(), inputs)
+        for ys in (found, expected)
+    ]
+    assert _same(*pairs), "compiled gradients differ"
 
 
 def check_export(kernel: Kernel) -> None:
     """`torch.export` sees one op; the program survives saving and loading."""
 
     class Module(nn.Module):
-        def forward(self, args: list[Any]) -> Tensor:
-            return kernel(*args)
+        def forward(self, args: list[Any]) -> Any:
+            return kernel.run(*args)
 
     args = list(kernel.example(torch.float32, torch.int64, "usual"))
     program = torch.export.export(Module(), (args,))
     targets = [node.target for node in program.graph.nodes if node.op == "call_function"]
-    assert targets == [kernel.op], f"expected the one op, got {targets}"
+    assert [t for t in targets if t is not getitem] == [kernel.op], f"expected one op: {targets}"
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
     buffer.seek(0)
     again = torch.export.load(buffer).module()
-    assert torch.equal(again(args), kernel(*args)), "the exported program differs"
+    assert _same(again(args), kernel.run(*args)), "the exported program differs"
 
 
 CHECKS: dict[str, Callable[[Kernel], None]] = {
@@ -235,8 +257,22 @@ CHECKS: dict[str, Callable[[Kernel], None]] = {
 }
 
 
-def _squared(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda *inputs: function(*inputs).square().sum()
+def results(found: Any) -> tuple[Any, ...]:
+    """Of an op, one or several, as a tuple."""
+    return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+
+def _same(found: Any, expected: Any) -> bool:
+    """Whether all results are equal, bitwise."""
+    return all(torch.equal(a, b) for a, b in zip(results(found), results(expected), strict=True))
+
+
+def _tensors(args: Args) -> tuple[Tensor, ...]:
+    return tuple(a for a in tree_leaves(args) if isinstance(a, Tensor))
+
+
+def _squared(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    return lambda *inputs: torch.stack([y.square().sum() for y in results(function(*inputs))]).sum()
 
 
 def _cast(args: Args, dtype: torch.dtype) -> Args:
@@ -245,7 +281,12 @@ def _cast(args: Args, dtype: torch.dtype) -> Args:
     )
 
 
-def _within(y: Tensor, exact: Tensor, bound: Tensor, dtype: torch.dtype, where: str) -> None:
+def _within(found: Any, exact: Any, bound: Any, dtype: torch.dtype, where: str) -> None:
+    for one in zip(results(found), results(exact), results(bound), strict=True):
+        _one_within(*one, dtype, where)
+
+
+def _one_within(y: Tensor, exact: Tensor, bound: Tensor, dtype: torch.dtype, where: str) -> None:
     assert y.dtype == dtype, f"{where}: result of type {y.dtype}"
     assert y.shape == exact.shape, f"{where}: expected {tuple(exact.shape)}, got {tuple(y.shape)}"
     # `exact` itself is rounded in float64, which matters where the face is float64 as well
@@ -255,14 +296,14 @@ def _within(y: Tensor, exact: Tensor, bound: Tensor, dtype: torch.dtype, where: 
 
 
 def _of_floats(
-    kernel: Kernel, case: str, face: Callable[..., Tensor] | None = None
-) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+    kernel: Kernel, case: str, face: Callable[..., Any] | None = None
+) -> tuple[Callable[..., Any], tuple[Tensor, ...]]:
     """A face as a function of its floating-point arguments, and those arguments in float64."""
     args = kernel.example(torch.float64, torch.int64, case)
     places = [i for i, a in enumerate(args) if isinstance(a, Tensor) and a.is_floating_point()]
-    chosen = kernel if face is None else face
+    chosen = kernel.run if face is None else face
 
-    def function(*inputs: Tensor) -> Tensor:
+    def function(*inputs: Tensor) -> Any:
         full = list(args)
         for place, x in zip(places, inputs, strict=True):
             full[place] = x

@@ -1,0 +1,455 @@
+"""Compiled loops of `geomdl.kernels.interaction`: its form and three derivatives over edges.
+
+On an edge with harmonics s, a path is a small matrix M = Σ_j c_j s_j between components, the same
+for all channels, so that the work is M times rows of features, in vectors over channels. Matrices
+of `LANES` edges are made at once. The innermost loops are written as LLVM vectors: as loops they
+would compare addresses each time, longer than they compute.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from geomdl.kernels.compiled import OPTIONS, Compiled
+
+LANES = 16  # edges whose matrices are made at once
+WIDTH = 64  # bytes of a vector; channels come in multiples of it
+DEGREE = 6  # components of a block of features: at most 2 · 6 + 1
+_FLAGS = ("contract", "reassoc")
+
+
+class _Rows:
+    """Vectors in memory: arrays and numbers as LLVM sees them, in one type."""
+
+    def __init__(self, context: Any, builder: Any, arrays: Any) -> None:
+        from llvmlite import ir
+
+        self.builder, self.ir = builder, ir
+        self.word = ir.IntType(64)
+        self.bases, self.offsets = [], []
+        for kind, array in arrays:
+            self.bases.append(context.make_array(kind)(context, builder, array).data)
+        self.number = context.get_data_type(arrays[0][0].dtype)
+        self.lanes = WIDTH // context.get_abi_sizeof(self.number)
+        self.align = context.get_abi_sizeof(self.number)
+        self.vector = ir.VectorType(self.number, self.lanes)
+
+    def constant(self, value: int) -> Any:
+        return self.word(value)
+
+    def place(self, base: Any, offset: Any) -> Any:
+        pointer = self.builder.gep(base, [offset])
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def load(self, base: Any, offset: Any) -> Any:
+        return self.builder.load(self.place(base, offset), align=self.align)
+
+    def store(self, value: Any, base: Any, offset: Any) -> None:
+        self.builder.store(value, self.place(base, offset), align=self.align)
+
+    def spread(self, base: Any, offset: Any) -> Any:
+        """One number in every lane."""
+        value = self.builder.load(self.builder.gep(base, [offset]))
+        empty = self.ir.Constant(self.vector, self.ir.Undefined)
+        one = self.builder.insert_element(empty, value, self.ir.IntType(32)(0))
+        zeros = self.ir.Constant(self.ir.VectorType(self.ir.IntType(32), self.lanes), None)
+        return self.builder.shuffle_vector(one, empty, zeros)
+
+    def times(self, a: Any, b: Any) -> Any:
+        return self.builder.fmul(a, b, flags=_FLAGS)
+
+    def plus(self, a: Any, b: Any) -> Any:
+        return self.builder.fadd(a, b, flags=_FLAGS)
+
+    def dot(self, terms: Any) -> Any:
+        """Sum of products."""
+        total = None
+        for a, b in terms:
+            product = self.times(a, b)
+            total = product if total is None else self.plus(total, product)
+        return total
+
+    @property
+    def zero(self) -> Any:
+        return self.ir.Constant(self.vector, None)
+
+    def variable(self, value: Any) -> Any:
+        """A vector that changes, for `add`."""
+        from numba.core import cgutils
+
+        place = cgutils.alloca_once(self.builder, self.vector)
+        self.builder.store(value, place)
+        return place
+
+    def add(self, variable: Any, a: Any, b: Any) -> None:
+        """Variable += a b."""
+        total = self.plus(self.builder.load(variable), self.times(a, b))
+        self.builder.store(total, variable)
+
+    def matrix_row(self, base: Any, offset: Any, k: Any, width: int) -> list[Any]:
+        """Entries (k, i) of an edge's matrix, each in every lane."""
+        first = self.builder.mul(k, self.word(width))
+        entries = [self.builder.add(first, self.word(i)) for i in range(width)]
+        return [self.spread(base, self.at(offset, self.times_of(LANES, e))) for e in entries]
+
+    def gather(self, base: Any, offset: Any, k: Any, entries: list[Any]) -> None:
+        """Entries (k, i) of a matrix of vectors += Σ a b."""
+        first = self.builder.mul(k, self.word(len(entries)))
+        for i, terms in enumerate(entries):
+            entry = self.builder.add(first, self.word(i))
+            place = self.at(offset, self.times_of(self.lanes, entry))
+            self.store(self.plus(self.load(base, place), self.dot(terms)), base, place)
+
+    def vectors(self, channels: Any) -> Any:
+        """Loop over places 0, lanes, …"""
+        return self._loop(channels, self.lanes)
+
+    def counted(self, count: Any) -> Any:
+        """Loop over 0, …, count - 1."""
+        return self._loop(count, 1)
+
+    @contextmanager
+    def _loop(self, stop: Any, step: int) -> Iterator[Any]:
+        from numba.core import cgutils
+
+        with cgutils.for_range_slice(self.builder, self.word(0), stop, self.word(step)) as (i, _):
+            yield i
+
+    def times_of(self, a: Any, b: Any) -> Any:
+        """Product of places, of which either may be a plain number."""
+        a, b = (self.word(c) if isinstance(c, int) else c for c in (a, b))
+        return self.builder.mul(a, b)
+
+    def at(self, *terms: Any) -> Any:
+        """Sum of places."""
+        total = terms[0]
+        for term in terms[1:]:
+            total = self.builder.add(total, term)
+        return total
+
+
+def _value(rows: _Rows, width: int, numbers: Any) -> None:
+    """y_k += w Σ_i M_ki x_i."""
+    m, x, w, y = rows.bases
+    mo, xo, wo, yo, channels, step, count = numbers
+    with rows.vectors(channels) as at:
+        weight = rows.load(w, rows.at(wo, at))
+        xs = [rows.load(x, rows.at(xo, at, rows.times_of(channels, i))) for i in range(width)]
+        with rows.counted(count) as k:
+            ms = rows.matrix_row(m, mo, k, width)
+            place = rows.at(yo, at, rows.times_of(k, step))
+            total = rows.times(weight, rows.dot(zip(ms, xs, strict=True)))
+            rows.store(rows.plus(rows.load(y, place), total), y, place)
+
+
+def _tangent(rows: _Rows, width: int, numbers: Any) -> None:
+    """y_k += w Σ_i (M_ki hx_i + N_ki x_i) + hw Σ_i M_ki x_i, N the matrix of hs."""
+    m, x, w, n, hx, hw, y = rows.bases
+    mo, xo, wo, yo, channels, step, count = numbers
+    with rows.vectors(channels) as at:
+        weight, slope = (rows.load(base, rows.at(wo, at)) for base in (w, hw))
+        places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
+        xs, hs = ([rows.load(base, place) for place in places] for base in (x, hx))
+        with rows.counted(count) as k:
+            ms, ns = (rows.matrix_row(base, mo, k, width) for base in (m, n))
+            place = rows.at(yo, at, rows.times_of(k, step))
+            moved = rows.dot([*zip(ms, hs, strict=True), *zip(ns, xs, strict=True)])
+            total = rows.dot([(weight, moved), (slope, rows.dot(zip(ms, xs, strict=True)))])
+            rows.store(rows.plus(rows.load(y, place), total), y, place)
+
+
+def _gradient(rows: _Rows, width: int, numbers: Any) -> None:
+    """gx_i += w Σ_k M_ki g_k, gw = Σ_ki M_ki g_k x_i, gM_ki += w g_k x_i, a vector of channels."""
+    m, x, w, g, gx, gw, gm = rows.bases
+    mo, xo, wo, go, channels, step, count, gmo = numbers
+    with rows.vectors(channels) as at:
+        weight = rows.load(w, rows.at(wo, at))
+        places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
+        xs = [rows.load(x, place) for place in places]
+        sums = [rows.variable(rows.load(gx, place)) for place in places]
+        slope = rows.variable(rows.zero)
+        with rows.counted(count) as k:
+            ms = rows.matrix_row(m, mo, k, width)
+            value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
+            rows.add(slope, value, rows.dot(zip(ms, xs, strict=True)))
+            rows.gather(gm, gmo, k, [[(rows.times(weight, value), x)] for x in xs])
+            weighted = rows.times(weight, value)
+            for total, entry in zip(sums, ms, strict=True):
+                rows.add(total, entry, weighted)
+        for place, total in zip(places, sums, strict=True):
+            rows.store(rows.builder.load(total), gx, place)
+        rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
+
+
+def _second(rows: _Rows, width: int, numbers: Any) -> None:
+    """Gradient of Σ_k g_k (tangent)_k in x, w and M; see `_tangent`."""
+    m, x, w, n, hx, hw, g, gx, gw, gm = rows.bases
+    mo, xo, wo, go, channels, step, count, gmo = numbers
+    with rows.vectors(channels) as at:
+        weight, turn = (rows.load(base, rows.at(wo, at)) for base in (w, hw))
+        places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
+        xs, hs = ([rows.load(base, place) for place in places] for base in (x, hx))
+        sums = [rows.variable(rows.load(gx, place)) for place in places]
+        slope = rows.variable(rows.zero)
+        with rows.counted(count) as k:
+            ms, ns = (rows.matrix_row(base, mo, k, width) for base in (m, n))
+            value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
+            moved = rows.dot([*zip(ms, hs, strict=True), *zip(ns, xs, strict=True)])
+            rows.add(slope, value, moved)
+            kept, turned = rows.times(weight, value), rows.times(turn, value)
+            rows.gather(gm, gmo, k, [[(kept, h), (turned, x)] for x, h in zip(xs, hs, strict=True)])
+            for total, a, b in zip(sums, ns, ms, strict=True):
+                rows.add(total, a, kept)
+                rows.add(total, b, turned)
+        for place, total in zip(places, sums, strict=True):
+            rows.store(rows.builder.load(total), gx, place)
+        rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
+
+
+def _intrinsic(emit: Callable[[_Rows, int, Any], None]) -> Any:
+    """A Numba function of (arrays, width, numbers) that emits this, one branch for each width."""
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def run(typing: Any, arrays: Any, width: Any, numbers: Any):  # type: ignore[no-untyped-def]
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            values = [builder.extract_value(given[0], i) for i in range(len(arrays))]
+            rows = _Rows(context, builder, list(zip(arrays.types, values, strict=True)))
+            whole = [builder.extract_value(given[2], i) for i in range(len(numbers))]
+            end = builder.append_basic_block("end")
+            switch = builder.switch(given[1], end)
+            for l in range(DEGREE + 1):
+                block = builder.append_basic_block(f"width{2 * l + 1}")
+                switch.add_case(rows.constant(2 * l + 1), block)
+                builder.position_at_end(block)
+                emit(rows, 2 * l + 1, whole)
+                builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return types.void(arrays, types.intp, types.UniTuple(types.intp, len(numbers))), generate
+
+    return run
+
+
+def _filled(s, perm, first, last, terms, values, columns, matrices):  # type: ignore[no-untyped-def]
+    """Matrices (entries, LANES) of the edges perm[first], … before last, LANES at most."""
+    for lane in range(LANES):
+        edge = perm[min(first + lane, last - 1)]
+        for j in range(columns.shape[0]):
+            columns[j, lane] = s[edge, j]
+    for entry in range(matrices.shape[0]):
+        for lane in range(LANES):
+            matrices[entry, lane] = 0
+    for q in range(terms.shape[0]):
+        j, entry, c = terms[q, 1], terms[q, 4], values[q]
+        for lane in range(LANES):
+            matrices[entry, lane] += c * columns[j, lane]
+
+
+def _contracted(gm, terms, values, sums, gs):  # type: ignore[no-untyped-def]
+    """gs_j = Σ c gM over terms and lanes; gm becomes zero."""
+    for j in range(sums.shape[0]):
+        for lane in range(sums.shape[1]):
+            sums[j, lane] = 0
+    for q in range(terms.shape[0]):
+        j, entry, c = terms[q, 1], terms[q, 4], values[q]
+        for lane in range(sums.shape[1]):
+            sums[j, lane] += c * gm[entry, lane]
+    for j in range(sums.shape[0]):
+        total = sums[j, 0]
+        for lane in range(1, sums.shape[1]):
+            total += sums[j, lane]
+        gs[j] = total
+    for entry in range(gm.shape[0]):
+        for lane in range(gm.shape[1]):
+            gm[entry, lane] = 0
+
+
+def _names() -> dict[str, Any]:
+    """What the loops below call."""
+    import numba
+
+    emits = {"value": _value, "tangent": _tangent, "gradient": _gradient, "second": _second}
+    helpers = {"filled": _filled, "contracted": _contracted}
+    return {name: _intrinsic(emit) for name, emit in emits.items()} | {
+        name: numba.njit(**OPTIONS)(body) for name, body in helpers.items()
+    }
+
+
+@partial(Compiled, names=_names)
+def value_rows(  # type: ignore[no-untyped-def]
+    start, stop, ptr, index, perm, x, s, w, terms, values, blocks, entries, y
+):
+    """y[n] = Σ_e M(s_e) x[index_e] w_e over edges into start ≤ n < stop."""
+    components, channels, paths = x.shape[1], x.shape[2], blocks.shape[0]
+    columns = np.empty((s.shape[1], LANES), x.dtype)
+    matrices = np.empty((entries, LANES), x.dtype)
+    last = ptr[stop] if stop > start else 0
+    ready = ptr[start] if stop > start else 0
+    for n in range(start, stop):
+        if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
+            return n
+        y[n] = 0
+        for e in range(ptr[n], ptr[n + 1]):
+            if e == ready:
+                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                ready += LANES
+            lane, edge, m = e - ready + LANES, perm[e], index[e]
+            if m < 0 or m >= x.shape[0]:
+                return y.shape[0] + e
+            for p in range(paths):
+                numbers = (
+                    blocks[p, 5] * LANES + lane,
+                    (m * components + blocks[p, 0]) * channels,
+                    (edge * paths + p) * channels,
+                    (n * y.shape[1] + blocks[p, 2]) * channels,
+                    channels,
+                    blocks[p, 4] * channels,
+                    blocks[p, 3],
+                )
+                value((matrices, x, w, y), blocks[p, 1], numbers)  # noqa: F821
+    return -1
+
+
+@partial(Compiled, names=_names)
+def tangent_rows(  # type: ignore[no-untyped-def]
+    start, stop, ptr, index, perm, x, s, w, hx, hs, hw, terms, values, blocks, entries, y
+):
+    """Derivative of `value_rows` in the direction (hx, hs, hw)."""
+    components, channels, paths = x.shape[1], x.shape[2], blocks.shape[0]
+    columns = np.empty((s.shape[1], LANES), x.dtype)
+    matrices = np.empty((entries, LANES), x.dtype)
+    slopes = np.empty((entries, LANES), x.dtype)
+    last = ptr[stop] if stop > start else 0
+    ready = ptr[start] if stop > start else 0
+    for n in range(start, stop):
+        if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
+            return n
+        y[n] = 0
+        for e in range(ptr[n], ptr[n + 1]):
+            if e == ready:
+                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                filled(hs, perm, e, last, terms, values, columns, slopes)  # noqa: F821
+                ready += LANES
+            lane, edge, m = e - ready + LANES, perm[e], index[e]
+            if m < 0 or m >= x.shape[0]:
+                return y.shape[0] + e
+            for p in range(paths):
+                numbers = (
+                    blocks[p, 5] * LANES + lane,
+                    (m * components + blocks[p, 0]) * channels,
+                    (edge * paths + p) * channels,
+                    (n * y.shape[1] + blocks[p, 2]) * channels,
+                    channels,
+                    blocks[p, 4] * channels,
+                    blocks[p, 3],
+                )
+                tangent((matrices, x, w, slopes, hx, hw, y), blocks[p, 1], numbers)  # noqa: F821
+    return -1
+
+
+@partial(Compiled, names=_names)
+def gradient_rows(  # type: ignore[no-untyped-def]
+    start, stop, ptr, index, perm, x, s, w, g, terms, values, blocks, entries, gx, gs, gw
+):
+    """Gradients of Σ g y over edges out of start ≤ n < stop, to targets index_e."""
+    components, channels, paths = x.shape[1], x.shape[2], blocks.shape[0]
+    columns = np.empty((s.shape[1], LANES), x.dtype)
+    matrices = np.empty((entries, LANES), x.dtype)
+    lanes = WIDTH // x.itemsize
+    gm = np.zeros((entries, lanes), x.dtype)
+    sums = np.empty((s.shape[1], lanes), x.dtype)
+    last = ptr[stop] if stop > start else 0
+    ready = ptr[start] if stop > start else 0
+    for n in range(start, stop):
+        if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
+            return n
+        gx[n] = 0
+        for e in range(ptr[n], ptr[n + 1]):
+            if e == ready:
+                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                ready += LANES
+            lane, edge, m = e - ready + LANES, perm[e], index[e]
+            if m < 0 or m >= g.shape[0]:
+                return x.shape[0] + e
+            for p in range(paths):
+                numbers = (
+                    blocks[p, 5] * LANES + lane,
+                    (n * components + blocks[p, 0]) * channels,
+                    (edge * paths + p) * channels,
+                    (m * g.shape[1] + blocks[p, 2]) * channels,
+                    channels,
+                    blocks[p, 4] * channels,
+                    blocks[p, 3],
+                    blocks[p, 5] * lanes,
+                )
+                gradient((matrices, x, w, g, gx, gw, gm), blocks[p, 1], numbers)  # noqa: F821
+            contracted(gm, terms, values, sums, gs[edge])  # noqa: F821
+    return -1
+
+
+@partial(Compiled, names=_names)
+def second_rows(  # type: ignore[no-untyped-def]
+    start,
+    stop,
+    ptr,
+    index,
+    perm,
+    x,
+    s,
+    w,
+    g,
+    hx,
+    hs,
+    hw,
+    terms,
+    values,
+    blocks,
+    entries,
+    gx,
+    gs,
+    gw,
+):
+    """Gradients in x, s, w of Σ g (tangent of y) over edges out of start ≤ n < stop."""
+    components, channels, paths = x.shape[1], x.shape[2], blocks.shape[0]
+    columns = np.empty((s.shape[1], LANES), x.dtype)
+    matrices = np.empty((entries, LANES), x.dtype)
+    slopes = np.empty((entries, LANES), x.dtype)
+    lanes = WIDTH // x.itemsize
+    gm = np.zeros((entries, lanes), x.dtype)
+    sums = np.empty((s.shape[1], lanes), x.dtype)
+    last = ptr[stop] if stop > start else 0
+    ready = ptr[start] if stop > start else 0
+    for n in range(start, stop):
+        if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
+            return n
+        gx[n] = 0
+        for e in range(ptr[n], ptr[n + 1]):
+            if e == ready:
+                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                filled(hs, perm, e, last, terms, values, columns, slopes)  # noqa: F821
+                ready += LANES
+            lane, edge, m = e - ready + LANES, perm[e], index[e]
+            if m < 0 or m >= g.shape[0]:
+                return x.shape[0] + e
+            for p in range(paths):
+                numbers = (
+                    blocks[p, 5] * LANES + lane,
+                    (n * components + blocks[p, 0]) * channels,
+                    (edge * paths + p) * channels,
+                    (m * g.shape[1] + blocks[p, 2]) * channels,
+                    channels,
+                    blocks[p, 4] * channels,
+                    blocks[p, 3],
+                    blocks[p, 5] * lanes,
+                )
+                second(  # noqa: F821
+                    (matrices, x, w, slopes, hx, hw, g, gx, gw, gm), blocks[p, 1], numbers
+                )
+            contracted(gm, terms, values, sums, gs[edge])  # noqa: F821
+    return -1

@@ -137,8 +137,8 @@ def _tangent_reference(
     dtype, point, step = x.dtype, _widened(x, s, w), _widened(hx, hs, hw)
     parts = []
     for place in range(3):
-        changed = [step[i] if i == place else point[i] for i in range(3)]
-        parts.append(_value_reference(*changed, rows, table, components))
+        a, b, c = (step[i] if i == place else point[i] for i in range(3))
+        parts.append(_value_reference(a, b, c, rows, table, components))
     return (parts[0] + parts[1] + parts[2]).to(dtype)
 
 

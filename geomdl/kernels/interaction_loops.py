@@ -9,11 +9,14 @@ would compare addresses each time, longer than they compute.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from geomdl.kernels.compiled import OPTIONS, Compiled
+
+if TYPE_CHECKING:  # what `_names` adds
+    value = tangent = gradient = second = filled = contracted = np.vectorize(print)
 
 LANES = 16  # edges whose matrices are made at once
 WIDTH = 64  # bytes of a vector; channels come in multiples of it
@@ -26,12 +29,12 @@ class _Rows:
 
     def __init__(self, context: Any, builder: Any, arrays: Any) -> None:
         from llvmlite import ir
+        from numba.core import cgutils
 
         self.builder, self.ir = builder, ir
+        self.cgutils: Any = cgutils  # untyped
         self.word = ir.IntType(64)
-        self.bases, self.offsets = [], []
-        for kind, array in arrays:
-            self.bases.append(context.make_array(kind)(context, builder, array).data)
+        self.bases = [context.make_array(kind)(context, builder, a).data for kind, a in arrays]
         self.number = context.get_data_type(arrays[0][0].dtype)
         self.lanes = WIDTH // context.get_abi_sizeof(self.number)
         self.align = context.get_abi_sizeof(self.number)
@@ -78,9 +81,7 @@ class _Rows:
 
     def variable(self, value: Any) -> Any:
         """A vector that changes, for `add`."""
-        from numba.core import cgutils
-
-        place = cgutils.alloca_once(self.builder, self.vector)
+        place = self.cgutils.alloca_once(self.builder, self.vector)
         self.builder.store(value, place)
         return place
 
@@ -104,7 +105,7 @@ class _Rows:
             self.store(self.plus(self.load(base, place), self.dot(terms)), base, place)
 
     def vectors(self, channels: Any) -> Any:
-        """Loop over places 0, lanes, …"""
+        """Loop over places in steps of a vector."""
         return self._loop(channels, self.lanes)
 
     def counted(self, count: Any) -> Any:
@@ -113,9 +114,10 @@ class _Rows:
 
     @contextmanager
     def _loop(self, stop: Any, step: int) -> Iterator[Any]:
-        from numba.core import cgutils
-
-        with cgutils.for_range_slice(self.builder, self.word(0), stop, self.word(step)) as (i, _):
+        with self.cgutils.for_range_slice(self.builder, self.word(0), stop, self.word(step)) as (
+            i,
+            _,
+        ):
             yield i
 
     def times_of(self, a: Any, b: Any) -> Any:
@@ -211,8 +213,10 @@ def _second(rows: _Rows, width: int, numbers: Any) -> None:
 
 def _intrinsic(emit: Callable[[_Rows, int, Any], None]) -> Any:
     """A Numba function of (arrays, width, numbers) that emits this, one branch for each width."""
-    from numba.core import types
+    from numba.core import types as kinds
     from numba.extending import intrinsic
+
+    types: Any = kinds  # untyped
 
     @intrinsic
     def run(typing: Any, arrays: Any, width: Any, numbers: Any):  # type: ignore[no-untyped-def]
@@ -297,7 +301,7 @@ def value_rows(  # type: ignore[no-untyped-def]
         y[n] = 0
         for e in range(ptr[n], ptr[n + 1]):
             if e == ready:
-                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                filled(s, perm, e, last, terms, values, columns, matrices)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
             if m < 0 or m >= x.shape[0]:
@@ -312,7 +316,7 @@ def value_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 4] * channels,
                     blocks[p, 3],
                 )
-                value((matrices, x, w, y), blocks[p, 1], numbers)  # noqa: F821
+                value((matrices, x, w, y), blocks[p, 1], numbers)
     return -1
 
 
@@ -333,8 +337,8 @@ def tangent_rows(  # type: ignore[no-untyped-def]
         y[n] = 0
         for e in range(ptr[n], ptr[n + 1]):
             if e == ready:
-                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
-                filled(hs, perm, e, last, terms, values, columns, slopes)  # noqa: F821
+                filled(s, perm, e, last, terms, values, columns, matrices)
+                filled(hs, perm, e, last, terms, values, columns, slopes)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
             if m < 0 or m >= x.shape[0]:
@@ -349,7 +353,7 @@ def tangent_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 4] * channels,
                     blocks[p, 3],
                 )
-                tangent((matrices, x, w, slopes, hx, hw, y), blocks[p, 1], numbers)  # noqa: F821
+                tangent((matrices, x, w, slopes, hx, hw, y), blocks[p, 1], numbers)
     return -1
 
 
@@ -372,7 +376,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
         gx[n] = 0
         for e in range(ptr[n], ptr[n + 1]):
             if e == ready:
-                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
+                filled(s, perm, e, last, terms, values, columns, matrices)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
             if m < 0 or m >= g.shape[0]:
@@ -388,8 +392,8 @@ def gradient_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 3],
                     blocks[p, 5] * lanes,
                 )
-                gradient((matrices, x, w, g, gx, gw, gm), blocks[p, 1], numbers)  # noqa: F821
-            contracted(gm, terms, values, sums, gs[edge])  # noqa: F821
+                gradient((matrices, x, w, g, gx, gw, gm), blocks[p, 1], numbers)
+            contracted(gm, terms, values, sums, gs[edge])
     return -1
 
 
@@ -431,8 +435,8 @@ def second_rows(  # type: ignore[no-untyped-def]
         gx[n] = 0
         for e in range(ptr[n], ptr[n + 1]):
             if e == ready:
-                filled(s, perm, e, last, terms, values, columns, matrices)  # noqa: F821
-                filled(hs, perm, e, last, terms, values, columns, slopes)  # noqa: F821
+                filled(s, perm, e, last, terms, values, columns, matrices)
+                filled(hs, perm, e, last, terms, values, columns, slopes)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
             if m < 0 or m >= g.shape[0]:
@@ -448,8 +452,6 @@ def second_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 3],
                     blocks[p, 5] * lanes,
                 )
-                second(  # noqa: F821
-                    (matrices, x, w, slopes, hx, hw, g, gx, gw, gm), blocks[p, 1], numbers
-                )
-            contracted(gm, terms, values, sums, gs[edge])  # noqa: F821
+                second((matrices, x, w, slopes, hx, hw, g, gx, gw, gm), blocks[p, 1], numbers)
+            contracted(gm, terms, values, sums, gs[edge])
     return -1

@@ -71,7 +71,7 @@ def _coefficients(y: Tensor) -> Tensor:
 
 def _reference(x: Tensor, psi: Tensor, bands: Tensor, rows: int, columns: int) -> Tensor:
     dtype = wide(x.dtype)
-    folded = FOLD.reference(x.to(dtype), psi.to(dtype), bands, rows, columns)
+    folded: Tensor = FOLD.reference(x.to(dtype), psi.to(dtype), bands, rows, columns)
     if folded.numel() == 0:
         return folded.sum(-1).to(x.dtype)
     return _coefficients(folded).abs().to(x.dtype)
@@ -246,7 +246,8 @@ def _gradient_bound(args: Args, eps: float) -> Tensor:
     sums = each.sum((2, 3), keepdim=True).unsqueeze(-1).expand(*g.shape, 2)
     rounding = g.abs().sum((2, 3), keepdim=True).unsqueeze(-1).expand(*g.shape, 2) / size
     total = sums + psi.shape[0] * eps * rounding
-    return SPREAD.reference(total.contiguous(), psi.abs(), bands, rows, columns)
+    bound: Tensor = SPREAD.reference(total.contiguous(), psi.abs(), bands, rows, columns)
+    return bound
 
 
 GRADIENT = register(

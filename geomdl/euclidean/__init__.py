@@ -4,6 +4,8 @@ from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
     spherical_harmonics,
 )
+from geomdl.euclidean.interaction import Interaction
+from geomdl.euclidean.linear import Linear
 from geomdl.euclidean.neighbors import (
     Neighbors,
     edge_vectors,
@@ -31,12 +33,20 @@ from geomdl.euclidean.rotations import (
     quaternion_from_matrix,
     random_rotations,
 )
+from geomdl.euclidean.spherical import (
+    Block,
+    blocks,
+    spherical,
+)
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
     "BesselBasis",
+    "Block",
     "CosineCutoff",
     "GaussianBasis",
+    "Interaction",
+    "Linear",
     "Neighbors",
     "PolynomialCutoff",
     "SphericalHarmonics",
@@ -46,6 +56,7 @@ __all__ = [
     "axis_angle_from_angles",
     "axis_angle_from_matrix",
     "axis_angle_from_quaternion",
+    "blocks",
     "edge_vectors",
     "lengths",
     "matrix_from_angles",
@@ -56,6 +67,7 @@ __all__ = [
     "quaternion_from_matrix",
     "radius_graph",
     "random_rotations",
+    "spherical",
     "spherical_harmonics",
     "wigner_D",
 ]

@@ -23,7 +23,8 @@ def resolve(
     Raises:
         ValueError: a type is missing, the fields have different groups (the target's may be a
             subgroup: then it is audited), or `group` is not (a subgroup of) theirs. Where theirs is
-            the trivial group, on nodes or edges, `group` may be any that permutes these.
+            the trivial group, on nodes or edges, `group` may be any that permutes these; where it
+            is another, a permutation group, which then renames nodes and mixes no components.
     """
     source = _default(f, "source", source)
     target = _default(f, "target", target)
@@ -33,7 +34,8 @@ def resolve(
     if group is None:
         return source, target, ambient, _same
     wanted = group_by_name(group) if isinstance(group, str) else group
-    if ambient.order == 1 and any(isinstance(f.domain, Nodes | Edges) for f in fields_of(source)):
+    on_graph = any(isinstance(f.domain, Nodes | Edges) for f in fields_of(source))
+    if on_graph and (ambient.order == 1 or (wanted != ambient and wanted.standard_permutes)):
         # layers on graphs of any number of nodes cannot name their permutations
         source, target = under(source, wanted), under(target, wanted)
         ambient = group_of(source, target)
@@ -55,7 +57,8 @@ def under(tree: Type, group: Group) -> Type:
     try:
         embedding(group, tree.group)
     except ValueError:
-        if any(block != tree.group.trivial for block, _ in tree.rep.blocks):
+        mixes = any(block != tree.group.trivial for block, _ in tree.rep.blocks)
+        if mixes and not group.standard_permutes:
             raise
     else:
         return tree

@@ -52,7 +52,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
     def draw(*shape: int) -> Tensor:
         return torch.randn(shape, generator=rng, dtype=torch.float64)
 
-    return draw(7, 8, 3), draw(graph.num_edges, 4), draw(graph.num_edges, 10, 3), graph
+    return draw(7, 8, 3), draw(graph.num_edges, 4), draw(graph.num_edges, 12, 3), graph
 
 
 @register_layer(
@@ -103,11 +103,14 @@ class Interaction(Coupled):
         made = product(source, edge, target)
         self.hold(made)
         self.channels = channels
-        self.source: dict[str, Field | None] = {
+        one = source.group.trivial
+        self.source = {
             "x": Field(Points(3), source, channels=channels),
             "s": Field(Vector(), edge),
-            "w": None,
-            "graph": Field(Edges(), source.group.trivial),
+            "w": Field(
+                Vector(), len(made.paths) * channels * one, shape=(len(made.paths), channels)
+            ),
+            "graph": Field(Edges(), one),
         }
         self.target = Field(Points(3), made.target, channels=channels)
 
@@ -125,8 +128,8 @@ class Interaction(Coupled):
             shape (nodes, target.rep.dim, channels).
         """
         sizes = {
-            "x": (x, (graph.num_nodes, *self.source["x"].fibre)),  # type: ignore[union-attr]
-            "s": (s, (graph.num_edges, *self.source["s"].fibre)),  # type: ignore[union-attr]
+            "x": (x, (graph.num_nodes, *self.source["x"].fibre)),
+            "s": (s, (graph.num_edges, *self.source["s"].fibre)),
             "w": (w, (graph.num_edges, self.paths, self.channels)),
         }
         for name, (value, shape) in sizes.items():
@@ -137,4 +140,4 @@ class Interaction(Coupled):
     def extra_repr(self) -> str:
         """Irreps that come out."""
         kept = " + ".join(b.name for b in blocks(self.target.rep))
-        return f"{self.source['x'].rep.dim} → {kept}, channels={self.channels}"  # type: ignore[union-attr]
+        return f"{self.source['x'].rep.dim} → {kept}, channels={self.channels}"

@@ -113,7 +113,8 @@ class Linear(nn.Module):
                 piece = x.new_zeros(nodes, 2 * b.l + 1, size)
                 if name == "0e" and self.bias is not None:
                     piece = piece + self.bias[:size]
-            found.append(piece.reshape(nodes, -1, self.out_channels))
+            rows = (2 * b.l + 1) * b.copies
+            found.append(piece.reshape(nodes, rows, self.out_channels))
         return torch.cat(found, 1)
 
     def extra_repr(self) -> str:

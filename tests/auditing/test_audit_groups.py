@@ -220,3 +220,31 @@ def test_fields_without_nodes_name_their_own_group() -> None:
     plain = Field(Vector(), 4 * geomdl.group("C1").trivial)
     with pytest.raises(ValueError, match="group: expected C1"):
         audit(torch.sin, images(2, 4), group="S4", source=plain, target=plain)
+
+
+class Neighbours(torch.nn.Module):
+    """Vectors at the nodes of a graph, summed over neighbours, each times its number if marked."""
+
+    def __init__(self, marked):
+        super().__init__()
+        o3 = geomdl.group("O3")
+        self.marked = marked
+        self.target = geomdl.Field(geomdl.fields.Points(3), o3.standard)
+        edges = geomdl.Field(geomdl.fields.Edges(), o3.trivial)
+        self.source = {"x": self.target, "graph": edges}
+
+    def forward(self, x, graph):
+        weight = torch.arange(len(x)).to(x)[:, None] if self.marked else 1
+        source, target = graph.to_edge_index()
+        return torch.zeros_like(x).index_add(0, target, (weight * x)[source])
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_permutations_of_nodes_beside_the_group_of_the_fields(marked):
+    graph = geomdl.Graph.from_edge_index(torch.tensor([[0, 1, 2, 3], [1, 2, 0, 0]]))
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    f = Neighbours(marked)
+    assert geomdl.audit(f, x, graph).passed(1e-12)
+    assert geomdl.audit(f, x, graph, group="S4").passed(1e-12) is not marked
+    with pytest.raises(ValueError, match="group: expected O3"):
+        geomdl.audit(f, x, graph, group="D4")

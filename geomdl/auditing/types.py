@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from geomdl.auditing.trees import is_type
-from geomdl.fields import Edges, Field, Grid, Nodes, Type, fields_of, group_of, restricted
+from geomdl.fields import Edges, Field, Grid, Nodes, Points, Type, fields_of, group_of, restricted
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name
 from geomdl.groups.products import Product
@@ -67,6 +67,8 @@ def under(tree: Type, group: Group) -> Type:
         return Field(replace(domain, action=None, resolution=1), rep)
     if isinstance(domain, Edges):
         return Field(domain, group.trivial)
+    if isinstance(domain, Points):  # the group renames them, and moves none
+        domain = Nodes()
     if tree.has_columns:
         return Field(domain, rep, channels=tree.channels)
     return Field(domain, rep, shape=tree.fibre)

@@ -1,5 +1,6 @@
 """E(3) on points: neighbours, radial functions, spherical tensors, and what is built on them."""
 
+from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
     spherical_harmonics,
@@ -11,6 +12,7 @@ from geomdl.euclidean.neighbors import (
     edge_vectors,
     radius_graph,
 )
+from geomdl.euclidean.nequip import NequIP
 from geomdl.euclidean.radial import (
     BesselBasis,
     CosineCutoff,
@@ -44,10 +46,12 @@ __all__ = [
     "BesselBasis",
     "Block",
     "CosineCutoff",
+    "Gate",
     "GaussianBasis",
     "Interaction",
     "Linear",
     "Neighbors",
+    "NequIP",
     "PolynomialCutoff",
     "SphericalHarmonics",
     "angles_from_axis_angle",

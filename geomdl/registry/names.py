@@ -218,7 +218,6 @@ def _near(name: str, names: list[str]) -> list[str]:
 FAMILIES: tuple[str, ...] = (
     "geomdl.translation",
     "geomdl.scattering",
-    "geomdl.euclidean",
     "geomdl.steerable",
     "geomdl.euclidean",
     "geomdl.interop.escnn",

@@ -247,4 +247,4 @@ def test_permutations_of_nodes_beside_the_group_of_the_fields(marked):
     assert geomdl.audit(f, x, graph).passed(1e-12)
     assert geomdl.audit(f, x, graph, group="S4").passed(1e-12) is not marked
     with pytest.raises(ValueError, match="group: expected O3"):
-        geomdl.audit(f, x, graph, group="D4")
+        geomdl.audit(f, x, graph, group="R3")

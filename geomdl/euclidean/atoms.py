@@ -1,0 +1,116 @@
+"""What all models of atoms share: species, sums over a system, the shape of a call."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.euclidean.neighbors import edge_vectors
+from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
+from geomdl.groups import group
+from geomdl.kernels import segment_sum
+
+
+def small_molecules(rng: torch.Generator) -> tuple[Any, ...]:
+    """Seven atoms in two molecules, with edges between all atoms of each, and one alone."""
+    batch = torch.tensor([0, 0, 0, 0, 1, 1, 1])
+    ends = [(i, j) for i in range(7) for j in range(7) if i != j and batch[i] == batch[j] and j < 6]
+    graph = Graph.from_edge_index(torch.tensor(ends).T.contiguous(), batch=batch)
+    pos = torch.randn(7, 3, generator=rng, dtype=torch.float64)
+    return torch.tensor([6, 1, 1, 6, 1, 6, 1]), pos, graph
+
+
+class AtomicModel(nn.Module):
+    """Numbers of systems of atoms, sums over numbers of the atoms. Not a layer itself.
+
+    A model says in `atoms` what an atom's numbers are, from species and edge vectors alone, so that
+    translations and periodic images are settled here.
+
+    Args:
+        species: atomic numbers that the model knows.
+        cutoff: Å.
+        outputs: numbers a system.
+
+    Attributes:
+        shift: what an atom of each species adds, (species, outputs), e.g. free-atom energies.
+        scale: what the network's numbers are multiplied by, (outputs,).
+
+    Raises:
+        ValueError: an impossible argument.
+    """
+
+    place: Tensor
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, species: Sequence[int], cutoff: float, outputs: int = 1) -> None:
+        super().__init__()
+        known = sorted(set(int(z) for z in species))
+        if not known or known[0] < 1 or known[-1] > 118:
+            raise ValueError(f"species: expected atomic numbers 1 to 118, got {list(species)}")
+        if not isinstance(outputs, int) or outputs < 1:
+            raise ValueError(f"outputs: expected a positive number, got {outputs!r}")
+        self.species, self.cutoff, self.outputs = tuple(known), float(cutoff), outputs
+        place = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
+        place[known] = torch.arange(len(known))
+        self.register_buffer("place", place, persistent=False)
+        self.register_buffer("shift", torch.zeros(len(known), outputs))
+        self.register_buffer("scale", torch.ones(outputs))
+        e3 = group("E3")
+        one = e3.trivial
+        self.source = {
+            "z": Field(Points(3, 3 * one), one, shape=()),
+            "pos": positions(e3),
+            "graph": Field(Edges(), one),
+            "shifts": None,
+            "cell": None,
+        }
+        self.target = Field(Vector(), outputs * one)
+
+    def kinds(self, z: Tensor) -> Tensor:
+        """Places of atomic numbers among the species.
+
+        Raises:
+            ValueError: one that the model does not know (not looked for while compiling).
+        """
+        if not torch.compiler.is_compiling():
+            unknown = sorted(set(z.tolist()) - set(self.species))
+            if unknown:
+                known = ", ".join(map(str, self.species))
+                raise ValueError(f"z: unknown species {unknown[0]}; the model knows {known}")
+        return self.place.index_select(0, z)
+
+    def forward(
+        self,
+        z: Tensor,
+        pos: Tensor,
+        graph: Graph,
+        shifts: Tensor | None = None,
+        cell: Tensor | None = None,
+    ) -> Tensor:
+        """Numbers of the systems.
+
+        Args:
+            z: atomic numbers, shape (nodes,).
+            pos: Å, shape (nodes, 3).
+            graph: of neighbours, a system a graph.
+            shifts: of the edges over periodic images, see `edge_vectors`.
+            cell: lattice vectors, shape (systems, 3, 3).
+
+        Returns:
+            shape (systems, outputs).
+        """
+        if z.shape != (graph.num_nodes,) or pos.shape != (graph.num_nodes, 3):
+            raise ValueError(
+                f"z, pos: expected shapes ({graph.num_nodes},) and ({graph.num_nodes}, 3), got"
+                f" {tuple(z.shape)} and {tuple(pos.shape)}"
+            )
+        kind = self.kinds(z)
+        vectors = edge_vectors(pos, graph, shifts, cell)
+        each = self.atoms(kind, vectors, graph) * self.scale + self.shift.index_select(0, kind)
+        return segment_sum(each.index_select(0, graph.node_perm), graph.ptr)
+
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+        """Species (nodes,) and edge vectors (edges, 3) to numbers of the atoms (nodes, outputs)."""
+        raise NotImplementedError

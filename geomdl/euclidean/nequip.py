@@ -1,0 +1,219 @@
+"""NequIP: messages of spherical tensors, weighted by distance, with gates between them."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.gate import Gate, unit_scale
+from geomdl.euclidean.harmonics import spherical_harmonics
+from geomdl.euclidean.interaction import Interaction
+from geomdl.euclidean.linear import Linear
+from geomdl.euclidean.radial import BesselBasis, PolynomialCutoff, lengths
+from geomdl.euclidean.spherical import Parity, blocks, spherical
+from geomdl.fields import Graph
+from geomdl.groups import Rep
+from geomdl.registry import Example, register_model
+
+
+class RadialNetwork(nn.Module):
+    """Weights of the edges from their distances: perceptron without biases, SiLU between.
+
+    w = W_n a(… a(W_1 b)), so that w = 0 where b = 0: beyond the cut-off.
+
+    Args:
+        sizes: widths of the layers, the basis first.
+        rng: for the weights.
+    """
+
+    def __init__(self, sizes: Sequence[int], rng: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.scale = unit_scale(nn.functional.silu)
+        shapes = pairwise(sizes)
+        self.weights = nn.ParameterList([torch.randn(a, b, generator=rng) for a, b in shapes])
+
+    def forward(self, b: Tensor) -> Tensor:
+        """(edges, sizes[0]) to (edges, sizes[-1])."""
+        for place, weight in enumerate(self.weights):
+            if place:
+                b = nn.functional.silu(b) * self.scale
+            b = b @ (weight / math.sqrt(weight.shape[0]))
+        return b
+
+
+class SpeciesLinear(nn.Module):
+    """Mixes channels of each irrep by a matrix of the atom's species.
+
+    Args:
+        source: irreps of the input, each once.
+        target: irreps of the output, each once; those that the source lacks are zero.
+        channels: of both.
+        species: how many.
+        rng: for the weights.
+    """
+
+    def __init__(
+        self,
+        source: Rep,
+        target: Rep,
+        channels: int,
+        species: int,
+        rng: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.inputs = {(b.l, b.p): b for b in blocks(source)}
+        self.outputs = blocks(target)
+        common = [b for b in self.outputs if (b.l, b.p) in self.inputs]
+        self.weights = nn.ParameterDict(
+            {b.name: torch.randn(species, channels, channels, generator=rng) for b in common}
+        )
+        self.scale = 1 / math.sqrt(channels)
+
+    def forward(self, x: Tensor, kind: Tensor) -> Tensor:
+        """(nodes, source.dim, channels), (nodes,) to (nodes, target.dim, channels)."""
+        parts = []
+        for b in self.outputs:
+            if b.name in self.weights:
+                a = self.inputs[b.l, b.p]
+                weight = self.weights[b.name] * self.scale
+                parts.append(x[:, a.start : a.stop] @ weight.index_select(0, kind))
+            else:
+                parts.append(x.new_zeros(x.shape[0], 2 * b.l + 1, x.shape[2]))
+        return torch.cat(parts, 1)
+
+
+class Convolution(nn.Module):
+    """One layer: mix, gather from neighbours, mix, add what the atom was, gate.
+
+    Args:
+        source: irreps of the input.
+        edge: those of the harmonics.
+        target: those of the output.
+        channels: of features.
+        radial: widths of the radial network, the basis first.
+        species: how many.
+        neighbors: typical number, by whose root sums are divided.
+        rng: for the weights.
+    """
+
+    def __init__(
+        self,
+        source: Rep,
+        edge: Rep,
+        target: Rep,
+        channels: int,
+        radial: Sequence[int],
+        species: int,
+        neighbors: float,
+        rng: torch.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.gate = Gate(target, channels=channels)
+        mixed = self.gate.source.rep
+        self.before = Linear(source, channels=channels, bias=False, rng=rng)
+        self.interaction = Interaction(source, edge, target, channels=channels)
+        paths = self.interaction.paths
+        self.radial = RadialNetwork([*radial, paths * channels], rng)
+        self.after = Linear(
+            self.interaction.target.rep, mixed, channels=channels, bias=False, rng=rng
+        )
+        self.own = SpeciesLinear(source, target, channels, species, rng)
+        self.scale = 1 / math.sqrt(neighbors)
+
+    def forward(self, x: Tensor, kind: Tensor, s: Tensor, b: Tensor, graph: Graph) -> Tensor:
+        """Features, species, harmonics and radial basis to features."""
+        w = self.radial(b).unflatten(1, (-1, x.shape[2]))
+        messages = self.interaction(self.before(x), s, w, graph) * self.scale
+        new: Tensor = self.gate(self.after(messages)) + self.own(x, kind)
+        return new
+
+
+@register_model(
+    "euclidean/NequIP",
+    example=Example(
+        lambda: NequIP(
+            (1, 6),
+            lmax=1,
+            channels=3,
+            layers=2,
+            cutoff=3.0,
+            radial=(4,),
+            basis=3,
+            rng=torch.Generator().manual_seed(0),
+        ),
+        small_molecules,
+        forces=True,
+        tol=1e-10,
+    ),
+)
+class NequIP(AtomicModel):
+    """Neural equivariant interatomic potential.
+
+    Invariant under E(3) and permutations of equal atoms, *exact* up to rounding; smooth to second
+    order where neighbours cross the cut-off. The gate is applied before the self-connection is
+    added, so that residuals pass; otherwise as published.
+
+    Args:
+        species: atomic numbers that it knows.
+        lmax: greatest degree of features and harmonics.
+        channels: of each irrep.
+        layers: of messages.
+        cutoff: Å.
+        parity: "natural" (-1)^l, or "both".
+        basis: number of Bessel functions.
+        radial: widths of the hidden layers of the radial networks.
+        neighbors: typical number of an atom, by whose root sums are divided.
+        outputs: numbers a system.
+        rng: for the weights; torch's global one if None.
+
+    Raises:
+        ValueError: an impossible argument; when called, an unknown species or a wrong shape.
+
+    Source: Batzner et al. 2022, arXiv:2101.03164.
+    """
+
+    def __init__(
+        self,
+        species: Sequence[int],
+        *,
+        lmax: int = 2,
+        channels: int = 32,
+        layers: int = 3,
+        cutoff: float = 5.0,
+        parity: Parity = "natural",
+        basis: int = 8,
+        radial: Sequence[int] = (64,),
+        neighbors: float = 16.0,
+        outputs: int = 1,
+        rng: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(species, cutoff, outputs)
+        edge, features = spherical(lmax), spherical(lmax, parity)
+        kinds = len(self.species)
+        self.lmax = lmax
+        self.embedding = nn.Parameter(torch.randn(kinds, channels, generator=rng))
+        self.basis, self.envelope = BesselBasis(cutoff, basis), PolynomialCutoff(cutoff)
+        self.layers = nn.ModuleList()
+        source = spherical(0)
+        for place in range(layers):
+            target = features if place + 1 < layers else spherical(0)
+            widths = (basis, *radial)
+            self.layers.append(
+                Convolution(source, edge, target, channels, widths, kinds, neighbors, rng)
+            )
+            source = target
+        self.head = Linear(source, spherical(0), channels=channels, out_channels=outputs, rng=rng)
+
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+        """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
+        r = lengths(vectors)
+        b = self.basis(r) * self.envelope(r).unsqueeze(-1)
+        s = spherical_harmonics(vectors, self.lmax)
+        x = self.embedding.index_select(0, kind).unsqueeze(1)
+        for layer in self.layers:
+            x = layer(x, kind, s, b, graph)
+        numbers: Tensor = self.head(x[:, :1]).squeeze(1)
+        return numbers

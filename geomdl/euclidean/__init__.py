@@ -13,6 +13,11 @@ from geomdl.euclidean.neighbors import (
     radius_graph,
 )
 from geomdl.euclidean.nequip import NequIP
+from geomdl.euclidean.potential import (
+    Potential,
+    PotentialOutput,
+)
+from geomdl.euclidean.potentials import register_potential
 from geomdl.euclidean.radial import (
     BesselBasis,
     CosineCutoff,
@@ -53,6 +58,8 @@ __all__ = [
     "Neighbors",
     "NequIP",
     "PolynomialCutoff",
+    "Potential",
+    "PotentialOutput",
     "SphericalHarmonics",
     "angles_from_axis_angle",
     "angles_from_matrix",
@@ -71,6 +78,7 @@ __all__ = [
     "quaternion_from_matrix",
     "radius_graph",
     "random_rotations",
+    "register_potential",
     "spherical",
     "spherical_harmonics",
     "wigner_D",

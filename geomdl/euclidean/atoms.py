@@ -5,11 +5,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import is_fake
 
 from geomdl.euclidean.neighbors import edge_vectors
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
 from geomdl.groups import group
 from geomdl.kernels import segment_sum
+
+ORGANIC = (1, 6, 7, 8, 9)
+"""H, C, N, O and F, the species of QM9."""
 
 
 def small_molecules(rng: torch.Generator) -> tuple[Any, ...]:
@@ -72,9 +76,9 @@ class AtomicModel(nn.Module):
         """Places of atomic numbers among the species.
 
         Raises:
-            ValueError: one that the model does not know (not looked for while compiling).
+            ValueError: one that the model does not know (not looked for while tracing).
         """
-        if not torch.compiler.is_compiling():
+        if not (torch.compiler.is_compiling() or is_fake(z)):
             unknown = sorted(set(z.tolist()) - set(self.species))
             if unknown:
                 known = ", ".join(map(str, self.species))

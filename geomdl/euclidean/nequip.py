@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.gate import Gate, unit_scale
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
@@ -177,7 +177,7 @@ class NequIP(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int],
+        species: Sequence[int] = ORGANIC,
         *,
         lmax: int = 2,
         channels: int = 32,

@@ -1,0 +1,42 @@
+"""Potentials by name: "potential/NequIP" builds a `Potential` of a `NequIP`, and so on."""
+
+import inspect
+from typing import Any
+
+from geomdl.euclidean.atoms import AtomicModel
+from geomdl.euclidean.nequip import NequIP
+from geomdl.euclidean.potential import REFUSED, Potential, small_crystals
+from geomdl.registry import Example, default, record_of, register_model
+
+
+def register_potential(model: type[AtomicModel]) -> None:
+    """Register "potential/Name" beside "euclidean/Name", with the same arguments but `outputs`.
+
+    Args:
+        model: a class that is registered as "euclidean/Name".
+    """
+    name = model.__name__
+    signature = inspect.signature(model)
+    kept = [p for p in signature.parameters.values() if p.name != "outputs"]
+
+    def build(*args: Any, **kwargs: Any) -> Potential:
+        return Potential(model(*args, **kwargs))
+
+    build.__name__ = build.__qualname__ = f"{name}Potential"
+    build.__doc__ = f"Energy, forces and stress of {name}.\n\n{inspect.getdoc(model)}"
+    build.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=kept, return_annotation=Potential
+    )
+
+    def small() -> Any:
+        record = record_of(default.example(f"euclidean/{name}").build())
+        assert record is not None
+        chosen = {key: value for key, value in record.arguments.items() if key != "outputs"}
+        return default.create_model(f"potential/{name}", **chosen)
+
+    example = Example(small, small_crystals, refuses=REFUSED, forces=True, tol=1e-10)
+    register_model(f"potential/{name}", example=example)(build)
+
+
+for _model in (NequIP,):
+    register_potential(_model)

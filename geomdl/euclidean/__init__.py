@@ -1,5 +1,6 @@
 """E(3) on points: neighbours, radial functions, spherical tensors, and what is built on them."""
 
+from geomdl.euclidean.calculator import ASECalculator
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
@@ -48,6 +49,7 @@ from geomdl.euclidean.spherical import (
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
+    "ASECalculator",
     "BesselBasis",
     "Block",
     "CosineCutoff",

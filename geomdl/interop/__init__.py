@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 from geomdl.interop import escnn, kymatio
 
 if TYPE_CHECKING:
-    from geomdl.interop import sklearn
+    from geomdl.interop import e3nn, sklearn
 
-__all__ = ["escnn", "kymatio", "sklearn"]
+__all__ = ["e3nn", "escnn", "kymatio", "sklearn"]
+_LATER = ("e3nn", "sklearn")
 
 if not TYPE_CHECKING:  # scikit-learn takes its time to load
 
     def __getattr__(name: str) -> object:
-        """Import the bridge to scikit-learn on first use."""
-        if name != "sklearn":
+        """Import the bridges to e3nn and scikit-learn on first use."""
+        if name not in _LATER:
             raise AttributeError(f"module 'geomdl.interop' has no attribute {name!r}")
-        return import_module("geomdl.interop.sklearn")
+        return import_module(f"geomdl.interop.{name}")

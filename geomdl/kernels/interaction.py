@@ -71,7 +71,11 @@ def interaction(
     Example:
         >>> x, s, w = torch.tensor([[[2.0]], [[3.0]]]), torch.ones(1, 1), torch.full((1, 1, 1), 4.0)
         >>> rows = [torch.tensor(r) for r in ([0, 0, 1], [0], [0], [0, 1, 1], [1], [0])]  # 0 → 1
-        >>> table = [torch.tensor([[0] * 5]), torch.ones(1).double(), torch.tensor([[0, 1] * 3])]
+        >>> table = [
+        ...     torch.tensor([[0] * 5]),
+        ...     torch.ones(1).double(),
+        ...     torch.tensor([[0, 1, 0, 1, 1, 0]]),
+        ... ]
         >>> interaction(x, s, w, rows, table, 1).flatten().tolist()
         [0.0, 8.0]
     """

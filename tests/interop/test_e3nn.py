@@ -1,0 +1,105 @@
+"""Irreps, features, linear maps and products of e3nn carried over, with equal outputs."""
+
+import pytest
+import torch
+
+from geomdl.euclidean import Gate, blocks, spherical
+from geomdl.euclidean.interaction import small_graph
+from geomdl.interop import e3nn as bridge
+
+o3 = pytest.importorskip("e3nn.o3", reason="e3nn is not installed")
+TOL = {torch.float32: 1e-6, torch.float64: 1e-12}
+
+
+@pytest.fixture
+def double():
+    """e3nn rounds its coefficients to the default dtype."""
+    torch.set_default_dtype(torch.float64)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+    torch.set_default_dtype(torch.float32)
+
+
+def uvu(irreps, lmax, target):
+    """e3nn's tensor product with every path into irreps that are wanted."""
+    harmonics, mid, instructions = o3.Irreps.spherical_harmonics(lmax), [], []
+    kept = {ir for _, ir in o3.Irreps(target)}
+    for i, (n, a) in enumerate(o3.Irreps(irreps)):
+        for j, (_, b) in enumerate(harmonics):
+            for to in a * b:
+                if to in kept:
+                    instructions.append((i, j, len(mid), "uvu", True))
+                    mid.append((n, to))
+    options = {"shared_weights": False, "internal_weights": False}
+    return o3.TensorProduct(irreps, harmonics, o3.Irreps(mid), instructions, **options)
+
+
+@pytest.mark.parametrize("dtype", TOL)
+@pytest.mark.parametrize(
+    ("irreps", "lmax", "target"),
+    [
+        ("4x0e+4x1o+4x2e", 2, "0e+1o+2e"),
+        ("4x0e+4x0o+4x1o+4x1e", 3, "0e+0o+1e+1o+2e+2o+3o"),
+        ("3x0e+3x1o", 2, "0e+1o+2e+3o"),
+        ("2x0e+2x1o+2x2e+2x3o", 3, "0e+1o+2e+3o"),
+    ],
+)
+def test_interaction(irreps, lmax, target, dtype, double):
+    theirs, graph = uvu(irreps, lmax, target), small_graph()
+    layer, order = bridge.interaction(theirs)
+    x = theirs.irreps_in1.randn(graph.num_nodes, -1)
+    s = theirs.irreps_in2.randn(graph.num_edges, -1)
+    w = torch.randn(graph.num_edges, theirs.weight_numel)
+    edges = theirs(x[graph.source.long()], s, w)
+    sums = x.new_zeros(graph.num_nodes, edges.shape[1])
+    expected = sums.index_add(0, graph.target.long(), edges)
+    rows = bridge.from_features(x, layer.source["x"].rep, layer.channels)
+    weights = w.unflatten(1, (-1, layer.channels))[:, order]
+    found = layer(rows.to(dtype), s.to(dtype), weights.to(dtype), graph)
+    copies, slices = {}, theirs.irreps_out.slices()
+    for number in order:
+        to, columns = theirs.irreps_out[number].ir, expected[:, slices[number]]
+        block = next(b for b in blocks(layer.target.rep) if (b.l, b.p) == (to.l, to.p))
+        copy = copies[to] = copies.get(to, -1) + 1
+        ours = found[:, block.start + copy : block.stop : block.copies]
+        wanted = columns.unflatten(1, (layer.channels, to.dim)).transpose(1, 2)
+        assert (ours - wanted).abs().max() <= TOL[dtype] * expected.abs().max()
+    assert sum(copies.values()) + len(copies) == len(slices)
+
+
+@pytest.mark.parametrize("dtype", TOL)
+def test_linear(dtype, double):
+    module = o3.Linear("8x0e+16x1o+8x2e", "4x0e+4x1o+8x2e", biases=True)
+    module.bias.data.normal_()
+    x = module.irreps_in.randn(5, -1)
+    layer = bridge.linear(module).to(dtype)
+    expected = module(x)
+    found = layer(bridge.from_features(x, layer.source.rep, 8).to(dtype))
+    error = (bridge.to_features(found, layer.target.rep) - expected).abs().max()
+    assert error <= TOL[dtype] * expected.abs().max()
+
+
+def test_gate():
+    from e3nn.nn import Gate as Theirs
+
+    silu, sigmoid = torch.nn.functional.silu, torch.sigmoid
+    theirs = Theirs("4x0e", [silu], "8x0e", [sigmoid], "4x1o+4x2e").double()
+    gate = Gate(spherical(2), channels=4).double()
+    x = torch.randn(5, 11, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = bridge.to_features(gate(x), gate.target.rep)
+    expected = theirs(bridge.to_features(x, gate.source.rep))
+    # e3nn's constants are those of a Monte Carlo estimate, good to 1e-3
+    ratio = found / expected
+    for part in (slice(0, 4), slice(4, None)):
+        assert ratio[:, part].std() <= 1e-12
+        assert (ratio[:, part].mean() - 1).abs() <= 1e-2
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="irreps: expected multiples of the least multiplicity 4"):
+        bridge.from_irreps("4x0e+6x1o")
+    with pytest.raises(ValueError, match="module: expected connections 'uvu'"):
+        bridge.interaction(o3.FullyConnectedTensorProduct("2x0e", "1x0e", "2x0e"))
+    with pytest.raises(ValueError, match="x: last axis should be 18, got 17"):
+        bridge.from_features(torch.ones(1, 17), spherical(2), 2)

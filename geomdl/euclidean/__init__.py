@@ -46,6 +46,7 @@ from geomdl.euclidean.spherical import (
     blocks,
     spherical,
 )
+from geomdl.euclidean.tensor_product import TensorProduct
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "Potential",
     "PotentialOutput",
     "SphericalHarmonics",
+    "TensorProduct",
     "angles_from_axis_angle",
     "angles_from_matrix",
     "angles_from_quaternion",

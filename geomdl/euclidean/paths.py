@@ -1,5 +1,6 @@
 """Paths of a tensor product: which irreps of two features make which of a third."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,25 +107,28 @@ def product(left: Rep, right: Rep, target: Rep | None = None) -> Product:
     return Product(tuple(paths), whole, *_table(paths, blocks(whole)))
 
 
+def coefficients(path: Path) -> Tensor:
+    """√(2l + 1) times e3nn's Clebsch-Gordan coefficients of a path, (i, j, k), float64."""
+    so3 = group("SO3")
+    found: Tensor = clebsch_gordan(*(so3.irrep(l) for l in (path.left.l, path.right.l, path.l)))[0]
+    return found * math.sqrt(2 * path.l + 1)
+
+
 def _table(paths: list[Path], targets: tuple[Block, ...]) -> tuple[Tensor, Tensor, Tensor]:
     terms, values, rows, entry = [], [], [], 0
     used: dict[tuple[int, int], int] = {}
     where = {(b.l, b.p): b for b in targets}
-    so3 = group("SO3")
     for number, path in enumerate(paths):
         a, b, to = path.left, path.right, where[path.l, path.p]
         copy = used.get((path.l, path.p), 0)
         used[path.l, path.p] = copy + 1
-        coefficients = clebsch_gordan(*(so3.irrep(l) for l in (a.l, b.l, path.l)))[0]
-        coefficients = coefficients * (2 * path.l + 1) ** 0.5
+        dense = coefficients(path)
         width = 2 * a.l + 1
-        for i, j, k in (
-            (coefficients.abs() > _LEAST).permute(2, 0, 1).nonzero()[:, [1, 2, 0]].tolist()
-        ):
+        for i, j, k in (dense.abs() > _LEAST).permute(2, 0, 1).nonzero()[:, [1, 2, 0]].tolist():
             place = entry + k * width + i
             row = to.start + k * to.copies + copy
             terms.append([a.start + i, b.start + j, row, number, place])
-            values.append(float(coefficients[i, j, k]))
+            values.append(float(dense[i, j, k]))
         rows.append([a.start, width, to.start + copy, 2 * path.l + 1, to.copies, entry])
         entry += width * (2 * path.l + 1)
     return (

@@ -41,6 +41,7 @@ from geomdl.euclidean.rotations import (
     quaternion_from_matrix,
     random_rotations,
 )
+from geomdl.euclidean.schnet import SchNet
 from geomdl.euclidean.spherical import (
     Block,
     blocks,
@@ -63,6 +64,7 @@ __all__ = [
     "PolynomialCutoff",
     "Potential",
     "PotentialOutput",
+    "SchNet",
     "SphericalHarmonics",
     "TensorProduct",
     "angles_from_axis_angle",

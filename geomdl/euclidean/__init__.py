@@ -1,6 +1,7 @@
 """E(3) on points: neighbours, radial functions, spherical tensors, and what is built on them."""
 
 from geomdl.euclidean.calculator import ASECalculator
+from geomdl.euclidean.egnn import EGNN
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
@@ -8,12 +9,14 @@ from geomdl.euclidean.harmonics import (
 )
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
+from geomdl.euclidean.messages import neighbor_softmax
 from geomdl.euclidean.neighbors import (
     Neighbors,
     edge_vectors,
     radius_graph,
 )
 from geomdl.euclidean.nequip import NequIP
+from geomdl.euclidean.painn import PaiNN
 from geomdl.euclidean.potential import (
     Potential,
     PotentialOutput,
@@ -51,6 +54,7 @@ from geomdl.euclidean.tensor_product import TensorProduct
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
+    "EGNN",
     "ASECalculator",
     "BesselBasis",
     "Block",
@@ -61,6 +65,7 @@ __all__ = [
     "Linear",
     "Neighbors",
     "NequIP",
+    "PaiNN",
     "PolynomialCutoff",
     "Potential",
     "PotentialOutput",
@@ -79,6 +84,7 @@ __all__ = [
     "matrix_from_angles",
     "matrix_from_axis_angle",
     "matrix_from_quaternion",
+    "neighbor_softmax",
     "quaternion_from_angles",
     "quaternion_from_axis_angle",
     "quaternion_from_matrix",

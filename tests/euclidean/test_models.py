@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomdl.auditing.prepare import redraw
-from geomdl.euclidean import CosineCutoff, SchNet, radius_graph
+from geomdl.euclidean import EGNN, CosineCutoff, SchNet, radius_graph
 from geomdl.euclidean.atoms import AtomicModel
 from geomdl.registry import default
 
@@ -22,14 +22,19 @@ SHAPES = {
 
 
 def named(name):
-    model = default.example(name).build().double().eval()
+    if name == "euclidean/EGNN, still":
+        rng = torch.Generator().manual_seed(0)
+        model = EGNN((1, 6), channels=4, layers=2, cutoff=CUTOFF, moving=False, rng=rng).double()
+    else:
+        model = default.example(name).build().double()
+    model.eval()
     redraw(model, torch.Generator().manual_seed(1))
     assert isinstance(model, AtomicModel)
     assert model.cutoff == CUTOFF
     return model
 
 
-@pytest.fixture(params=default.list_models("euclidean/*"))
+@pytest.fixture(params=[*default.list_models("euclidean/*"), "euclidean/EGNN, still"])
 def model(request):
     return named(request.param)
 
@@ -56,7 +61,7 @@ def forces(model, z, pos):
 
 def test_all_models_are_here():
     found = default.list_models("euclidean/*")
-    assert {"euclidean/NequIP", "euclidean/SchNet"} <= set(found)
+    assert {f"euclidean/{name}" for name in ("EGNN", "NequIP", "PaiNN", "SchNet")} <= set(found)
 
 
 def test_forces_are_the_gradient_and_add_up_to_nothing(model):

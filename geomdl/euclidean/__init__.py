@@ -9,6 +9,7 @@ from geomdl.euclidean.harmonics import (
 )
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
+from geomdl.euclidean.mace import MACE
 from geomdl.euclidean.messages import neighbor_softmax
 from geomdl.euclidean.neighbors import (
     Neighbors,
@@ -50,11 +51,14 @@ from geomdl.euclidean.spherical import (
     blocks,
     spherical,
 )
+from geomdl.euclidean.symmetric import symmetric_couplings
+from geomdl.euclidean.symmetric_contraction import SymmetricContraction
 from geomdl.euclidean.tensor_product import TensorProduct
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
     "EGNN",
+    "MACE",
     "ASECalculator",
     "BesselBasis",
     "Block",
@@ -71,6 +75,7 @@ __all__ = [
     "PotentialOutput",
     "SchNet",
     "SphericalHarmonics",
+    "SymmetricContraction",
     "TensorProduct",
     "angles_from_axis_angle",
     "angles_from_matrix",
@@ -93,5 +98,6 @@ __all__ = [
     "register_potential",
     "spherical",
     "spherical_harmonics",
+    "symmetric_couplings",
     "wigner_D",
 ]

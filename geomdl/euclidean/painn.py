@@ -56,10 +56,6 @@ class Update(nn.Module):
     """Scalars and vectors of one atom, mixed.
 
     (a, b, c) = ψ(s, |V v|),  Δs = a + b ∘ ⟨U v, V v⟩,  Δv = c ∘ U v
-
-    Args:
-        channels: of scalars and vectors.
-        rng: for the weights.
     """
 
     def __init__(self, channels: int, rng: torch.Generator | None) -> None:
@@ -79,12 +75,7 @@ class Update(nn.Module):
     "euclidean/PaiNN",
     example=Example(
         lambda: PaiNN(
-            (1, 6),
-            channels=4,
-            layers=2,
-            cutoff=3.0,
-            basis=5,
-            rng=torch.Generator().manual_seed(0),
+            (1, 6), channels=4, layers=2, cutoff=3.0, basis=5, rng=torch.Generator().manual_seed(0)
         ),
         small_molecules,
         forces=True,
@@ -139,9 +130,8 @@ class PaiNN(AtomicModel):
         super().__init__(species, cutoff, outputs)
         self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
         self.basis, self.envelope = BesselBasis(cutoff, basis), envelope_of(envelope, cutoff)
-        self.messages = nn.ModuleList(
-            [Message(channels, basis, neighbors, rng) for _ in range(layers)]
-        )
+        sizes = (channels, basis, neighbors)
+        self.messages = nn.ModuleList([Message(*sizes, rng) for _ in range(layers)])
         self.updates = nn.ModuleList([Update(channels, rng) for _ in range(layers)])
         self.head = Perceptron([channels, max(channels // 2, 1), outputs], rng=rng)
 
@@ -149,8 +139,8 @@ class PaiNN(AtomicModel):
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         r = lengths(vectors)
         b, y = self.basis(r), spherical_harmonics(vectors, 1) * self.envelope(r).unsqueeze(-1)
-        s = self.embedding.index_select(0, kind).unsqueeze(1)
-        x = torch.cat([s, s.new_zeros(s.shape[0], 3, s.shape[2])], 1)
+        scalars = self.embedding.index_select(0, kind).unsqueeze(1)
+        x = nn.functional.pad(scalars, (0, 0, 0, 3))
         for message, update in zip(self.messages, self.updates, strict=True):
             x = x + message(x, y, b, graph)
             x = x + update(x)

@@ -62,12 +62,7 @@ class FilterConvolution(nn.Module):
     "euclidean/SchNet",
     example=Example(
         lambda: SchNet(
-            (1, 6),
-            channels=4,
-            layers=2,
-            cutoff=3.0,
-            basis=5,
-            rng=torch.Generator().manual_seed(0),
+            (1, 6), channels=4, layers=2, cutoff=3.0, basis=5, rng=torch.Generator().manual_seed(0)
         ),
         small_molecules,
         forces=True,

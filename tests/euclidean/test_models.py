@@ -60,8 +60,8 @@ def forces(model, z, pos):
 
 
 def test_all_models_are_here():
-    found = default.list_models("euclidean/*")
-    assert {f"euclidean/{name}" for name in ("EGNN", "NequIP", "PaiNN", "SchNet")} <= set(found)
+    names = ("EGNN", "MACE", "NequIP", "PaiNN", "SchNet")
+    assert {f"euclidean/{name}" for name in names} <= set(default.list_models("euclidean/*"))
 
 
 def test_forces_are_the_gradient_and_add_up_to_nothing(model):

@@ -1,13 +1,16 @@
 """E(3) on points: neighbours, radial functions, spherical tensors, and what is built on them."""
 
+from geomdl.euclidean.attention import NeighborAttention
 from geomdl.euclidean.calculator import ASECalculator
 from geomdl.euclidean.egnn import EGNN
+from geomdl.euclidean.equiformer import Equiformer
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
     spherical_harmonics,
 )
 from geomdl.euclidean.interaction import Interaction
+from geomdl.euclidean.layer_norm import LayerNorm
 from geomdl.euclidean.linear import Linear
 from geomdl.euclidean.mace import MACE
 from geomdl.euclidean.messages import neighbor_softmax
@@ -17,6 +20,7 @@ from geomdl.euclidean.neighbors import (
     radius_graph,
 )
 from geomdl.euclidean.nequip import NequIP
+from geomdl.euclidean.norm_activation import NormActivation
 from geomdl.euclidean.painn import PaiNN
 from geomdl.euclidean.potential import (
     Potential,
@@ -63,12 +67,16 @@ __all__ = [
     "BesselBasis",
     "Block",
     "CosineCutoff",
+    "Equiformer",
     "Gate",
     "GaussianBasis",
     "Interaction",
+    "LayerNorm",
     "Linear",
+    "NeighborAttention",
     "Neighbors",
     "NequIP",
+    "NormActivation",
     "PaiNN",
     "PolynomialCutoff",
     "Potential",

@@ -60,7 +60,7 @@ def forces(model, z, pos):
 
 
 def test_all_models_are_here():
-    names = ("EGNN", "MACE", "NequIP", "PaiNN", "SchNet")
+    names = ("EGNN", "Equiformer", "MACE", "NequIP", "PaiNN", "SchNet")
     assert {f"euclidean/{name}" for name in names} <= set(default.list_models("euclidean/*"))
 
 

@@ -89,6 +89,24 @@ def test_far_copies_add_up(model):
     assert (pair - 2 * one).abs() <= 1e-12 * one.abs()
 
 
+def test_periodic_images_count_once(model):
+    """The same crystal in a cell, in twice the cell, and with atoms moved by lattice vectors."""
+    z, pos = molecule(3)
+    cell = torch.tensor([[2.9, 0, 0], [0.6, 3.3, 0], [-0.4, 0.5, 3.1]], dtype=F64)
+
+    def crystal(z, pos, cell):
+        found = radius_graph(pos, CUTOFF, cell)
+        return model(z, pos, found.graph, found.shifts, cell[None]).sum()
+
+    one = crystal(z, pos, cell)
+    moved = pos + torch.tensor([[1.0, 0, -2], [0, 0, 0], [0, 3, 1]], dtype=F64) @ cell
+    double = cell * torch.tensor([[2.0], [1], [1]], dtype=F64)
+    two = crystal(torch.cat([z, z]), torch.cat([pos, pos + cell[0]]), double)
+    assert (crystal(z, moved, cell) - one).abs() <= 1e-11 * one.abs()
+    assert (two - 2 * one).abs() <= 1e-11 * one.abs()
+    assert (one - energy(model, z, pos)).abs() > 1e-6 * one.abs()
+
+
 def gaps(model, distances):
     """Energies of a carbon and a hydrogen at distances, less that of the two far apart."""
     z, far = torch.tensor([6, 1]), torch.tensor([[0, 0, 0], [2 * CUTOFF, 0, 0]], dtype=F64)

@@ -1,0 +1,222 @@
+r"""
+Points: from a scalar to a tensor, from a tensor to a potential
+===============================================================
+
+**The question.** A molecule is a set of points. Its energy does not change when it is turned, its
+forces turn along. What should a network carry at each atom, so that both hold whatever its weights?
+
+Distances alone are safe, and blind: they do not see angles. Spherical harmonics see them, and a
+rotation mixes them in a known way. So the features at an atom are *spherical tensors*: numbers,
+vectors, and higher irreps of O(3); products of two of them, taken with Clebsch–Gordan coefficients,
+are spherical tensors again.
+"""
+
+# %%
+# The mathematics
+# ---------------
+#
+# .. math:: Y_l(R r) = D^l(R)\, Y_l(r), \qquad
+#           (x \otimes y)_{k} = \sum_{ij} C^{l_1 l_2 l}_{ijk}\, x_i\, y_j
+#
+# One layer of messages takes the neighbours' features, multiplies them by the harmonics of the
+# edges and by weights that depend on the distance, and adds up:
+#
+# .. math:: y_n = \sum_{m \to n} \sum_{\text{paths}} w_{\text{path}}(r_{nm})\;
+#           x_m \otimes Y(\hat r_{nm})
+#
+# ``geomdl.euclidean.Interaction`` does all of this in one pass.
+
+import math
+import os
+
+import matplotlib.pyplot as plt
+import torch
+
+import geomdl
+from geomdl.euclidean import NequIP, Potential, radius_graph, spherical, spherical_harmonics
+from geomdl.fields import Graph
+
+FAST = os.environ.get("GEOMDL_FAST") == "1"  # a small budget: everything runs, in seconds
+
+# %%
+# A feature that turns
+# --------------------
+#
+# Harmonics of degree 0 to 2 of the edges into the middle atom of a bent molecule, summed: one
+# number, one vector, one matrix without trace. Turn the molecule; the number stays, the others turn
+# by :math:`D^1` and :math:`D^2`.
+
+water = torch.tensor([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]).double()
+turn = geomdl.group("O3").sample(1, torch.Generator().manual_seed(0))[0]
+
+
+def middle(points: torch.Tensor) -> torch.Tensor:
+    """Sum of the harmonics of the edges into atom 0."""
+    return spherical_harmonics(points[1:] - points[0], 2).sum(0)
+
+
+feature, turned = middle(water), middle(water @ turn.T)
+by_matrix = spherical(2)(turn) @ feature
+print("largest difference of D(R) y(x) and y(R x):", float((by_matrix - turned).abs().max()))
+
+figure_feature, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
+axis.bar(torch.arange(9) - 0.2, feature, width=0.4, label="molecule")
+axis.bar(torch.arange(9) + 0.2, turned, width=0.4, label="turned")
+axis.set_xticks(range(9), ["0", *("1",) * 3, *("2",) * 5])
+axis.set_xlabel("degree of the component")
+axis.set_ylabel("feature")
+axis.legend()
+
+# %%
+# Why degrees matter
+# ------------------
+#
+# Put n neighbours on a circle, evenly, and turn the star by half a step. Distances agree. The sum
+# of :math:`Y_l` over the star is the mean over rotations by :math:`2\pi/n`, which leaves only
+# :math:`m = 0, \pm n, \dots`: below degree n both stars give the *same* feature, whatever the
+# weights. So one layer must have :math:`l \geq n` to tell them apart (Joshi et al. 2023,
+# arXiv:2301.09308).
+
+
+def star(n: int, angle: float) -> torch.Tensor:
+    """Sum of the harmonics to degree 6 over n directions in the plane across the polar axis."""
+    angles = angle + 2 * math.pi * torch.arange(n).double() / n
+    points = torch.stack([angles.cos(), torch.zeros(n).double(), angles.sin()], -1)
+    return spherical_harmonics(points, 6).sum(0)
+
+
+folds = (2, 3, 4, 5, 6)
+seen = torch.zeros(len(folds), 7).double()
+for row, n in enumerate(folds):
+    difference = star(n, 0.0) - star(n, math.pi / n)
+    for l in range(7):
+        seen[row, l] = difference[: (l + 1) ** 2].abs().max()
+
+figure_stars, axis = plt.subplots(figsize=(5, 3), layout="constrained")
+axis.imshow(seen > 1e-9, cmap="Blues", aspect="auto", vmin=0, vmax=1.4)
+axis.set_xticks(range(7))
+axis.set_yticks(range(len(folds)), folds)
+axis.set_xlabel("greatest degree of the features")
+axis.set_ylabel("neighbours in the star")
+axis.set_title("blue: told apart from itself turned by half a step", fontsize=10)
+
+# %%
+# The same holds for a whole network whose atoms see each other through the middle alone. Two stars
+# of three, one above the middle and one below, the lower one turned by half a step or not (a prism,
+# an antiprism): with :math:`l_{\max} = 2` both have the same energy, with 3 they have not.
+
+
+def energies(lmax: int, n: int = 3) -> list[float]:
+    """Energies of a prism and of an antiprism with an atom in the middle."""
+    model = NequIP((6,), lmax=lmax, channels=8, layers=2, cutoff=2.0).double()
+    found = []
+    for angle in (0.0, math.pi / n):
+        circles = []
+        for height, shift in ((0.8, 0.0), (-0.8, angle)):
+            angles = shift + 2 * math.pi * torch.arange(n).double() / n
+            circle = (angles.cos(), torch.full((n,), height).double(), angles.sin())
+            circles.append(torch.stack(circle, -1))
+        pos = torch.cat([torch.zeros(1, 3).double(), *circles])
+        inward = torch.tensor([range(1, 2 * n + 1), [0] * (2 * n)])
+        graph = Graph.from_edge_index(torch.cat([inward, inward.flip(0)], 1))
+        found.append(float(model(torch.full((len(pos),), 6), pos, graph).detach()))
+    return found
+
+
+for lmax in (2, 3):
+    first, second = energies(lmax)
+    print(f"l_max = {lmax}: energies differ by {abs(first - second):.1e}")
+
+# %%
+# A potential
+# -----------
+#
+# Clusters of a few atoms under a Morse potential, with exact energies and forces
+# (``load("made_molecules")``; ``load("xtb_ethanol", root=…)`` reads a real trajectory, and
+# ``geomdl train potential --data FILE`` trains on one from the command line). A `Potential` is an
+# energy with its exact gradient, so forces conserve energy whatever the weights.
+
+data = geomdl.data.load("made_molecules", n=40 if FAST else 400, atoms=6)
+z, pos, energy, forces = (data[name] for name in ("z", "pos", "energy", "forces"))
+pos, energy, forces = pos.float(), energy.float(), forces.float()
+train, test = slice(0, -20), slice(-20, None)
+torch.manual_seed(0)
+potential = Potential(
+    NequIP(z.unique().tolist(), lmax=1, channels=16, layers=2, cutoff=4.0, neighbors=5.0)
+)
+
+
+def batch_of(index: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Frames side by side."""
+    each = torch.arange(len(index)).repeat_interleave(pos.shape[1])
+    return {"z": z[index].flatten(), "pos": pos[index].flatten(0, 1), "batch": each}
+
+
+mean, scale = energy[train].mean(), forces[train].square().mean().sqrt()
+optimizer = torch.optim.Adam(potential.parameters(), lr=5e-3)
+steps, history = (30 if FAST else 600), []
+for _ in range(steps):
+    index = torch.randint(len(pos) - 20, (8,))
+    found = potential(**batch_of(index))
+    off = (found.forces - forces[index].flatten(0, 1)) / scale
+    energy_off = (found.energy - (energy[index] - mean)) / scale
+    loss = off.square().mean() + 0.05 * energy_off.square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    history.append(float(off.square().mean().sqrt().detach()))
+
+index = torch.arange(len(pos))[test]
+with torch.no_grad():
+    found = potential(**batch_of(index))
+error = (found.forces - forces[index].flatten(0, 1)).abs().mean()
+print(f"forces of new clusters: mean error {error:.3f} of {forces[test].abs().mean():.3f} eV/Å")
+
+figure_training, axis = plt.subplots(figsize=(5, 3), layout="constrained")
+axis.semilogy(history)
+axis.set_xlabel("step")
+axis.set_ylabel("error of forces / their size")
+
+# %%
+# It conserves energy
+# -------------------
+#
+# Let a new cluster move, by Newton's law with unit masses (velocity Verlet). Kinetic and potential
+# energy change places; their sum stays, as forces are a gradient. ``ASECalculator`` runs the same
+# potential in ASE.
+
+place, speed = pos[-1].clone(), torch.zeros_like(pos[-1])
+dt, track = 0.01, []
+with torch.no_grad():
+    now = potential(z[-1], place)
+    for _ in range(60 if FAST else 400):
+        speed += 0.5 * dt * now.forces
+        place += dt * speed
+        now = potential(z[-1], place)
+        speed += 0.5 * dt * now.forces
+        kinetic = 0.5 * float(speed.square().sum())
+        track.append((float(now.energy), kinetic))
+energies_over_time = torch.tensor(track)
+total = energies_over_time.sum(1)
+print("drift of the total energy:", float(total.max() - total.min()))
+
+figure_motion, axis = plt.subplots(figsize=(6, 3), layout="constrained")
+for values, name in zip(energies_over_time.T, ("potential", "kinetic"), strict=True):
+    axis.plot(values - values[0], label=name)
+axis.plot(total - total[0], label="sum", color="black")
+axis.set_xlabel("step")
+axis.set_ylabel("energy, eV")
+axis.legend()
+
+# %%
+# The certificate
+# ---------------
+#
+# The trained potential is audited as any other function: energies must stay, forces turn, under all
+# of E(3); and atoms may be renumbered.
+
+graph = radius_graph(pos[0].double(), 4.0).graph
+model = potential.model.double()
+audit = geomdl.audit(model, z[0], pos[0].double(), graph)
+print(audit)
+print(geomdl.audit(model, z[0], pos[0].double(), graph, group=f"S{pos.shape[1]}"))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from geomdl.cli import train_config, train_schema
+from geomdl.cli import train_config, train_potential, train_schema
 
 
 def add(commands: Any) -> None:
@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     what, pairs, flags = train_config.scan(arguments.words)
     if "help" in flags:
         named = what if what and not what.endswith((".yaml", ".yml")) else None
+        named = f"{train_potential.PREFIX}NequIP" if named == train_potential.SHORT else named
         print(train_schema.parser(named).format_help(), end="")
         return 0
     if what is None:
@@ -55,6 +56,12 @@ def train(config: dict[str, Any]) -> int:
 
     path = checkpoint_path(config["out"])
     writable_folder(path.parent)
+    beside = path.with_name(path.name + ".yaml")
+    if config["model"]["name"].startswith(train_potential.PREFIX):
+        shown = train_potential.train(config, path)
+        beside.write_text(train_config.to_yaml(config), encoding="utf-8")
+        print(shown, path, sep="\n")
+        return 0
     source, seed = config["data"], config["seed"]
     samples, outputs = tensors(data.load(source["name"], root=source["root"], **source["options"]))
     train, val = data.split(samples, (0.8, 0.2), seed=seed)
@@ -71,7 +78,6 @@ def train(config: dict[str, Any]) -> int:
         **config["fit"],
     )
     registry.save(done.model, path)
-    beside = path.with_name(path.name + ".yaml")
     beside.write_text(train_config.to_yaml(config), encoding="utf-8")
     best = done.best
     if "val_metric" in best:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from geomdl.cli import train_schema
+from geomdl.cli import train_potential, train_schema
 
 FLAGS = {"-h": "help", "--help": "help", "--print_config": "print", "--print-config": "print"}
 SHORT = {
@@ -125,11 +125,12 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
     """The whole configuration: defaults, under the file, under the command line.
 
     Args:
-        what: name of a registered model, or path of a YAML file.
+        what: name of a registered model, "potential", or path of a YAML file.
         pairs: (key, text) of the command line; the last one wins.
 
     Returns:
-        Nested dicts with every key: `model`, `data`, `fit`, `seed`, `out`, `folder`.
+        Nested dicts with every key: `model`, `data`, `fit`, `seed`, `out`, `folder`, and `loss`
+        of potentials.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -140,15 +141,18 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
         model = tree.get("model")
         name = model.get("name") if isinstance(model, dict) else None
     else:
-        tree, name = {"model": {"name": what}}, what
-    name = dict(pairs).get("model.name", name)
+        tree = {} if what == train_potential.SHORT else {"model": {"name": what}}
+        name = what
+    asked = dict(pairs).get("model.name", name)
+    under = train_potential.preset(asked if isinstance(asked, str) else "")
+    name = under.get("model", {}).get("name", asked)
     if not isinstance(name, str):
         raise ValueError(f"model.name: expected a registered model in {what}, got {name!r}")
     whole = train_schema.parser(name)
     keys = [action.dest for action in whole._actions]
     known = [*(key for key in keys if key != "help"), "model.name"]
     words = []
-    for key, text in [*_leaves(tree, known), *pairs]:
+    for key, text in [*_leaves(under, known), *_leaves(tree, known), *pairs]:
         if key != "model.name":
             _check(key, known)
             words.append(f"--{key}={text}")
@@ -157,8 +161,8 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
     except argparse.ArgumentError as error:
         raise ValueError(_readable(str(error))) from None
     found["model"] = {"name": name} | found.get("model", {})
-    order = ("model", "data", "fit", "seed", "out", "folder")
-    return {key: found[key] for key in order}
+    order = ("model", "data", "loss", "fit", "seed", "out", "folder")
+    return {key: found[key] for key in order if key in found}
 
 
 def to_yaml(config: dict[str, Any]) -> str:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 DATA = "data"  # as the value of an argument of the model: what the data say
-FROM_DATA = ("shape", "in_channels", "classes")
-USAGE = "geomdl train MODEL|CONFIG.yaml [--KEY VALUE ...] [--print_config]"
+FROM_DATA = ("shape", "in_channels", "classes", "species")
+USAGE = "geomdl train MODEL|potential|CONFIG.yaml [--KEY VALUE ...] [--print_config]"
 DESCRIPTION = """Train a registered model (see `geomdl list models`) on a data set and save a
 checkpoint. Images with labels, or x with whole numbers y, are classified; x with other numbers y is
-regression. A fifth of the samples is kept apart to choose the best epoch. Every key below may stand
-in the configuration file, and on the command line over it."""
+regression. A fifth of the samples is kept apart to choose the best epoch. `geomdl train potential`
+(a small NequIP), and models named potential/..., learn energies and forces of frames: arrays z, R,
+E, F of an .npz file, or a data set of molecules; blocks of time are kept apart. Every key below may
+stand in the configuration file, and on the command line over it."""
 EPILOG = """Shorter: --data NAME, --root FOLDER, --epochs N, --batch-size N, --lr X, and
 --set NAME=VALUE for --model.NAME VALUE. `geomdl train MODEL --help` shows the arguments of the
 model; `geomdl train MODEL --print_config > config.yaml` begins a file. The whole configuration is
@@ -57,6 +59,10 @@ def parser(model: str | None) -> Any:
         fit,
         skip=("model", "train", "val", "seed", "folder"),
     )
+    if model is not None and model.startswith("potential/"):
+        from geomdl.euclidean.fitting import EnergyForcesLoss
+
+        _add(whole.add_argument_group("loss of potentials"), "loss", EnergyForcesLoss)
     if model is not None:
         group = whole.add_argument_group(f"model {model}")
         _add(group, "model", default[model].factory, data=FROM_DATA)

@@ -22,8 +22,10 @@ from geomdl.data.files import data_folder
 from geomdl.data.images import upsample
 from geomdl.data.registry import load, names, register
 from geomdl.data.split import parts, split, time_blocks
+from geomdl.data.trajectories import as_frames
 
 __all__ = [
+    "as_frames",
     "data_folder",
     "digits",
     "load",

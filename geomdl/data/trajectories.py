@@ -1,16 +1,17 @@
 """Molecular dynamics of single molecules, with energies and forces, split in blocks of time."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from geomdl.data.files import Root, data_folder, read_npz
+from geomdl.data.files import Root, data_folder, read_tensors
 from geomdl.data.registry import register
 from geomdl.data.split import time_blocks
 
 ETHANOL = (6, 6, 8, *(1,) * 6)
+ARRAYS = ("z", "R", "E", "F")
+NAMES = ("z", "pos", "energy", "forces")
 ASPIRIN = (6, 6, 8, 8, *(6,) * 7, 8, 8, *(1,) * 8)
 
 
@@ -78,33 +79,79 @@ def _trajectory(
     path = data_folder(name, root, file) / file
     if not path.is_file():
         raise FileNotFoundError(f"{name}: no {file} in {path.parent}; put it there")
-    z, pos, energy, forces = _arrays(path, len(species))
-    if tuple(z.tolist()) != species:
-        raise ValueError(f"{path}: z should be {species}, got {tuple(z.tolist())}")
-    return {
-        "z": z.expand(len(pos), -1).contiguous(),
-        "pos": pos,
-        "energy": energy,
-        "forces": forces,
-        "split": time_blocks(len(pos), *blocks),
-    }
+    frames = _frames(read_tensors(path), str(path), len(species))
+    found = tuple(frames["z"][0].tolist()) if len(frames["z"]) else species
+    if found != species:
+        raise ValueError(f"{path}: z should be {species}, got {found}")
+    return frames | {"split": time_blocks(len(frames["z"]), *blocks)}
 
 
-def _arrays(path: Path, atoms: int) -> tuple[Tensor, ...]:
-    """Arrays z, R, E, F of a file, if they are what they should be."""
-    arrays: dict[str, Any] = read_npz(path)
-    frames = len(arrays["R"]) if "R" in arrays and arrays["R"].ndim else 0
-    shapes = {"z": (atoms,), "R": (frames, atoms, 3), "E": (frames,), "F": (frames, atoms, 3)}
-    found = []
-    for name, shape in shapes.items():
-        kind = "iu" if name == "z" else "f"
-        array = arrays.get(name)
-        if array is None or array.shape != shape or array.dtype.kind not in kind:
-            got = "none" if array is None else f"{array.dtype} of shape {array.shape}"
-            wanted = "integers" if name == "z" else "floats"
-            raise ValueError(f"{path}: {name} should be {wanted} of shape {shape}, got {got}")
-        tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
-        if not bool(tensor.isfinite().all()):
-            raise ValueError(f"{path}: {name} should be finite, got NaN or infinity")
-        found.append(tensor)
-    return found[0].long(), found[1], found[2].double(), found[3]
+def as_frames(loaded: Mapping[str, Tensor], where: str = "data") -> dict[str, Tensor]:
+    """Frames of a molecule, out of a data set or of the arrays z, R, E, F of an .npz file.
+
+    Where the data do not say which frame is of which part, blocks of time do: at most 950 frames
+    and 80 % to train, 50 and 10 % to validate, the rest to test, and gaps of 20 or 2 %.
+
+    Args:
+        loaded: as of `geomdl.data.load`: z, pos, energy and forces (and split), or z, shape
+            (atoms,), R, E and F.
+        where: what messages begin with.
+
+    Returns:
+        z, pos, energy, forces and split, as of `xtb_ethanol`.
+
+    Raises:
+        ValueError: neither is there, or of a wrong type or shape, NaN, or too few frames.
+
+    Example:
+        >>> z, x = torch.tensor([8, 1, 1]), torch.zeros(100, 3, 3)
+        >>> found = as_frames({"z": z, "R": x, "E": torch.zeros(100), "F": x})
+        >>> found["z"].shape, [int((found["split"] == part).sum()) for part in (0, 1, 2)]
+        (torch.Size([100, 3]), [80, 10, 6])
+    """
+    named = {"pos", "energy", "forces"} <= set(loaded)
+    frames = _frames(loaded, where, names=NAMES if named else ARRAYS)
+    n = len(frames["z"])
+    if n < 10:
+        raise ValueError(f"{where}: expected at least 10 frames, got {n}")
+    split = loaded.get("split")
+    if split is None:
+        split = time_blocks(n, min(950, n * 8 // 10), min(50, n // 10), min(20, n // 50))
+    return frames | {"split": split}
+
+
+def _frames(
+    loaded: Mapping[str, Tensor],
+    where: str,
+    atoms: int | None = None,
+    names: tuple[str, ...] = ARRAYS,
+) -> dict[str, Tensor]:
+    """Frames, if they are what they should be; z of each frame only if `atoms` does not say."""
+    z, pos = (loaded.get(name, torch.empty(())) for name in names[:2])
+    frames = len(pos) if pos.ndim else 0
+    each = (frames,) if atoms is None and z.ndim == 2 else ()
+    if atoms is None:
+        atoms = z.shape[-1] if z.ndim else 0
+    shapes = ((*each, atoms), (frames, atoms, 3), (frames,), (frames, atoms, 3))
+    rows = list(zip(names, shapes, strict=True))
+    # first what is missing, and positions, on which the other shapes hang
+    for name, shape in sorted(rows, key=lambda row: (row[0] in loaded, row[0] != names[1])):
+        array, wanted = loaded.get(name), "integers" if name == "z" else "floats"
+        if array is None or _kind(array) != wanted or tuple(array.shape) != shape:
+            got = "none" if array is None else f"{_dtype(array)} of shape {tuple(array.shape)}"
+            raise ValueError(f"{where}: {name} should be {wanted} of shape {shape}, got {got}")
+        if not bool(array.isfinite().all()):
+            raise ValueError(f"{where}: {name} should be finite, got NaN or infinity")
+    energy, forces = (loaded[name] for name in names[2:])
+    z = z.long().expand(frames, -1).contiguous()
+    return dict(zip(NAMES, (z, pos, energy.double(), forces), strict=True))
+
+
+def _dtype(array: Tensor) -> str:
+    return str(array.dtype).removeprefix("torch.")
+
+
+def _kind(array: Tensor) -> str:
+    if array.is_floating_point():
+        return "floats"
+    return "numbers" if array.is_complex() or array.dtype == torch.bool else "integers"

@@ -4,6 +4,11 @@ from geomdl.euclidean.attention import NeighborAttention
 from geomdl.euclidean.calculator import ASECalculator
 from geomdl.euclidean.egnn import EGNN
 from geomdl.euclidean.equiformer import Equiformer
+from geomdl.euclidean.fitting import (
+    EnergyForcesLoss,
+    fit_potential,
+    potential_errors,
+)
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
@@ -67,6 +72,7 @@ __all__ = [
     "BesselBasis",
     "Block",
     "CosineCutoff",
+    "EnergyForcesLoss",
     "Equiformer",
     "Gate",
     "GaussianBasis",
@@ -93,11 +99,13 @@ __all__ = [
     "axis_angle_from_quaternion",
     "blocks",
     "edge_vectors",
+    "fit_potential",
     "lengths",
     "matrix_from_angles",
     "matrix_from_axis_angle",
     "matrix_from_quaternion",
     "neighbor_softmax",
+    "potential_errors",
     "quaternion_from_angles",
     "quaternion_from_axis_angle",
     "quaternion_from_matrix",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from geomdl.data import load, parts
+from geomdl.data import as_frames, load, parts
 from geomdl.data.trajectories import ASPIRIN, ETHANOL
 
 NAMES = {"xtb_ethanol": (ETHANOL, 2000), "xtb_aspirin": (ASPIRIN, 1500)}
@@ -118,3 +118,38 @@ def test_the_real_ones(name):
     work = -(train["forces"][1:] + train["forces"][:-1]) / 2 * train["pos"].diff(dim=0)
     slope = torch.stack([work.sum((1, 2)).double(), train["energy"].diff()])
     assert torch.corrcoef(slope)[0, 1] > 0.5
+
+
+def test_frames_of_any_molecule(tmp_path):
+    write(tmp_path, "xtb_ethanol", frames=100)
+    path = tmp_path / "xtb_ethanol_500K.npz"
+    found = as_frames(load(path), str(path))
+    assert set(found) == {"z", "pos", "energy", "forces", "split"}
+    assert found["z"][7].tolist() == list(ETHANOL)
+    assert torch.bincount(found["split"] + 1).tolist() == [4, 80, 10, 6]
+    again = load("xtb_ethanol", root=tmp_path, train=70, validation=10, gap=1)
+    assert torch.equal(as_frames(again)["split"], again["split"])
+    assert torch.equal(as_frames(again)["forces"], again["forces"])
+    made = load("made_molecules", n=20, atoms=4)
+    assert torch.equal(as_frames(made)["z"], made["z"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"z": None}, r"^here: z should be integers of shape \(0,\), got none$"),
+        ({"forces": torch.zeros(20, 4)}, r"^here: forces should be floats of shape \(20, 4, 3\)"),
+        ({"pos": None, "energy": None}, r"^here: R should be floats of shape \(0, 4, 3\), got no"),
+        ({"energy": torch.ones(20).bool()}, r"^here: energy should be floats .* got bool"),
+        ({"pos": torch.full((20, 4, 3), torch.nan)}, "^here: pos should be finite"),
+    ],
+)
+def test_what_are_no_frames_is_refused(change, message):
+    made = load("made_molecules", n=20, atoms=4) | change
+    with pytest.raises(ValueError, match=message):
+        as_frames({key: value for key, value in made.items() if value is not None}, "here")
+
+
+def test_few_frames_are_refused():
+    with pytest.raises(ValueError, match=r"^data: expected at least 10 frames, got 9$"):
+        as_frames(load("made_molecules", n=9, atoms=4))

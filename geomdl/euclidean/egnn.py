@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
 from geomdl.euclidean.perceptron import Dense, Perceptron
 from geomdl.euclidean.radial import PolynomialCutoff, lengths
@@ -100,7 +100,7 @@ class EGNN(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int] = (1, 6, 7, 8, 9),
+        species: Sequence[int] = ORGANIC,
         *,
         channels: int = 64,
         layers: int = 4,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.attention import NeighborAttention
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import spherical_harmonics
@@ -101,7 +101,7 @@ class Equiformer(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int] = (1, 6, 7, 8, 9),
+        species: Sequence[int] = ORGANIC,
         *,
         lmax: int = 2,
         channels: int = 32,

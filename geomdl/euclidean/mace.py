@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
@@ -107,7 +107,7 @@ class MACE(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int] = (1, 6, 7, 8, 9),
+        species: Sequence[int] = ORGANIC,
         *,
         lmax: int = 2,
         hidden: int = 1,

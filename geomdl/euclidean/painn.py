@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron
@@ -116,7 +116,7 @@ class PaiNN(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int] = (1, 6, 7, 8, 9),
+        species: Sequence[int] = ORGANIC,
         *,
         channels: int = 64,
         layers: int = 3,

@@ -4,8 +4,13 @@ import inspect
 from typing import Any
 
 from geomdl.euclidean.atoms import AtomicModel
+from geomdl.euclidean.egnn import EGNN
+from geomdl.euclidean.equiformer import Equiformer
+from geomdl.euclidean.mace import MACE
 from geomdl.euclidean.nequip import NequIP
+from geomdl.euclidean.painn import PaiNN
 from geomdl.euclidean.potential import REFUSED, Potential, small_crystals
+from geomdl.euclidean.schnet import SchNet
 from geomdl.registry import Example, default, record_of, register_model
 
 
@@ -38,5 +43,5 @@ def register_potential(model: type[AtomicModel]) -> None:
     register_model(f"potential/{name}", example=example)(build)
 
 
-for _model in (NequIP,):
+for _model in (EGNN, Equiformer, MACE, NequIP, PaiNN, SchNet):
     register_potential(_model)

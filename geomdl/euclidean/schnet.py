@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron, shifted_softplus
 from geomdl.euclidean.radial import CosineCutoff, GaussianBasis, PolynomialCutoff, lengths
@@ -103,7 +103,7 @@ class SchNet(AtomicModel):
 
     def __init__(
         self,
-        species: Sequence[int] = (1, 6, 7, 8, 9),
+        species: Sequence[int] = ORGANIC,
         *,
         channels: int = 64,
         layers: int = 3,

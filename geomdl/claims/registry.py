@@ -23,6 +23,7 @@ BUILT_IN = (
     "scattering",
     "scattering_stability",
     "scattering_symmetry",
+    "points",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

@@ -2,8 +2,10 @@ import pytest
 import torch
 
 import geomdl
+from geomdl.auditing.prepare import redraw
 from geomdl.euclidean import NequIP, Potential, radius_graph
 from geomdl.euclidean.shifts import species_shifts
+from geomdl.registry import default
 
 F64 = torch.float64
 
@@ -143,6 +145,35 @@ def test_degenerate_systems_have_finite_derivatives():
         assert bool(out.energy.isfinite().all())
         assert bool(out.forces.isfinite().all())
         assert float(out.forces.detach().sum(0).abs().max()) < 1e-12
+
+
+@pytest.mark.parametrize("name", geomdl.list_models("potential/*"))
+def test_every_model_has_exact_derivatives_and_forgets_what_is_far(name):
+    potential = default.example(name).build().double().eval()
+    redraw(potential, torch.Generator().manual_seed(1))
+    z, pos, cell = crystal()
+    z = z.where(z == 6, 1)
+    with torch.no_grad():
+        _, forces, stress = whole = potential(z, pos, cell)
+        graph, shifts = radius_graph(pos, 4.5, cell)
+        more = potential(z, pos, cell, graph=graph, shifts=shifts)
+        for ours, theirs in zip(more, whole, strict=True):
+            assert float((ours - theirs).abs().max()) < 1e-10 * theirs.abs().max()
+        rng = torch.Generator().manual_seed(2)
+        step, strain = (torch.randn(n, 3, generator=rng, dtype=F64) for n in (4, 3))
+        strain = strain + strain.T
+        eye = torch.eye(3, dtype=F64)
+        found = slope(lambda h: potential(z, pos + h * step, cell).energy[0], 1e-4)
+        assert abs(found + (forces * step).sum()) < 1e-6 * forces.abs().max()
+
+        def strained(h):
+            return potential(z, pos @ (eye + h * strain), cell @ (eye + h * strain)).energy[0]
+
+        work = (stress[0] * strain).sum() * torch.linalg.det(cell)
+        assert abs(slope(strained, 1e-4) - work) < 1e-6 * abs(work)
+        twice = cell * torch.tensor([[2.0], [1.0], [1.0]], dtype=F64)
+        two = potential(z.repeat(2), torch.cat([pos, pos + cell[0]]), twice)
+        assert abs(two.energy[0] - 2 * whole.energy[0]) < 1e-10 * abs(whole.energy[0])
 
 
 def test_a_given_graph_is_used_and_may_hold_more_than_the_neighbours():

@@ -1,6 +1,5 @@
 """EGNN: messages of distances, which may move the places that distances are taken between."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -13,22 +12,30 @@ from geomdl.euclidean.radial import PolynomialCutoff, lengths
 from geomdl.fields import Graph
 from geomdl.registry import Example, register_model
 
+_STEP = 1e-3  # of weights at first
+
 
 class EdgeLayer(nn.Module):
     """One layer: messages of pairs, sums, and steps along the edges.
 
-    m_ij = φ_e(h_i, h_j, d_ij²),  h'_i = h_i + φ_h(h_i, Σ_j f_ij m_ij),
+    m_ij = φ_e(h_i, h_j, d_ij²/c²),  h'_i = h_i + φ_h(h_i, Σ_j f_ij m_ij),
     u'_i = u_i + Σ_j f_ij φ_x(m_ij) d_ij / (1 + |d_ij|²)^½
 
     Args:
         channels: of features and messages.
-        moving: whether places move.
-        neighbors: typical number, by whose root sums are divided.
+        cutoff: c in Å, the unit of lengths.
+        moving: whether places move; little at first, as in the authors' code.
+        neighbors: typical number, by which sums are divided: messages have a mean.
         rng: for the weights.
     """
 
     def __init__(
-        self, channels: int, moving: bool, neighbors: float, rng: torch.Generator | None
+        self,
+        channels: int,
+        cutoff: float,
+        moving: bool,
+        neighbors: float,
+        rng: torch.Generator | None,
     ) -> None:
         super().__init__()
         self.ends = Dense(channels, 2 * channels, bias=False, rng=rng)
@@ -36,7 +43,10 @@ class EdgeLayer(nn.Module):
         self.edge = Perceptron([channels, channels], rng=rng)
         self.node = Perceptron([2 * channels, channels, channels], rng=rng)
         self.step = Perceptron([channels, channels, 1], rng=rng) if moving else None
-        self.scale = 1 / math.sqrt(neighbors)
+        if self.step is not None:
+            with torch.no_grad():
+                self.step.get_parameter("layers.1.weight").mul_(_STEP)
+        self.scale, self.unit = 1 / neighbors, cutoff**2
 
     def forward(
         self, h: Tensor, u: Tensor, d: Tensor, f: Tensor, graph: Graph
@@ -46,7 +56,7 @@ class EdgeLayer(nn.Module):
             d = d + at_targets(u, graph) - at_sources(u, graph)
         square = d.square().sum(1, keepdim=True)
         target, source = self.ends(h).chunk(2, 1)
-        m = at_targets(target, graph) + at_sources(source, graph) + self.length(square)
+        m = at_targets(target, graph) + at_sources(source, graph) + self.length(square / self.unit)
         m = nn.functional.silu(self.edge(nn.functional.silu(m)))
         sums = sum_at_targets(m * f, graph) * self.scale
         if self.step is not None:
@@ -75,8 +85,8 @@ class EGNN(AtomicModel):
     φ perceptrons; f the cut-off, of the distances at first. The numbers are invariant under E(3)
     and permutations of equal atoms, *exact* up to rounding, and smooth to second order where
     neighbours cross the cut-off. Steps are divided by a length, as in the authors' `norm_diff`, but
-    smoothly; sums by √neighbors, and biased messages are cut off; otherwise as published. Tensors
-    of the size of edges × channels are stored: messages are functions of pairs.
+    smoothly, and sums by neighbors; f is new; otherwise as published. Tensors of the size of
+    edges × channels are stored: messages are functions of pairs.
 
     Args:
         species: atomic numbers that it knows.
@@ -84,7 +94,7 @@ class EGNN(AtomicModel):
         layers: of messages.
         cutoff: Å.
         moving: whether places move; else only distances between atoms are seen.
-        neighbors: typical number of an atom, by whose root sums are divided.
+        neighbors: typical number of an atom, by which sums are divided.
         outputs: numbers a system.
         rng: for the weights; torch's global one if None.
 
@@ -116,7 +126,7 @@ class EGNN(AtomicModel):
         self.envelope = PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList(
             [  # nobody reads where the last layer would move to
-                EdgeLayer(channels, self.moving and at + 1 < layers, neighbors, rng)
+                EdgeLayer(channels, self.cutoff, self.moving and at + 1 < layers, neighbors, rng)
                 for at in range(layers)
             ]
         )

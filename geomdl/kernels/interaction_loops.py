@@ -9,6 +9,7 @@ would compare addresses each time, longer than they compute.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from geomdl.kernels.compiled import OPTIONS, Compiled
 
 if TYPE_CHECKING:  # what `_names` adds
     value = tangent = gradient = second = filled = contracted = np.vectorize(print)
+    axpy = clear = total = np.vectorize(print)
 
 LANES = 16  # edges whose matrices are made at once
 WIDTH = 64  # bytes of a vector; channels come in multiples of it
@@ -89,6 +91,12 @@ class _Rows:
         """Variable += a b."""
         total = self.plus(self.builder.load(variable), self.times(a, b))
         self.builder.store(total, variable)
+
+    def part(self, vector: Any, first: int, lanes: int) -> Any:
+        """Lanes of a vector from the first on."""
+        kind = self.ir.VectorType(self.ir.IntType(32), lanes)
+        mask = self.ir.Constant(kind, [self.ir.IntType(32)(first + i) for i in range(lanes)])
+        return self.builder.shuffle_vector(vector, vector, mask)
 
     def matrix_row(self, base: Any, offset: Any, k: Any, width: int) -> list[Any]:
         """Entries (k, i) of an edge's matrix, each in every lane."""
@@ -211,7 +219,33 @@ def _second(rows: _Rows, width: int, numbers: Any) -> None:
         rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
 
 
-def _intrinsic(emit: Callable[[_Rows, int, Any], None]) -> Any:
+def _axpy(rows: _Rows, width: int, numbers: Any) -> None:
+    """One vector, y += c x."""
+    y, x, c = rows.bases
+    yo, xo, co = numbers
+    product = rows.times(rows.spread(c, co), rows.load(x, xo))
+    rows.store(rows.plus(rows.load(y, yo), product), y, yo)
+
+
+def _clear(rows: _Rows, width: int, numbers: Any) -> None:
+    """One vector, y = 0."""
+    rows.store(rows.zero, rows.bases[0], numbers[0])
+
+
+def _total(rows: _Rows, width: int, numbers: Any) -> None:
+    """Sum of one vector x, a number y."""
+    y, x = rows.bases
+    vector, lanes = rows.load(x, numbers[1]), rows.lanes
+    while lanes > 1:
+        lanes //= 2
+        halves = [rows.part(vector, first, lanes) for first in (0, lanes)]
+        vector = rows.plus(*halves)
+    builder = rows.builder
+    number = builder.extract_element(vector, rows.ir.IntType(32)(0))
+    builder.store(number, builder.gep(y, [numbers[0]]))
+
+
+def _intrinsic(emit: Callable[[_Rows, int, Any], None], widths: tuple[int, ...]) -> Any:
     """A Numba function of (arrays, width, numbers) that emits this, one branch for each width."""
     from numba.core import types as kinds
     from numba.extending import intrinsic
@@ -224,13 +258,16 @@ def _intrinsic(emit: Callable[[_Rows, int, Any], None]) -> Any:
             values = [builder.extract_value(given[0], i) for i in range(len(arrays))]
             rows = _Rows(context, builder, list(zip(arrays.types, values, strict=True)))
             whole = [builder.extract_value(given[2], i) for i in range(len(numbers))]
+            if len(widths) == 1:
+                emit(rows, widths[0], whole)
+                return context.get_dummy_value()
             end = builder.append_basic_block("end")
             switch = builder.switch(given[1], end)
-            for l in range(DEGREE + 1):
-                block = builder.append_basic_block(f"width{2 * l + 1}")
-                switch.add_case(rows.constant(2 * l + 1), block)
+            for case in widths:
+                block = builder.append_basic_block(f"width{case}")
+                switch.add_case(rows.constant(case), block)
                 builder.position_at_end(block)
-                emit(rows, 2 * l + 1, whole)
+                emit(rows, case, whole)
                 builder.branch(end)
             builder.position_at_end(end)
             return context.get_dummy_value()
@@ -255,34 +292,33 @@ def _filled(s, perm, first, last, terms, values, columns, matrices):  # type: ig
             matrices[entry, lane] += c * columns[j, lane]
 
 
-def _contracted(gm, terms, values, sums, gs):  # type: ignore[no-untyped-def]
-    """gs_j = Σ c gM over terms and lanes; gm becomes zero."""
-    for j in range(sums.shape[0]):
-        for lane in range(sums.shape[1]):
-            sums[j, lane] = 0
-    for q in range(terms.shape[0]):
-        j, entry, c = terms[q, 1], terms[q, 4], values[q]
-        for lane in range(sums.shape[1]):
-            sums[j, lane] += c * gm[entry, lane]
-    for j in range(sums.shape[0]):
-        total = sums[j, 0]
-        for lane in range(1, sums.shape[1]):
-            total += sums[j, lane]
-        gs[j] = total
-    for entry in range(gm.shape[0]):
-        for lane in range(gm.shape[1]):
-            gm[entry, lane] = 0
-
-
 def _names() -> dict[str, Any]:
     """What the loops below call."""
     import numba
 
+    widths = tuple(2 * l + 1 for l in range(DEGREE + 1))
     emits = {"value": _value, "tangent": _tangent, "gradient": _gradient, "second": _second}
-    helpers = {"filled": _filled, "contracted": _contracted}
-    return {name: _intrinsic(emit) for name, emit in emits.items()} | {
-        name: numba.njit(**OPTIONS)(body) for name, body in helpers.items()
-    }
+    single = {"axpy": _axpy, "clear": _clear, "total": _total}
+    found = {name: _intrinsic(emit, widths) for name, emit in emits.items()}
+    found |= {name: _intrinsic(emit, (1,)) for name, emit in single.items()}
+    found["filled"] = numba.njit(**OPTIONS)(_filled)
+    body: Any = _contracted
+    whole = FunctionType(body.__code__, body.__globals__ | found, body.__name__)
+    found["contracted"] = numba.njit(**OPTIONS)(whole)
+    return found
+
+
+def _contracted(gm, terms, values, sums, gs, row):  # type: ignore[no-untyped-def]
+    """gs_j = Σ c gM over terms and lanes; gm becomes zero."""
+    lanes = sums.shape[1]
+    for j in range(sums.shape[0]):
+        clear((sums,), 1, (j * lanes,))
+    for q in range(terms.shape[0]):
+        axpy((sums, gm, values), 1, (terms[q, 1] * lanes, terms[q, 4] * lanes, q))
+    for j in range(sums.shape[0]):
+        total((gs, sums), 1, (row * sums.shape[0] + j, j * lanes))
+    for entry in range(gm.shape[0]):
+        clear((gm,), 1, (entry * lanes,))
 
 
 @partial(Compiled, names=_names)
@@ -393,7 +429,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 5] * lanes,
                 )
                 gradient((matrices, x, w, g, gx, gw, gm), blocks[p, 1], numbers)
-            contracted(gm, terms, values, sums, gs[edge])
+            contracted(gm, terms, values, sums, gs, edge)
     return -1
 
 
@@ -453,5 +489,5 @@ def second_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 5] * lanes,
                 )
                 second((matrices, x, w, slopes, hx, hw, g, gx, gw, gm), blocks[p, 1], numbers)
-            contracted(gm, terms, values, sums, gs[edge])
+            contracted(gm, terms, values, sums, gs, edge)
     return -1

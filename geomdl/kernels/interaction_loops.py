@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what `_names` adds
 
 LANES = 16  # edges whose matrices are made at once
 WIDTH = 64  # bytes of a vector; channels come in multiples of it
+PIECE = 2  # vectors whose products with a gradient are added up before they are stored
 DEGREE = 6  # components of a block of features: at most 2 · 6 + 1
 _FLAGS = ("contract", "reassoc")
 
@@ -114,18 +115,25 @@ class _Rows:
 
     def vectors(self, channels: Any) -> Any:
         """Loop over places in steps of a vector."""
-        return self._loop(channels, self.lanes)
+        return self._loop(self.word(0), channels, self.lanes)
+
+    def by_pieces(self, channels: Any) -> Iterator[list[Any]]:
+        """Loops over places of `PIECE` vectors at once, then of the vectors that are left."""
+        size = PIECE * self.lanes
+        whole = self.times_of(self.builder.udiv(channels, self.word(size)), size)
+        with self._loop(self.word(0), whole, size) as at:
+            yield [self.at(at, self.word(v * self.lanes)) for v in range(PIECE)]
+        with self._loop(whole, channels, self.lanes) as at:
+            yield [at]
 
     def counted(self, count: Any) -> Any:
         """Loop over 0, …, count - 1."""
-        return self._loop(count, 1)
+        return self._loop(self.word(0), count, 1)
 
     @contextmanager
-    def _loop(self, stop: Any, step: int) -> Iterator[Any]:
-        with self.cgutils.for_range_slice(self.builder, self.word(0), stop, self.word(step)) as (
-            i,
-            _,
-        ):
+    def _loop(self, start: Any, stop: Any, step: int) -> Iterator[Any]:
+        each = self.word(step)
+        with self.cgutils.for_range_slice(self.builder, start, stop, each) as (i, _):
             yield i
 
     def times_of(self, a: Any, b: Any) -> Any:
@@ -175,48 +183,60 @@ def _gradient(rows: _Rows, width: int, numbers: Any) -> None:
     """gx_i += w Σ_k M_ki g_k, gw = Σ_ki M_ki g_k x_i, gM_ki += w g_k x_i, a vector of channels."""
     m, x, w, g, gx, gw, gm = rows.bases
     mo, xo, wo, go, channels, step, count, gmo = numbers
-    with rows.vectors(channels) as at:
-        weight = rows.load(w, rows.at(wo, at))
-        places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
-        xs = [rows.load(x, place) for place in places]
-        sums = [rows.variable(rows.load(gx, place)) for place in places]
-        slope = rows.variable(rows.zero)
+    for pieces in rows.by_pieces(channels):
+        steps = []
+        for at in pieces:
+            weight = rows.load(w, rows.at(wo, at))
+            places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
+            xs = [rows.load(x, place) for place in places]
+            sums = [rows.variable(rows.load(gx, place)) for place in places]
+            steps.append((at, weight, places, xs, sums, rows.variable(rows.zero)))
         with rows.counted(count) as k:
             ms = rows.matrix_row(m, mo, k, width)
-            value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
-            rows.add(slope, value, rows.dot(zip(ms, xs, strict=True)))
-            rows.gather(gm, gmo, k, [[(rows.times(weight, value), x)] for x in xs])
-            weighted = rows.times(weight, value)
-            for total, entry in zip(sums, ms, strict=True):
-                rows.add(total, entry, weighted)
-        for place, total in zip(places, sums, strict=True):
-            rows.store(rows.builder.load(total), gx, place)
-        rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
+            entries: list[list[Any]] = [[] for _ in range(width)]
+            for at, weight, _, xs, sums, slope in steps:
+                value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
+                rows.add(slope, value, rows.dot(zip(ms, xs, strict=True)))
+                weighted = rows.times(weight, value)
+                for terms, total, entry, one in zip(entries, sums, ms, xs, strict=True):
+                    terms.append((weighted, one))
+                    rows.add(total, entry, weighted)
+            rows.gather(gm, gmo, k, entries)
+        for at, _, places, _, sums, slope in steps:
+            for place, total in zip(places, sums, strict=True):
+                rows.store(rows.builder.load(total), gx, place)
+            rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
 
 
 def _second(rows: _Rows, width: int, numbers: Any) -> None:
     """Gradient of Σ_k g_k (tangent)_k in x, w and M; see `_tangent`."""
     m, x, w, n, hx, hw, g, gx, gw, gm = rows.bases
     mo, xo, wo, go, channels, step, count, gmo = numbers
-    with rows.vectors(channels) as at:
-        weight, turn = (rows.load(base, rows.at(wo, at)) for base in (w, hw))
-        places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
-        xs, hs = ([rows.load(base, place) for place in places] for base in (x, hx))
-        sums = [rows.variable(rows.load(gx, place)) for place in places]
-        slope = rows.variable(rows.zero)
+    for pieces in rows.by_pieces(channels):
+        steps = []
+        for at in pieces:
+            weight, turn = (rows.load(base, rows.at(wo, at)) for base in (w, hw))
+            places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
+            xs, hs = ([rows.load(base, place) for place in places] for base in (x, hx))
+            sums = [rows.variable(rows.load(gx, place)) for place in places]
+            steps.append((at, weight, turn, places, xs, hs, sums, rows.variable(rows.zero)))
         with rows.counted(count) as k:
             ms, ns = (rows.matrix_row(base, mo, k, width) for base in (m, n))
-            value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
-            moved = rows.dot([*zip(ms, hs, strict=True), *zip(ns, xs, strict=True)])
-            rows.add(slope, value, moved)
-            kept, turned = rows.times(weight, value), rows.times(turn, value)
-            rows.gather(gm, gmo, k, [[(kept, h), (turned, x)] for x, h in zip(xs, hs, strict=True)])
-            for total, a, b in zip(sums, ns, ms, strict=True):
-                rows.add(total, a, kept)
-                rows.add(total, b, turned)
-        for place, total in zip(places, sums, strict=True):
-            rows.store(rows.builder.load(total), gx, place)
-        rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
+            entries: list[list[Any]] = [[] for _ in range(width)]
+            for at, weight, turn, _, xs, hs, sums, slope in steps:
+                value = rows.load(g, rows.at(go, at, rows.times_of(k, step)))
+                moved = rows.dot([*zip(ms, hs, strict=True), *zip(ns, xs, strict=True)])
+                rows.add(slope, value, moved)
+                kept, turned = rows.times(weight, value), rows.times(turn, value)
+                for i in range(width):
+                    entries[i] += [(kept, hs[i]), (turned, xs[i])]
+                    rows.add(sums[i], ns[i], kept)
+                    rows.add(sums[i], ms[i], turned)
+            rows.gather(gm, gmo, k, entries)
+        for at, _, _, places, _, _, sums, slope in steps:
+            for place, total in zip(places, sums, strict=True):
+                rows.store(rows.builder.load(total), gx, place)
+            rows.store(rows.builder.load(slope), gw, rows.at(wo, at))
 
 
 def _axpy(rows: _Rows, width: int, numbers: Any) -> None:

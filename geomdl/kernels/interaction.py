@@ -426,7 +426,7 @@ def _second_backward(ctx: Any, kx: Tensor, ks: Tensor, kw: Tensor) -> Any:
 
 def _made(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> tuple[Any, ...]:
     sources, targets, edges, channels = {
-        "usual": (3, 3, 5, 2),
+        "usual": (3, 3, 4, 1),
         "no edges": (3, 2, 0, 2),
         "no channels": (3, 3, 5, 0),
         "no nodes": (0, 0, 0, 2),

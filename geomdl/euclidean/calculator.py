@@ -141,11 +141,12 @@ class ASECalculator:
     ) -> None:
         """Energy, forces and stress of atoms; ASE calls it."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[misc]
-        from ase.geometry import complete_cell
+        import ase.geometry
 
+        geometry: Any = ase.geometry  # untyped
         pbc = [bool(axis) for axis in self.atoms.pbc]
         pos = torch.tensor(self.atoms.positions, dtype=torch.float64)
-        vectors = complete_cell(self.atoms.cell)
+        vectors = geometry.complete_cell(self.atoms.cell)
         cell = torch.tensor(vectors, dtype=torch.float64) if any(pbc) else None
         graph, shifts = self.neighbors(pos, cell, pbc)
         z = torch.tensor(self.atoms.numbers, dtype=torch.int64)

@@ -225,6 +225,8 @@ def _loop(
 def _entries(terms: Any, blocks: Any, sizes: tuple[int, int, int]) -> int:
     """How many there are, if the table fits numbers of i, j and k."""
     if not len(blocks):
+        if len(terms):
+            raise ValueError("terms: expected none without blocks, got some")
         return 0
     first_i, width, first_k, count, step, entry = blocks.T
     entries = int((entry + width * count).max())

@@ -300,7 +300,7 @@ def _intrinsic(emit: Callable[[_Rows, int, Any], None], widths: tuple[int, ...])
 def _filled(s, perm, first, last, terms, values, columns, matrices):  # type: ignore[no-untyped-def]
     """Matrices (entries, LANES) of the edges perm[first], … before last, LANES at most."""
     for lane in range(LANES):
-        edge = perm[min(first + lane, last - 1)]
+        edge = perm[max(first, min(first + lane, last - 1))]
         for j in range(columns.shape[0]):
             columns[j, lane] = s[edge, j]
     for entry in range(matrices.shape[0]):
@@ -349,7 +349,7 @@ def value_rows(  # type: ignore[no-untyped-def]
     components, channels, paths = x.shape[1], x.shape[2], blocks.shape[0]
     columns = np.empty((s.shape[1], LANES), x.dtype)
     matrices = np.empty((entries, LANES), x.dtype)
-    last = ptr[stop] if stop > start else 0
+    last = min(ptr[stop], perm.shape[0]) if stop > start else 0  # its row is checked later
     ready = ptr[start] if stop > start else 0
     for n in range(start, stop):
         if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
@@ -385,7 +385,7 @@ def tangent_rows(  # type: ignore[no-untyped-def]
     columns = np.empty((s.shape[1], LANES), x.dtype)
     matrices = np.empty((entries, LANES), x.dtype)
     slopes = np.empty((entries, LANES), x.dtype)
-    last = ptr[stop] if stop > start else 0
+    last = min(ptr[stop], perm.shape[0]) if stop > start else 0  # its row is checked later
     ready = ptr[start] if stop > start else 0
     for n in range(start, stop):
         if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
@@ -424,7 +424,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
     lanes = WIDTH // x.itemsize
     gm = np.zeros((entries, lanes), x.dtype)
     sums = np.empty((s.shape[1], lanes), x.dtype)
-    last = ptr[stop] if stop > start else 0
+    last = min(ptr[stop], perm.shape[0]) if stop > start else 0  # its row is checked later
     ready = ptr[start] if stop > start else 0
     for n in range(start, stop):
         if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:
@@ -483,7 +483,7 @@ def second_rows(  # type: ignore[no-untyped-def]
     lanes = WIDTH // x.itemsize
     gm = np.zeros((entries, lanes), x.dtype)
     sums = np.empty((s.shape[1], lanes), x.dtype)
-    last = ptr[stop] if stop > start else 0
+    last = min(ptr[stop], perm.shape[0]) if stop > start else 0  # its row is checked later
     ready = ptr[start] if stop > start else 0
     for n in range(start, stop):
         if ptr[n] < 0 or ptr[n + 1] < ptr[n] or ptr[n + 1] > perm.shape[0]:

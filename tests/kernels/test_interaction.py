@@ -1,11 +1,17 @@
 """The interaction on more edges and channels than one piece holds, and what it refuses."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from geomdl.kernels import all_kernels, interaction
 from geomdl.kernels.interaction import _made
 
+HOME = Path(__file__).resolve().parents[2]
 KERNELS = [kernel for kernel in all_kernels() if kernel.name.startswith("interaction")]
 
 
@@ -78,3 +84,59 @@ def with_table(column, row, value):
 def test_bad_input(place, value, message):
     with pytest.raises(ValueError, match=message):
         interaction(*changed(place, value))
+
+
+BAD_BOUNDS = """
+import torch
+from geomdl.kernels import all_kernels, threads
+from geomdl.kernels.interaction import _made
+point, g, step, rows, table = _made(torch.float32, torch.int64, "usual")
+perm = torch.full((64,), 10**12)  # what lies behind the four edges
+perm[:4] = rows[2]
+wrong = [torch.tensor([0, 1, 10**9, 4]), rows[1], perm[:4]]
+calls = {
+    "interaction": (*point, wrong + rows[3:], table, 7),
+    "interaction_tangent": (*point, *step, wrong + rows[3:], table, 7),
+    "interaction_gradient": (*point, g, rows[:3] + wrong, table),
+    "interaction_second": (*point, g, *step, rows[:3] + wrong, table),
+}
+for kernel in all_kernels():
+    if kernel.name in calls:
+        with threads.always(2):
+            try:
+                kernel.run(*calls[kernel.name])
+            except ValueError as error:
+                print(error)
+"""
+
+NO_BLOCKS = """
+import torch
+from geomdl.kernels import interaction
+from geomdl.kernels.interaction import _made
+(x, s, w), _, _, rows, table = _made(torch.float32, torch.int64, "usual")
+terms = torch.full_like(table[0], 10**8)
+try:
+    interaction(x, s, w[:, :0], rows, [terms, table[1], table[2][:0]], 7)
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "count"),
+    [
+        (BAD_BOUNDS, "ptr: expected not to decrease, got less after entry 1", 4),
+        (NO_BLOCKS, "terms: expected none without blocks, got some", 1),
+    ],
+    ids=["bounds beyond the edges", "terms without blocks"],
+)
+def test_nothing_is_read_beyond_the_arrays(code, line, count):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.splitlines() == [line] * count

@@ -104,15 +104,16 @@ class Linear(nn.Module):
             made[name] = rows @ (weight * self.scales[name])
             if name == "0e" and self.bias is not None:
                 made[name] = made[name] + self.bias
-        found = []
+        found: list[Tensor] = []
+        bias: Tensor | None = self.bias
         for b in self.outputs:
             name, size = b.name.split("x")[1], b.copies * self.out_channels
             if name in made:
                 piece, made[name] = made[name][..., :size], made[name][..., size:]
             else:
                 piece = x.new_zeros(nodes, 2 * b.l + 1, size)
-                if name == "0e" and self.bias is not None:
-                    piece = piece + self.bias[:size]
+                if name == "0e" and bias is not None:
+                    piece, bias = piece + bias[:size], bias[size:]
             rows = (2 * b.l + 1) * b.copies
             found.append(piece.reshape(nodes, rows, self.out_channels))
         return torch.cat(found, 1)

@@ -99,3 +99,12 @@ def test_linear_keeps_variance():
     layer = Linear(spherical(2), channels=256, bias=False, rng=rng).double()
     y = layer(draw(64, 9, 256))
     assert (y.square().mean((0, 2)) - 1).abs().max() <= 0.2
+
+
+def test_every_invariant_has_a_bias_of_its_own():
+    target = from_blocks([(0, 1, 1), (1, -1, 1), (0, 1, 1)])
+    for source in (from_blocks([(1, -1, 1)]), spherical(1)):
+        layer = Linear(source, target, channels=2)
+        layer.bias.data.copy_(torch.arange(4.0))
+        found = layer(torch.zeros(1, source.dim, 2))[0]
+        assert torch.equal(found[[0, 4]], torch.tensor([[0.0, 1.0], [2.0, 3.0]]))

@@ -8,6 +8,8 @@ from torch import Tensor
 from geomdl.fields import Graph
 from geomdl.kernels import segment_spread, segment_sum
 
+_ABOVE = 30.0  # its exponential, squared, is finite in single precision
+
 
 def at_sources(x: Tensor, graph: Graph) -> Tensor:
     """To each edge what its source has, (nodes, ...) to (edges, ...).
@@ -50,9 +52,10 @@ def neighbor_softmax(
     α_e = f_e exp(a_e) / (spare + Σ_e' f_e' exp(a_e')), over the edges e' into the target of e
 
     With spare > 0, α is as smooth as f where neighbours come and go; with 0 the α of a target add
-    up to one, and jump there. *Exact* up to rounding: the greatest logit is taken off first, so
-    that no exponential overflows. A target all of whose f vanish gets α = 0. Derivatives of every
-    order.
+    up to one, and jump there. *Exact* up to rounding: the greatest logit of an edge with f > 0 is
+    taken off first, so that no exponential overflows. A target all of whose f vanish gets α = 0.
+    Derivatives of every order (in f where f = 0, only if no logit there is above the others by more
+    than 30).
 
     Args:
         logits: a, shape (edges, heads).
@@ -72,9 +75,15 @@ def neighbor_softmax(
         least = 0.0 if spare > 0 else -math.inf
         at = graph.target.long().unsqueeze(1).expand_as(logits)
         most = logits.new_full((graph.num_nodes, logits.shape[1]), least)
-        most = most.scatter_reduce(0, at, logits.detach(), "amax")
-    powers = (logits - most.index_select(0, graph.target)).exp()
-    powers = powers if weight is None else powers * weight
+        kept = logits.detach()
+        if weight is not None:
+            kept = torch.where(weight == 0, -math.inf, kept)
+        most = most.scatter_reduce(0, at, kept, "amax")
+    above = logits - most.index_select(0, graph.target)
+    if weight is None:
+        powers = above.exp()
+    else:  # where f = 0, a logit may be above the others
+        powers = torch.where(weight == 0, above.clamp(max=_ABOVE), above).exp() * weight
     total = sum_at_targets(powers, graph)
     if spare > 0:
         total = total + spare * (-most).exp()

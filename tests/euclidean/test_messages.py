@@ -6,6 +6,7 @@ import torch
 from geomdl.euclidean import neighbor_softmax
 from geomdl.euclidean.interaction import small_graph
 from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
+from geomdl.fields import Graph
 
 F64 = torch.float64
 
@@ -39,6 +40,19 @@ def test_stable_for_large_logits_and_without_weight():
     (slope,) = torch.autograd.grad(found.sum(), none)
     assert torch.equal(found, torch.zeros_like(found))
     assert torch.equal(slope, torch.zeros_like(slope))
+
+
+@pytest.mark.parametrize("spare", [0.0, 1.0])
+def test_edges_without_weight_do_not_count_however_great_their_logits(spare):
+    graph = Graph.from_edge_index(torch.tensor([[0, 1, 2], [3, 3, 3]]))
+    a = torch.tensor([[1.0], [2.0], [900.0]], dtype=F64, requires_grad=True)
+    weight = torch.tensor([[1.0], [0.5], [0.0]], dtype=F64, requires_grad=True)
+    found = neighbor_softmax(a, graph, weight, spare)
+    powers = torch.tensor([1.0, 2.0], dtype=F64).exp() * torch.tensor([1.0, 0.5], dtype=F64)
+    expected = torch.cat([powers / (powers.sum() + spare), torch.zeros(1, dtype=F64)])
+    assert torch.allclose(found.flatten(), expected, rtol=1e-13, atol=0)
+    for slope in torch.autograd.grad(found.square().sum(), (a, weight)):
+        assert slope.isfinite().all()
 
 
 @pytest.mark.parametrize("spare", [0.0, 1.0])

@@ -83,7 +83,7 @@ class AtomicModel(nn.Module):
             if unknown:
                 known = ", ".join(map(str, self.species))
                 raise ValueError(f"z: unknown species {unknown[0]}; the model knows {known}")
-        return self.place.index_select(0, z)
+        return self.place.index_select(0, z if z.dtype == torch.int32 else z.long())
 
     def forward(
         self,

@@ -151,17 +151,24 @@ class Potential(nn.Module):
                 `radius_graph`. Its own batch says what the systems are.
             charge: e, shape (systems,).
             spin: multiplicity, shape (systems,).
-            shifts: of the edges of graph over periodic images.
+            shifts: of the edges of graph over periodic images; needed with graph and cell, unless
+                pbc says that nothing repeats.
 
         Raises:
             TypeError: a tensor of another type.
             ValueError: a wrong shape, positions or cells that are NaN or infinite, an unknown
                 species, pbc without a cell, a charge or spin that the model does not take, shifts
                 or batch that do not fit the graph, or a cell without volume.
+            RuntimeError: under `torch.inference_mode`.
         """
         if not (torch.compiler.is_compiling() or is_fake(pos)):
             check_atoms(z, pos, cell, pbc)
-            check_edges(cell, batch, graph, shifts)
+            check_edges(cell, pbc, batch, graph, shifts)
+            if torch.is_inference_mode_enabled():
+                raise RuntimeError(
+                    "Potential: forces are gradients, which torch.inference_mode forbids; call it"
+                    " under torch.no_grad"
+                )
         given = {"charge": charge, "spin": spin}
         for name, value in given.items():
             if value is not None and name not in self.globals:

@@ -23,7 +23,9 @@ def check_atoms(z: Any, pos: Any, cell: Any, pbc: Any) -> None:
     _check_finite("pos", pos)
     if pos.ndim != 2 or pos.shape[1] != 3:
         raise ValueError(f"pos: expected shape (nodes, 3), got {tuple(pos.shape)}")
-    whole = isinstance(z, Tensor) and not (z.is_floating_point() or z.is_complex())
+    whole = isinstance(z, Tensor) and not (
+        z.is_floating_point() or z.is_complex() or z.dtype == torch.bool
+    )
     if not whole or z.shape != pos.shape[:1]:
         found = f"{z.dtype} of shape {tuple(z.shape)}" if isinstance(z, Tensor) else f"{z!r}"
         raise ValueError(f"z: expected integers of shape ({len(pos)},), got {found}")
@@ -38,11 +40,12 @@ def check_atoms(z: Any, pos: Any, cell: Any, pbc: Any) -> None:
         raise ValueError("cell: expected lattice vectors that span a volume, got none")
 
 
-def check_edges(cell: Any, batch: Any, graph: Graph | None, shifts: Any) -> None:
+def check_edges(cell: Any, pbc: Any, batch: Any, graph: Graph | None, shifts: Any) -> None:
     """Refuse shifts and batches that do not belong to the graph.
 
     Raises:
-        ValueError: shifts without graph or cell, or a batch that is not the graph's.
+        ValueError: shifts without graph or cell, a graph of periodic systems without them, or a
+            batch that is not the graph's.
     """
     if graph is None:
         if shifts is not None:
@@ -52,6 +55,11 @@ def check_edges(cell: Any, batch: Any, graph: Graph | None, shifts: Any) -> None
         raise ValueError("batch: expected None, or the systems that graph has, got others")
     if shifts is not None and cell is None:
         raise ValueError("shifts: expected a cell, by whose vectors they shift, got cell=None")
+    periodic = cell is not None and (pbc is None or bool(torch.as_tensor(pbc).any()))
+    if periodic and shifts is None:
+        raise ValueError(
+            "shifts: expected those that `radius_graph` gives with the graph, got None"
+        )
 
 
 def _check_finite(name: str, value: Any) -> None:

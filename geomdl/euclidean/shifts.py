@@ -18,7 +18,7 @@ def species_shifts(
     Args:
         kind: species of each atom, from 0, shape (nodes,).
         species: how many.
-        energy: eV, shape (systems,).
+        energy: eV, shape (systems,); the last systems may have no atoms.
         batch: system of each atom, shape (nodes,); default one system.
 
     Returns:
@@ -35,8 +35,11 @@ def species_shifts(
     systems = torch.zeros_like(kind) if batch is None else batch.long()
     if systems.shape != kind.shape:
         raise ValueError(f"batch: expected shape {tuple(kind.shape)}, got {tuple(systems.shape)}")
+    if len(systems) and int(systems.min()) < 0:
+        raise ValueError(f"batch: expected numbers from 0, got {int(systems.min())}")
     count = 1 + int(systems.max()) if batch is not None and len(systems) else 1
-    if energy.ndim != 1 or len(energy) < count:
+    fits = energy.ndim == 1 and (len(energy) == 1 if batch is None else len(energy) >= count)
+    if not fits:
         raise ValueError(f"energy: expected shape ({count},), got {tuple(energy.shape)}")
     if not bool(energy.isfinite().all()):
         raise ValueError("energy: expected finite numbers, got NaN or infinity")

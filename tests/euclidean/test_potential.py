@@ -273,6 +273,10 @@ def test_fitted_energies_and_forces_set_the_state():
         potential.fit_energies(z, torch.tensor([torch.nan, 0.0]), batch)
     with pytest.raises(ValueError, match=r"^batch: expected shape"):
         potential.fit_energies(z, torch.tensor([1.0, 0.0]), batch[:3])
+    with pytest.raises(ValueError, match=r"^energy: expected shape \(1,\), got \(2,\)"):
+        potential.fit_energies(z, torch.tensor([-20.0, -40.0]))  # the batch was forgotten
+    with pytest.raises(ValueError, match=r"^batch: expected numbers from 0, got -1"):
+        potential.fit_energies(z, torch.tensor([-20.0, -40.0]), batch - 1)
 
 
 class Charged(NequIP):
@@ -307,6 +311,7 @@ NAN = torch.full((4, 3), torch.nan, dtype=F64)
         ({"z": torch.tensor([1, 6, 8, 7])}, ValueError, "^z: unknown species 7"),
         ({"z": torch.tensor([1, 6])}, ValueError, r"^z: expected integers of shape \(4,\), got .*"),
         ({"z": torch.ones(4)}, ValueError, "^z: expected integers .* got torch.float32"),
+        ({"z": torch.ones(4).bool()}, ValueError, "^z: expected integers .* got torch.bool"),
         ({"cell": None, "pbc": True}, ValueError, "^pbc: periodic axes need a cell"),
         ({"cell": torch.eye(2)}, ValueError, r"^cell: expected shape \(3, 3\) .* got \(2, 2\)$"),
         ({"cell": torch.zeros(3, 3)}, ValueError, "^cell: expected .* volume, got none$"),
@@ -328,6 +333,11 @@ def test_bad_graphs_are_refused():
     graph, shifts = radius_graph(pos, 3.0, cell)
     with pytest.raises(ValueError, match=r"^shifts: expected a cell"):
         potential(z, pos, graph=graph, shifts=shifts)
+    with pytest.raises(ValueError, match=r"^shifts: expected those that `radius_graph` gives"):
+        potential(z, pos, cell, graph=graph)  # edges would be as long as the cell
+    open_graph = radius_graph(pos, 3.0).graph
+    found = potential(z, pos, cell, pbc=False, graph=open_graph)
+    assert torch.equal(found.forces, potential(z, pos).forces)
     with pytest.raises(ValueError, match=r"^batch: expected None, or the systems that graph has"):
         potential(z, pos, cell, batch=torch.tensor([0, 0, 1, 1]), graph=graph, shifts=shifts)
     with pytest.raises(ValueError, match=r"^z, pos: expected shapes"):
@@ -339,3 +349,18 @@ def test_other_models_are_refused():
         Potential(NequIP((1, 6), lmax=0, channels=2, outputs=2))
     with pytest.raises(TypeError, match=r"^model: expected an AtomicModel, got Linear$"):
         Potential(torch.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_species_may_be_short_integers(dtype):
+    potential, (z, pos, cell) = make(), crystal()
+    assert torch.equal(potential(z.to(dtype), pos, cell).energy, potential(z, pos, cell).energy)
+
+
+def test_inference_mode_is_refused_in_one_line():
+    potential, (z, pos, cell) = make(), crystal()
+    with (
+        torch.inference_mode(),
+        pytest.raises(RuntimeError, match=r"call it under torch\.no_grad$"),
+    ):
+        potential(z, pos, cell)

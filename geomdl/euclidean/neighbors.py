@@ -60,7 +60,8 @@ def radius_graph(
     Raises:
         TypeError: a tensor of another type.
         ValueError: wrong shape, positions or cells that are not finite, a cut-off that is not
-            positive or reaches more than 2²⁰ images, a singular cell, or pbc without a cell.
+            positive or reaches more than 2²⁰ images, a singular cell, an atom more than 2²⁹ cells
+            from the origin, or pbc without a cell.
 
     Example:
         >>> pos = torch.tensor([[0.0, 0.0, 0.0], [0.9, 0.0, 0.0]])

@@ -16,6 +16,7 @@ from geomdl.kernels.threads import share_rows
 _SLACK = 1 + 1e-6  # bins are that much wider than the radius: rounding moves no pair two bins away
 _TIE = 1 + 1e-12  # pairs at the radius itself count, whichever way they are rounded
 _MOST_IMAGES = 1 << 20  # of one cell
+_FARTHEST = 1 << 29  # cells, so that differences of two, and images, are int32
 
 
 class Pairs(NamedTuple):
@@ -58,10 +59,11 @@ def radius_pairs(
         loop: whether a point is a neighbour of itself (its images always are).
 
     Returns:
-        The pairs. Nothing is checked but the number of images.
+        The pairs. Nothing is checked but the numbers of images and of cells to the origin.
 
     Raises:
-        ValueError: the radius reaches more than 2²⁰ images of a cell.
+        ValueError: the radius reaches more than 2²⁰ images of a cell, or a point lies more than 2²⁹
+            cells from the origin.
 
     Example:
         >>> x = torch.tensor([[0.0, 0, 0], [1, 0, 0]], dtype=torch.float64)
@@ -118,6 +120,11 @@ def _bins(x: Tensor, system: Tensor, cell: Tensor, periodic: Tensor, radius: flo
     heights = 1 / inverse.norm(dim=1)  # distance between opposite faces of the cell
     places = torch.einsum("ni,nij->nj", x, inverse[system])
     wrap = torch.where(periodic[system], places.floor(), 0)
+    if bool((lost := (wrap.abs() > _FARTHEST).any(1)).any()):
+        at = int(lost.nonzero()[0])
+        raise ValueError(
+            f"pos: expected atoms within {_FARTHEST} cells of the origin, got node {at} beyond"
+        )
     wrapped = x - torch.einsum("ni,nij->nj", wrap, cell[system])
     places -= wrap
     index = system[:, None].expand(-1, 3)

@@ -238,6 +238,8 @@ EYE, ATOMS = torch.eye(3), torch.zeros(2, 3)
         ((ATOMS, 1.0, torch.ones(3, 3)), ValueError, "cell: .* got a singular cell in system 0"),
         ((ATOMS, 1.0, 0 * EYE), ValueError, "cell: .* got a singular cell in system 0"),
         ((ATOMS, 1.0, 1e-3 * EYE), ValueError, "cutoff: 1 reaches .* images of the cell"),
+        ((3e9 * EYE[:1], 0.6, EYE), ValueError, "pos: expected atoms within .* got node 0 beyond"),
+        ((1e25 * EYE[:1], 0.6, EYE), ValueError, "pos: expected atoms within .* got node 0 beyond"),
         ((ATOMS, 1.0, None, None, torch.zeros(3).long()), ValueError, "batch: expected shape"),
         ((ATOMS, 1.0, EYE[None], None, torch.tensor([0, 1])), ValueError, "batch: system numbers"),
     ],

@@ -112,13 +112,18 @@ def linear(module: Any) -> Linear:
     ).to(module.weight.dtype)
     paths = [ins for ins in module.instructions if ins.i_in != -1]  # the others are biases
     pieces = module.weight.detach().split([math.prod(ins.path_shape) for ins in paths])
+    given: set[str] = set()
     for ins, piece in zip(paths, pieces, strict=True):
         weight = piece.view(ins.path_shape)
         name = str(module.irreps_in[ins.i_in].ir)
         if name not in found.weights or found.weights[name].shape != weight.shape:
             raise ValueError(f"module: expected each irrep once on either side, got {name} again")
+        given.add(name)
         fan = weight.shape[0] ** 0.5
         found.weights[name].data.copy_(weight * ins.path_weight * fan)
+    if given != set(found.weights):
+        lacking = ", ".join(sorted(set(found.weights) - given))
+        raise ValueError(f"module: expected instructions for every irrep, got none for {lacking}")
     if found.bias is not None:
         found.bias.data.copy_(module.bias.detach())
     return found
@@ -128,7 +133,9 @@ def interaction(module: Any) -> tuple[Interaction, list[int]]:
     """`Interaction` of an `e3nn.o3.TensorProduct` with connections "uvu", and the order of paths.
 
     Gather, the module and a sum over targets are then one op: with the weights of the edges w
-    (edges, weight_numel) the layer takes w.unflatten(1, (paths, channels))[:, order].
+    (edges, weight_numel) the layer takes w.unflatten(1, (paths, channels))[:, order]. Its target
+    lists irreps in ascending order, of each as many copies as paths; path k gives what the module's
+    instruction order[k] does.
 
     Args:
         module: multiplicity one on the right, irrep_normalization="component".
@@ -146,6 +153,8 @@ def interaction(module: Any) -> tuple[Interaction, list[int]]:
         ins.connection_mode != "uvu" or not ins.has_weight for ins in module.instructions
     ):
         raise ValueError("module: expected connections 'uvu' with weights, one copy on the right")
+    if len({ins.i_out for ins in module.instructions}) < len(module.instructions):
+        raise ValueError("module: expected an output for each path, got paths that share one")
     target = from_blocks([(l, p, 1) for l, p in sorted(kinds, key=lambda k: (k[0], -k[1]))])
     made = product(source, edge, target)
     names = [str(ir) for _, ir in module.irreps_in1], [str(ir) for _, ir in module.irreps_in2]

@@ -103,3 +103,17 @@ def test_refusals():
         bridge.interaction(o3.FullyConnectedTensorProduct("2x0e", "1x0e", "2x0e"))
     with pytest.raises(ValueError, match="x: last axis should be 18, got 17"):
         bridge.from_features(torch.ones(1, 17), spherical(2), 2)
+    with pytest.raises(ValueError, match=r"^module: expected instructions .* got none for 0e$"):
+        bridge.linear(o3.Linear("4x1o+4x0e", "4x0e+8x1o", instructions=[(0, 1)]))
+    paths = [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)]
+    shared = o3.TensorProduct(
+        "4x0e+4x1o",
+        "0e+1o",
+        "4x0e+4x1o",
+        [(*path, "uvu", True) for path in paths],
+        shared_weights=False,
+        internal_weights=False,
+        path_normalization="none",
+    )
+    with pytest.raises(ValueError, match=r"^module: expected an output for each path"):
+        bridge.interaction(shared)

@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from geomdl.euclidean.atoms import AtomicModel
 from geomdl.euclidean.neighbors import radius_graph
 from geomdl.euclidean.nequip import NequIP
-from geomdl.euclidean.potential_checks import check_atoms, check_edges
+from geomdl.euclidean.potential_checks import check_atoms, check_dtype, check_edges
 from geomdl.euclidean.potential_export import export_with_gradients
 from geomdl.euclidean.shifts import species_shifts
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
@@ -155,7 +155,7 @@ class Potential(nn.Module):
                 pbc says that nothing repeats.
 
         Raises:
-            TypeError: a tensor of another type.
+            TypeError: a tensor of another type, or positions that are not of the model's.
             ValueError: a wrong shape, positions or cells that are NaN or infinite, an unknown
                 species, pbc without a cell, a charge or spin that the model does not take, shifts
                 or batch that do not fit the graph, or a cell without volume.
@@ -163,6 +163,7 @@ class Potential(nn.Module):
         """
         if not (torch.compiler.is_compiling() or is_fake(pos)):
             check_atoms(z, pos, cell, pbc)
+            check_dtype(pos, self.model.scale.dtype)
             check_edges(cell, pbc, batch, graph, shifts)
             if torch.is_inference_mode_enabled():
                 raise RuntimeError(

@@ -40,6 +40,16 @@ def check_atoms(z: Any, pos: Any, cell: Any, pbc: Any) -> None:
         raise ValueError("cell: expected lattice vectors that span a volume, got none")
 
 
+def check_dtype(pos: Tensor, dtype: torch.dtype) -> None:
+    """Refuse positions of another floating-point type than the model's.
+
+    Raises:
+        TypeError: they are.
+    """
+    if pos.dtype != dtype:
+        raise TypeError(f"pos: expected {dtype} like the model's numbers, got {pos.dtype}")
+
+
 def check_edges(cell: Any, pbc: Any, batch: Any, graph: Graph | None, shifts: Any) -> None:
     """Refuse shifts and batches that do not belong to the graph.
 

@@ -308,6 +308,11 @@ NAN = torch.full((4, 3), torch.nan, dtype=F64)
             r"^pos: expected shape \(nodes, 3\), got \(4, 2\)$",
         ),
         ({"pos": torch.ones(4, 3).long()}, TypeError, "^pos: .* got torch.int64$"),
+        (
+            {"pos": torch.ones(4, 3)},
+            TypeError,
+            r"^pos: expected torch.float64 like the model's numbers, got torch.float32$",
+        ),
         ({"z": torch.tensor([1, 6, 8, 7])}, ValueError, "^z: unknown species 7"),
         ({"z": torch.tensor([1, 6])}, ValueError, r"^z: expected integers of shape \(4,\), got .*"),
         ({"z": torch.ones(4)}, ValueError, "^z: expected integers .* got torch.float32"),

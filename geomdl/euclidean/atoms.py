@@ -1,6 +1,8 @@
 """What all models of atoms share: species, sums over a system, the shape of a call."""
 
 from collections.abc import Sequence
+from math import inf
+from numbers import Real
 from typing import Any
 
 import torch
@@ -23,6 +25,25 @@ def small_molecules(rng: torch.Generator) -> tuple[Any, ...]:
     graph = Graph.from_edge_index(torch.tensor(ends).T.contiguous(), batch=batch)
     pos = torch.randn(7, 3, generator=rng, dtype=torch.float64)
     return torch.tensor([6, 1, 1, 6, 1, 6, 1]), pos, graph
+
+
+def typical(neighbors: Any) -> float:
+    """Typical number of neighbours, if it is one.
+
+    Raises:
+        ValueError: it is not positive.
+
+    Example:
+        >>> typical(16)
+        16.0
+    """
+    if (
+        isinstance(neighbors, bool)
+        or not isinstance(neighbors, Real)
+        or not 0 < float(neighbors) < inf
+    ):
+        raise ValueError(f"neighbors: expected a positive number, got {neighbors!r}")
+    return float(neighbors)
 
 
 class AtomicModel(nn.Module):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
 from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
 from geomdl.euclidean.perceptron import Dense, Perceptron
 from geomdl.euclidean.radial import PolynomialCutoff, lengths
@@ -46,7 +46,7 @@ class EdgeLayer(nn.Module):
         if self.step is not None:
             with torch.no_grad():
                 self.step.get_parameter("layers.1.weight").mul_(_STEP)
-        self.scale, self.unit = 1 / neighbors, cutoff**2
+        self.scale, self.unit = 1 / typical(neighbors), cutoff**2
 
     def forward(
         self, h: Tensor, u: Tensor, d: Tensor, f: Tensor, graph: Graph

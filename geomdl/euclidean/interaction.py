@@ -10,6 +10,7 @@ from geomdl.euclidean.spherical import blocks, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
 from geomdl.groups import Rep
 from geomdl.kernels import interaction
+from geomdl.kernels.interaction_loops import DEGREE
 from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 
@@ -27,6 +28,17 @@ class Coupled(nn.Module):
         self.register_buffer("terms", made.terms, persistent=False)
         self.register_buffer("bits", made.values.view(torch.int64), persistent=False)
         self.register_buffer("blocks", made.table, persistent=False)
+
+    def hold_for_kernel(self, made: Product) -> None:
+        """The same for the kernel, whose loops are made for the lower degrees.
+
+        Raises:
+            ValueError: a higher degree.
+        """
+        most = max(path.left.l for path in made.paths)
+        if most > DEGREE:
+            raise ValueError(f"source: expected degrees up to {DEGREE}, got {most}")
+        self.hold(made)
 
     @property
     def table(self) -> list[Tensor]:
@@ -73,7 +85,7 @@ class Interaction(Coupled):
     Derivatives of every order.
 
     Args:
-        source: irreps of x, each once; O3 or SO3.
+        source: irreps of x, each once, of degrees up to 6; O3 or SO3.
         edge: irreps of s, each once.
         target: irreps that are kept, each once; all that the product holds if None.
         channels: of x, w and y; fastest in multiples of 16.
@@ -101,7 +113,7 @@ class Interaction(Coupled):
         if not isinstance(channels, int) or channels < 1:
             raise ValueError(f"channels: expected a positive number, got {channels!r}")
         made = product(source, edge, target)
-        self.hold(made)
+        self.hold_for_kernel(made)
         self.channels = channels
         one = source.group.trivial
         self.source = {

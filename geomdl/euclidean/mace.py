@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
@@ -41,7 +41,7 @@ class ManyBody(nn.Module):
         rng: torch.Generator | None,
     ) -> None:
         super().__init__()
-        c, self.scale = channels, 1 / math.sqrt(neighbors)
+        c, self.scale = channels, 1 / math.sqrt(typical(neighbors))
         self.before = Linear(source, channels=c, bias=False, rng=rng)
         self.interaction = Interaction(source, edge, edge, channels=c)
         self.radial = RadialNetwork([*radial, self.interaction.paths * c], rng)
@@ -84,7 +84,7 @@ class MACE(AtomicModel):
     Args:
         species: atomic numbers that it knows.
         lmax: greatest degree of harmonics, and of A.
-        hidden: greatest degree of the features between layers, at most lmax.
+        hidden: greatest degree of the features between layers.
         channels: of each irrep.
         layers: of messages.
         correlation: ν, 1 to 4; the messages have body order ν + 1.

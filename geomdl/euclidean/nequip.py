@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
 from geomdl.euclidean.gate import Gate, unit_scale
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
@@ -121,7 +121,7 @@ class Convolution(nn.Module):
             self.interaction.target.rep, mixed, channels=channels, bias=False, rng=rng
         )
         self.own = SpeciesLinear(source, target, channels, species, rng)
-        self.scale = 1 / math.sqrt(neighbors)
+        self.scale = 1 / math.sqrt(typical(neighbors))
 
     def forward(self, x: Tensor, kind: Tensor, s: Tensor, b: Tensor, graph: Graph) -> Tensor:
         """Features, species, harmonics and radial basis to features."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron
@@ -40,7 +40,7 @@ class Message(nn.Module):
         self.filters = Dense(basis, 3 * channels, rng=rng)
         self.to_scalars = Interaction(spherical(0), spherical(0), channels=channels)
         self.to_vectors = Interaction(both, both, vector, channels=channels)
-        self.scale = 1 / math.sqrt(neighbors)
+        self.scale = 1 / math.sqrt(typical(neighbors))
 
     def forward(self, x: Tensor, y: Tensor, b: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, 4, channels), harmonics (edges, 4), basis to changes of features."""

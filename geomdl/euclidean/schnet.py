@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron, shifted_softplus
 from geomdl.euclidean.radial import CosineCutoff, GaussianBasis, PolynomialCutoff, lengths
@@ -49,7 +49,7 @@ class FilterConvolution(nn.Module):
         self.filters = Perceptron([basis, channels, channels], shifted_softplus, rng)
         self.interaction = Interaction(spherical(0), spherical(0), channels=channels)
         self.after = Perceptron([channels] * 3, shifted_softplus, rng)
-        self.scale = 1 / math.sqrt(neighbors)
+        self.scale = 1 / math.sqrt(typical(neighbors))
 
     def forward(self, x: Tensor, f: Tensor, b: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, channels), cut-off (edges, 1), basis (edges, basis) to features."""

@@ -49,7 +49,7 @@ class TensorProduct(Coupled):
     `Interaction`.
 
     Args:
-        left: irreps of x, each once; O3 or SO3.
+        left: irreps of x, each once, of degrees up to 6 for "uvu"; O3 or SO3.
         right: irreps of y, each once.
         target: irreps of z, each once; all that the product holds if None.
         channels: of x, and of z unless ``out_channels``.
@@ -98,7 +98,10 @@ class TensorProduct(Coupled):
                 f" in the result, got {others} and {width}"
             )
         made = product(left, right, target)
-        self.hold(made)
+        if connections == "uvu":
+            self.hold_for_kernel(made)
+        else:
+            self.hold(made)
         self.connections, self.made = connections, made
         if connections != "uvu":
             for number, path in enumerate(made.paths):

@@ -69,6 +69,8 @@ def test_bad_input():
         Linear(group("D4").regular, channels=1)
     with pytest.raises(ValueError, match=r"channels: expected a positive number, got 0"):
         Interaction(spherical(1), spherical(1), channels=0)
+    with pytest.raises(ValueError, match=r"^source: expected degrees up to 6, got 7$"):
+        Interaction(spherical(7), spherical(1), channels=16)
     layer = Interaction(spherical(1), spherical(1), channels=2)
     with pytest.raises(ValueError, match=r"w: expected shape \(9, 6, 2\), got \(9, 6, 3\)"):
         layer(torch.ones(7, 4, 2), torch.ones(9, 4), torch.ones(9, 6, 3), graph)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomdl.auditing.prepare import redraw
-from geomdl.euclidean import EGNN, CosineCutoff, SchNet, radius_graph
+from geomdl.euclidean import EGNN, MACE, CosineCutoff, NequIP, PaiNN, SchNet, radius_graph
 from geomdl.euclidean.atoms import AtomicModel
 from geomdl.registry import default
 
@@ -166,3 +166,12 @@ def test_unknown_species(model):
     pos = molecule(2)[1]
     with pytest.raises(ValueError, match=r"^z: unknown species 8; the model knows 1, 6$"):
         energy(model, torch.tensor([6, 8]), pos)
+
+
+@pytest.mark.parametrize("model", [EGNN, MACE, NequIP, PaiNN, SchNet])
+@pytest.mark.parametrize("neighbors", [0, -1.0])
+def test_a_typical_number_of_neighbours_is_positive(model, neighbors):
+    with pytest.raises(
+        ValueError, match=f"^neighbors: expected a positive number, got {neighbors}$"
+    ):
+        model((1,), neighbors=neighbors)

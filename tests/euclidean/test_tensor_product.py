@@ -45,6 +45,8 @@ def test_against_e3nn(connections, right, lmax):
 
 
 def test_refusals():
+    with pytest.raises(ValueError, match=r"^source: expected degrees up to 6, got 7$"):
+        TensorProduct(spherical(7), spherical(0), channels=2, connections="uvu")
     one = spherical(1)
     with pytest.raises(ValueError, match="connections: expected 'uuu', 'uvu' or 'uvw', got 'uvv'"):
         TensorProduct(one, one, channels=2, connections="uvv")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from geomdl.fields import Graph
 from geomdl.fields.graph_index import check_integers, checked_count, group_by, index_dtype
+from geomdl.kernels.precision import full_precision
 from geomdl.kernels.radius import radius_pairs
 
 _FLAT = 1e-8  # volume of a cell relative to that of the box with the same edges
@@ -151,10 +152,11 @@ def edge_vectors(
             f"cell: expected shape (3, 3) or ({graph.num_graphs}, 3, 3), got {tuple(cell.shape)}"
         )
     moved, cell = shifts.to(pos.dtype), cell.to(pos.dtype)
-    if cell.ndim == 2:
-        return vectors - moved @ cell
-    own = cell.index_select(0, graph.batch_index.index_select(0, graph.source))
-    return vectors - (moved.unsqueeze(1) @ own).squeeze(1)
+    with full_precision(pos):
+        if cell.ndim == 2:
+            return vectors - moved @ cell
+        own = cell.index_select(0, graph.batch_index.index_select(0, graph.source))
+        return vectors - (moved.unsqueeze(1) @ own).squeeze(1)
 
 
 def _number(cutoff: Any) -> float:

@@ -261,3 +261,14 @@ def test_cells_without_periods_are_not_used():
         edge_vectors(ATOMS[:1], radius_graph(ATOMS, 1.0).graph)
     with pytest.raises(ValueError, match=r"^cell: expected shape \(3, 3\) or \(1, 3, 3\)"):
         edge_vectors(ATOMS, *radius_graph(ATOMS, 1.0), torch.ones(2, 3, 3))
+
+
+@pytest.mark.parametrize("systems", [None, 1])
+def test_autocast_rounds_no_lattice_vector(systems):
+    pos, cell = torch.tensor([[0.1, 0.2, 0.3]]), 3.4567 * torch.eye(3)
+    cell = cell if systems is None else cell.expand(systems, 3, 3)
+    graph, shifts = radius_graph(pos, 4.0, cell)
+    expected = edge_vectors(pos, graph, shifts, cell)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = edge_vectors(pos, graph, shifts, cell)
+    assert torch.equal(found, expected)

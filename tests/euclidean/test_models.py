@@ -175,3 +175,15 @@ def test_a_typical_number_of_neighbours_is_positive(model, neighbors):
         ValueError, match=f"^neighbors: expected a positive number, got {neighbors}$"
     ):
         model((1,), neighbors=neighbors)
+
+
+@pytest.mark.parametrize("name", ["EGNN", "Equiformer", "MACE", "NequIP", "PaiNN", "SchNet"])
+def test_models_run_under_autocast(name):
+    example = default.example(f"euclidean/{name}")
+    model = example.build().float()
+    z, pos, graph = example.inputs(torch.Generator().manual_seed(0))
+    expected = model(z, pos.float(), graph)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(z, pos.float(), graph)
+    assert found.dtype == torch.float32
+    assert (found - expected).norm() <= 0.05 * (1 + expected.norm())

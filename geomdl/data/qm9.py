@@ -50,7 +50,8 @@ def qm9(
     """Molecules of up to nine atoms C, N, O, F and their hydrogens, relaxed, with twelve targets.
 
     A random permutation of all 130,831 gives 110,000 to train, 10,000 to validate and 10,831 to
-    test; a molecule is in the same part for every `n`.
+    test; a molecule is in the same part for every `n`. Of the energies u0, u, h and g those of the
+    free atoms are subtracted; `energy` is u0 with them.
 
     Args:
         root: not needed.
@@ -70,8 +71,7 @@ def qm9(
         homo, lumo, gap: energies of the frontier orbitals and their difference, eV.
         r2: electronic spatial extent, bohr².
         zpve: zero-point vibrational energy, eV.
-        u0, u, h, g: internal energy at 0 K and 298.15 K, enthalpy and free energy at 298.15 K, eV,
-            less those of the free atoms (so `energy` is `u0` with them).
+        u0, u, h, g: internal energy at 0 K, the same, enthalpy and free energy at 298.15 K, eV.
         cv: heat capacity at 298.15 K, cal/(mol K).
 
     Raises:

@@ -140,3 +140,14 @@ def test_nothing_is_read_beyond_the_arrays(code, line, count):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.splitlines() == [line] * count
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_bounds_that_decrease(kernel):
+    args = list(many(torch.float32)[kernel.name])
+    place = next(i for i, a in enumerate(args) if isinstance(a, list))
+    rows = [t.clone() for t in args[place]]
+    rows[0][1] = rows[3][1] = 10**6
+    args[place] = rows
+    with pytest.raises(ValueError, match="ptr: expected not to decrease"):
+        kernel.run(*args)

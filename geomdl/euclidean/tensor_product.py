@@ -126,6 +126,10 @@ class TensorProduct(Coupled):
             shape = (x.shape[0], *self.source[name].fibre)
             if tuple(value.shape) != shape:
                 raise ValueError(f"{name}: expected shape {shape}, got {tuple(value.shape)}")
+        dtype = torch.promote_types(x.dtype, self.weight.dtype)  # autocast leaves the weights
+        return self._product(x.to(dtype), y.to(dtype)).to(x.dtype)
+
+    def _product(self, x: Tensor, y: Tensor) -> Tensor:
         if self.connections == "uvu":
             nodes = torch.arange(x.shape[0] + 1, device=x.device)
             rows = [nodes, nodes[:-1], nodes[:-1]] * 2

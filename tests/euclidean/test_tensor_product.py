@@ -54,3 +54,16 @@ def test_refusals():
         TensorProduct(one, one, channels=2, right_channels=3, connections="uvu")
     with pytest.raises(ValueError, match=r"y: expected shape \(5, 4, 2\), got \(5, 4, 1\)"):
         TensorProduct(one, one, channels=2)(torch.ones(5, 4, 2), torch.ones(5, 4, 1))
+
+
+@pytest.mark.parametrize(("connections", "right"), [("uuu", 3), ("uvu", 1), ("uvw", 2)])
+def test_half_precision_under_autocast(connections, right):
+    one = spherical(1)
+    options = {"channels": 3, "right_channels": right, "connections": connections}
+    layer = TensorProduct(one, one, **options).float()
+    x, y = (torch.randn(5, 4, n, dtype=torch.bfloat16) for n in (3, right))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(x, y)
+    exact = layer.double()(x.double(), y.double())
+    assert found.dtype == torch.bfloat16
+    assert (found - exact).abs().max() <= 0.01 * exact.abs().max()

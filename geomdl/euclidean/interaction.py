@@ -81,8 +81,8 @@ class Interaction(Coupled):
     C the Clebsch-Gordan coefficients of e3nn of the path (l₁ ⊗ l₂ → l); e3nn's `TensorProduct` with
     connections "uvu", weights of the edges, irrep_normalization="component". Equivariant under
     O(3), *exact*; sums in the order of the edges, bitwise the same for any number of threads.
-    Nothing of the size of edges × components is stored: memory is that of arguments and results, and
-    of copies of them where channels are made up to whole vectors, or half precision is widened.
+    Nothing of the size of edges × components is stored: memory is that of arguments and results,
+    and of copies of them where channels are made up to whole vectors, or half precision is widened.
     Derivatives of every order.
 
     Args:

@@ -60,8 +60,8 @@ by_matrix = spherical(2)(turn) @ feature
 print("largest difference of D(R) y(x) and y(R x):", float((by_matrix - turned).abs().max()))
 
 figure_feature, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axis.bar(torch.arange(9) - 0.2, feature, width=0.4, label="molecule")
-axis.bar(torch.arange(9) + 0.2, turned, width=0.4, label="turned")
+axis.bar([k - 0.2 for k in range(9)], feature.tolist(), width=0.4, label="molecule")
+axis.bar([k + 0.2 for k in range(9)], turned.tolist(), width=0.4, label="turned")
 axis.set_xticks(range(9), ["0", *("1",) * 3, *("2",) * 5])
 axis.set_xlabel("degree of the component")
 axis.set_ylabel("feature")
@@ -93,7 +93,7 @@ for row, n in enumerate(folds):
         seen[row, l] = difference[: (l + 1) ** 2].abs().max()
 
 figure_stars, axis = plt.subplots(figsize=(5, 3), layout="constrained")
-axis.imshow(seen > 1e-9, cmap="Blues", aspect="auto", vmin=0, vmax=1.4)
+axis.imshow((seen > 1e-9).numpy(), cmap="Blues", aspect="auto", vmin=0, vmax=1.4)
 axis.set_xticks(range(7))
 axis.set_yticks(range(len(folds)), folds)
 axis.set_xlabel("greatest degree of the features")
@@ -202,8 +202,8 @@ print("drift of the total energy:", float(total.max() - total.min()))
 
 figure_motion, axis = plt.subplots(figsize=(6, 3), layout="constrained")
 for values, name in zip(energies_over_time.T, ("potential", "kinetic"), strict=True):
-    axis.plot(values - values[0], label=name)
-axis.plot(total - total[0], label="sum", color="black")
+    axis.plot((values - values[0]).tolist(), label=name)
+axis.plot((total - total[0]).tolist(), label="sum", color="black")
 axis.set_xlabel("step")
 axis.set_ylabel("energy, eV")
 axis.legend()

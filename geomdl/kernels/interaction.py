@@ -197,7 +197,7 @@ def _loop(
     more = -x.shape[2] % (WIDTH // dtype.itemsize)
     terms, values, blocks = (t.detach().numpy() for t in table)
     entries = _entries(terms, blocks, (x.shape[1], inputs[1].shape[1], components))
-    ptr, index, perm = (integers(t) for t in rows)
+    ptr, index, perm = (integers(t.long()) for t in rows)  # one type, compiled once
     if len(perm) and not 0 <= perm.min() <= perm.max() < len(perm):
         raise ValueError(f"perm: expected numbers of {len(perm)} edges, got others")
     outputs = [x.new_empty(*t[:-1], t[-1] + more * (len(t) == 3), dtype=dtype) for t in shapes]

@@ -14,7 +14,8 @@ from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
 OURS = (
-    *("augmentation-kernel", "augmented-training", "burnside", "clebsch-gordan"),
+    *("addition-theorem", "augmentation-kernel", "augmented-training", "burnside"),
+    *("chain-layers", "clebsch-gordan"),
     "data-efficiency",
     *("fourier-oversampling", "frobenius"),
     *("hom-dimension", "invariance-gap", "invariant-harmonics", "littlewood-paley", "molien"),
@@ -22,7 +23,7 @@ OURS = (
     *("scattering-energy", "scattering-graph-isometry", "scattering-graph-permutation"),
     *("scattering-localisation", "scattering-pruned", "scattering-translation"),
     *("scattering-turned-image", "scattering-turned-volume"),
-    *("schur", "shift-classes", "steerable-basis"),
+    *("schur", "shift-classes", "star-degree", "steerable-basis"),
     "weight-sharing",
 )
 SEEDS = (0, 1, 31)

@@ -22,9 +22,10 @@ ROUNDING = 1e-12
 def equivariance(case: Case) -> None:
     """The audit passes, with weights of size one and again after a few steps of training."""
     module, graph = case.copy(), Samples.of(case.inputs).graph
-    own = geomdl.fields.group_of(module.source, module.target)
-    groups = [None] if graph is None or own.order != 1 else []
-    groups += [] if graph is None else [f"S{graph.num_nodes}"]
+    groups: list[str | None] = [None]
+    if graph is not None:  # its nodes are renamed too
+        own = geomdl.fields.group_of(module.source, module.target)
+        groups = [*([None] if own.order != 1 else []), f"S{graph.num_nodes}"]
     for stage in ("with random weights", "after training"):
         for group in groups:
             audit = geomdl.audit(module, *case.inputs, group=group)

@@ -17,7 +17,7 @@ from geomdl.steerable.plain import to_plain
 from geomdl.steerable.plain.forms import FORMS, TRACED
 from tests.laws.cases import case
 
-NAMES = default.list_layers("steerable/*")
+NAMES = [*default.list_layers("steerable/*"), *default.list_layers("escnn/*")]
 D4, Oh = geomdl.group("D4"), geomdl.group("Oh")
 VECTORS = Field(Grid(2), 2 * D4.standard)
 VOLUMES = Field(Grid(3), Oh.standard)

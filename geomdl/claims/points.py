@@ -56,7 +56,7 @@ def _star(n: int, shift: float, uneven: bool) -> Tensor:
     statement="One layer of messages tells a star of n even directions from itself turned by half a"
     " step if and only if its features reach degree n.",
     formula=r"\min\{l : \Sigma_l \text{ differs}\} = n",
-    source="Joshi et al. 2023, arXiv:2301.09308, §4.2",
+    source="Joshi et al. 2023, arXiv:2301.09308",
     topic=TOPIC,
     sabotage="one neighbour is out of place, by a fifth of a step",
 )
@@ -102,7 +102,7 @@ def _chain(k: int, side: int, bent: bool) -> tuple[Tensor, Graph]:
     " apart by ⌊k/2⌋ + 1 layers and not by fewer, where an atom multiplies what it hears; by k + 1"
     " where messages are linear in the features.",
     formula=r"T_{\mathrm{MACE}} = \lfloor k/2 \rfloor + 1, \quad T_{\mathrm{NequIP}} = k + 1",
-    source="Joshi et al. 2023, arXiv:2301.09308, §5.1; the second is a count of hops",
+    source="Joshi et al. 2023, arXiv:2301.09308; the second is a count of hops",
     topic=TOPIC,
     sabotage="the row between its ends is bent, so that a point sees on which side an arm is",
 )

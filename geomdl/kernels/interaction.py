@@ -14,8 +14,15 @@ from torch.nn.functional import pad
 
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.folding import array
+from geomdl.kernels.interaction_checks import (
+    ROWS,
+    TABLE,
+    check,
+    check_gradient,
+    check_tangent,
+    entries_of,
+)
 from geomdl.kernels.interaction_loops import (
-    DEGREE,
     WIDTH,
     gradient_rows,
     second_rows,
@@ -23,12 +30,10 @@ from geomdl.kernels.interaction_loops import (
     value_rows,
 )
 from geomdl.kernels.op import Args, Kernel, register
-from geomdl.kernels.rows import check_features, check_rows, integers, owners, run, wide
+from geomdl.kernels.rows import integers, owners, run, wide
 
 Three = tuple[Tensor, Tensor, Tensor]
-_ROWS = ("in_ptr", "in_neighbors", "perm", "out_ptr", "out_neighbors", "out_perm")
-_TABLE = ("terms", "values", "blocks")
-_NONE = ([None] * len(_ROWS), [None] * len(_TABLE), None)
+_NONE = ([None] * len(ROWS), [None] * len(TABLE), None)
 
 
 def interaction(
@@ -196,7 +201,7 @@ def _loop(
     x, dtype = inputs[0], wide(inputs[0].dtype)
     more = -x.shape[2] % (WIDTH // dtype.itemsize)
     terms, values, blocks = (t.detach().numpy() for t in table)
-    entries = _entries(terms, blocks, (x.shape[1], inputs[1].shape[1], components))
+    entries = entries_of(terms, blocks, (x.shape[1], inputs[1].shape[1], components))
     ptr, index, perm = (integers(t.long()) for t in rows)  # one type, compiled once
     if len(perm) and not 0 <= perm.min() <= perm.max() < len(perm):
         raise ValueError(f"perm: expected numbers of {len(perm)} edges, got others")
@@ -220,26 +225,6 @@ def _loop(
         *made,
     )
     return [y[..., : t[-1]].contiguous().to(x.dtype) for y, t in zip(outputs, shapes, strict=True)]
-
-
-def _entries(terms: Any, blocks: Any, sizes: tuple[int, int, int]) -> int:
-    """How many there are, if the table fits numbers of i, j and k."""
-    if not len(blocks):
-        if len(terms):
-            raise ValueError("terms: expected none without blocks, got some")
-        return 0
-    first_i, width, first_k, count, step, entry = blocks.T
-    entries = int((entry + width * count).max())
-    if (width % 2 == 0).any() or width.max() > 2 * DEGREE + 1:
-        raise ValueError(f"blocks: expected odd numbers of i up to {2 * DEGREE + 1}, got others")
-    last = {"i": first_i + width - 1, "k": first_k + (count - 1) * step}
-    for name, size in (("i", sizes[0]), ("k", sizes[2])):
-        if last[name].max() >= size or blocks.min() < 0:
-            raise ValueError(f"blocks: expected {name} below {size}, got others")
-    for name, column, size in (("j", 1, sizes[1]), ("entries", 4, entries)):
-        if len(terms) and not 0 <= terms[:, column].min() <= terms[:, column].max() < size:
-            raise ValueError(f"terms: expected {name} below {size}, got others")
-    return entries
 
 
 def _value_cpu(
@@ -293,7 +278,7 @@ def _second_cpu(
     return gx, gs, gw
 
 
-# --- shapes, checks --------------------------------------------------------------------------
+# --- shapes --------------------------------------------------------------------------------
 
 
 def _value_fake(x: Tensor, *rest: Any) -> Tensor:
@@ -303,77 +288,6 @@ def _value_fake(x: Tensor, *rest: Any) -> Tensor:
 
 def _gradient_fake(x: Tensor, s: Tensor, w: Tensor, *rest: Any) -> Three:
     return x.new_empty(x.shape), s.new_empty(s.shape), w.new_empty(w.shape)
-
-
-def _check(
-    x: Tensor,
-    s: Tensor,
-    w: Tensor,
-    rows: Sequence[Tensor],
-    table: Sequence[Tensor],
-    components: int,
-) -> None:
-    for name, value, ndim in (("x", x, 3), ("s", s, 2), ("w", w, 3)):
-        check_features(name, value)
-        if value.ndim != ndim or value.dtype != x.dtype or value.device != x.device:
-            raise ValueError(
-                f"{name}: expected {ndim} axes, {x.dtype} on {x.device}, as x; got shape"
-                f" {tuple(value.shape)}, {value.dtype} on {value.device}"
-            )
-    if len(rows) != len(_ROWS) or len(table) != len(_TABLE):
-        raise ValueError(f"rows, table: expected {', '.join(_ROWS)}; {', '.join(_TABLE)}")
-    check_rows(x, **dict(zip(_ROWS, rows, strict=True)))
-    terms, values, blocks = table
-    edges, paths = s.shape[0], blocks.shape[0]
-    sizes = {
-        "in_neighbors": (rows[1], (edges,)),
-        "perm": (rows[2], (edges,)),
-        "out_ptr": (rows[3], (x.shape[0] + 1,)),
-        "out_neighbors": (rows[4], (edges,)),
-        "out_perm": (rows[5], (edges,)),
-        "w": (w, (edges, paths, x.shape[2])),
-        "values": (values, (terms.shape[0],)),
-        "terms": (terms, (terms.shape[0], 5)),
-        "blocks": (blocks, (paths, 6)),
-    }
-    for name, (value, shape) in sizes.items():
-        if tuple(value.shape) != shape:
-            raise ValueError(f"{name}: expected shape {shape}, got {tuple(value.shape)}")
-    for name, value, dtype in (
-        ("terms", terms, torch.int64),
-        ("values", values, torch.float64),
-        ("blocks", blocks, torch.int64),
-    ):
-        if value.dtype != dtype or value.device != x.device:
-            raise TypeError(f"{name}: expected {dtype} on {x.device}, got {value.dtype}")
-    if components < 0:
-        raise ValueError(f"components: expected at least 0, got {components}")
-
-
-def _check_like(named: dict[str, tuple[Tensor, tuple[int, ...]]], x: Tensor) -> None:
-    for name, (value, shape) in named.items():
-        if tuple(value.shape) != shape or value.dtype != x.dtype or value.device != x.device:
-            raise ValueError(
-                f"{name}: expected shape {shape}, {x.dtype} on {x.device}, got"
-                f" {tuple(value.shape)}, {value.dtype} on {value.device}"
-            )
-
-
-def _check_tangent(x: Tensor, s: Tensor, w: Tensor, *rest: Any) -> None:
-    hx, hs, hw, rows, table, components = rest
-    _check(x, s, w, rows, table, components)
-    pairs = {"hx": (hx, x), "hs": (hs, s), "hw": (hw, w)}
-    _check_like({name: (h, tuple(t.shape)) for name, (h, t) in pairs.items()}, x)
-
-
-def _check_gradient(x: Tensor, s: Tensor, w: Tensor, g: Tensor, *rest: Any) -> None:
-    rows, table = rest[-2:]
-    components = g.shape[1] if g.ndim == 3 else 0
-    if len(rest) == 5:
-        _check_tangent(x, s, w, *rest, components)
-    else:
-        _check(x, s, w, rows, table, components)
-    _check_like({"g": (g, (rows[0].shape[0] - 1, components, x.shape[2]))}, x)
 
 
 # --- derivatives -----------------------------------------------------------------------------
@@ -387,8 +301,8 @@ def _keep(ctx: Any, inputs: Args, output: Any) -> None:
 
 
 def _kept(ctx: Any) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-    found, table = list(ctx.saved_tensors), len(_TABLE)
-    rows = table + len(_ROWS)
+    found, table = list(ctx.saved_tensors), len(TABLE)
+    rows = table + len(ROWS)
     return found[:-rows], found[-rows:-table], found[-table:]
 
 
@@ -527,7 +441,7 @@ VALUE = _registered(
     _value_cpu,
     _value_fake,
     _value_backward,
-    _check,
+    check,
     _value_example,
 )
 TANGENT = _registered(
@@ -536,7 +450,7 @@ TANGENT = _registered(
     _tangent_cpu,
     _value_fake,
     _tangent_backward,
-    _check_tangent,
+    check_tangent,
     _tangent_example,
 )
 GRADIENT = _registered(
@@ -545,7 +459,7 @@ GRADIENT = _registered(
     _gradient_cpu,
     _gradient_fake,
     _gradient_backward,
-    _check_gradient,
+    check_gradient,
     _gradient_example,
 )
 SECOND = _registered(
@@ -554,6 +468,6 @@ SECOND = _registered(
     _second_cpu,
     _gradient_fake,
     _second_backward,
-    _check_gradient,
+    check_gradient,
     _second_example,
 )

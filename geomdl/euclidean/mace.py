@@ -10,9 +10,10 @@ from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typica
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
-from geomdl.euclidean.nequip import RadialNetwork, SpeciesLinear
 from geomdl.euclidean.perceptron import Perceptron
 from geomdl.euclidean.radial import BesselBasis, PolynomialCutoff, lengths
+from geomdl.euclidean.radial_network import RadialNetwork
+from geomdl.euclidean.species_linear import SpeciesLinear
 from geomdl.euclidean.spherical import spherical
 from geomdl.euclidean.symmetric_contraction import SymmetricContraction
 from geomdl.fields import Graph
@@ -76,10 +77,9 @@ class MACE(AtomicModel):
 
     A_i = Σ_j R(r_ij) (h_j ⊗ Y(r_ij)),  B_i = Σ_ν Σ_k W^ν_z,k U^ν_k A_i^ν,  h_i ← B_i + W_z h_i
 
-    Readouts add up over the layers; the last one is a perceptron. Invariant under E(3)
-    and permutations of equal atoms, *exact* up to rounding; smooth to second order where neighbours
-    cross the cut-off. The first layer keeps what the atom was like all others; otherwise as
-    published.
+    Readouts add up over the layers; the last one is a perceptron. Invariant under E(3) and
+    permutations of equal atoms, *exact* up to rounding; smooth to second order at the cut-off. The
+    first layer keeps what the atom was like all others; otherwise as published.
 
     Args:
         species: atomic numbers that it knows.

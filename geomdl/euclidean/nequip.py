@@ -2,87 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
-from geomdl.euclidean.gate import Gate, unit_scale
+from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
 from geomdl.euclidean.radial import BesselBasis, PolynomialCutoff, lengths
-from geomdl.euclidean.spherical import Parity, blocks, spherical
+from geomdl.euclidean.radial_network import RadialNetwork
+from geomdl.euclidean.species_linear import SpeciesLinear
+from geomdl.euclidean.spherical import Parity, spherical
 from geomdl.fields import Graph
 from geomdl.groups import Rep
 from geomdl.registry import Example, register_model
-
-
-class RadialNetwork(nn.Module):
-    """Weights of the edges from their distances: perceptron without biases, SiLU between.
-
-    w = W_n a(… a(W_1 b)), so that w = 0 where b = 0: beyond the cut-off.
-
-    Args:
-        sizes: widths of the layers, the basis first.
-        rng: for the weights.
-    """
-
-    def __init__(self, sizes: Sequence[int], rng: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.scale = unit_scale(nn.functional.silu)
-        shapes = pairwise(sizes)
-        self.weights = nn.ParameterList([torch.randn(a, b, generator=rng) for a, b in shapes])
-
-    def forward(self, b: Tensor) -> Tensor:
-        """(edges, sizes[0]) to (edges, sizes[-1])."""
-        for place, weight in enumerate(self.weights):
-            if place:
-                b = nn.functional.silu(b) * self.scale
-            b = b @ (weight / math.sqrt(weight.shape[0]))
-        return b
-
-
-class SpeciesLinear(nn.Module):
-    """Mixes channels of each irrep by a matrix of the atom's species.
-
-    Args:
-        source: irreps of the input, each once.
-        target: irreps of the output, each once; those that the source lacks are zero.
-        channels: of both.
-        species: how many.
-        rng: for the weights.
-    """
-
-    def __init__(
-        self,
-        source: Rep,
-        target: Rep,
-        channels: int,
-        species: int,
-        rng: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        self.inputs = {(b.l, b.p): b for b in blocks(source)}
-        self.outputs = blocks(target)
-        common = [b for b in self.outputs if (b.l, b.p) in self.inputs]
-        self.weights = nn.ParameterDict(
-            {b.name: torch.randn(species, channels, channels, generator=rng) for b in common}
-        )
-        self.scale = 1 / math.sqrt(channels)
-
-    def forward(self, x: Tensor, kind: Tensor) -> Tensor:
-        """(nodes, source.dim, channels), (nodes,) to (nodes, target.dim, channels)."""
-        parts = []
-        for b in self.outputs:
-            if b.name in self.weights:
-                a = self.inputs[b.l, b.p]
-                weight = self.weights[b.name] * self.scale
-                parts.append(x[:, a.start : a.stop] @ weight.index_select(0, kind))
-            else:
-                parts.append(x.new_zeros(x.shape[0], 2 * b.l + 1, x.shape[2]))
-        return torch.cat(parts, 1)
 
 
 class Convolution(nn.Module):
@@ -135,14 +70,7 @@ class Convolution(nn.Module):
     "euclidean/NequIP",
     example=Example(
         lambda: NequIP(
-            (1, 6),
-            lmax=1,
-            channels=3,
-            layers=2,
-            cutoff=3.0,
-            radial=(4,),
-            basis=3,
-            rng=torch.Generator().manual_seed(0),
+            (1, 6), lmax=1, channels=3, layers=2, cutoff=3.0, radial=(4,), rng=torch.Generator()
         ),
         small_molecules,
         forces=True,

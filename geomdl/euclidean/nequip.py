@@ -70,7 +70,7 @@ class Convolution(nn.Module):
     "euclidean/NequIP",
     example=Example(
         lambda: NequIP(
-            (1, 6), lmax=1, channels=3, layers=2, cutoff=3.0, radial=(4,), rng=torch.Generator()
+            (1, 6), lmax=1, channels=3, layers=2, cutoff=3.0, basis=3, rng=torch.Generator()
         ),
         small_molecules,
         forces=True,

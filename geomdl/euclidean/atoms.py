@@ -56,6 +56,8 @@ class AtomicModel(nn.Module):
         species: atomic numbers that the model knows.
         cutoff: Å.
         outputs: numbers a system.
+        channels: of the network, at least 1.
+        layers: of the network, at least 1.
 
     Attributes:
         shift: what an atom of each species adds, (species, outputs), e.g. free-atom energies.
@@ -69,13 +71,21 @@ class AtomicModel(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, species: Sequence[int], cutoff: float, outputs: int = 1) -> None:
+    def __init__(
+        self,
+        species: Sequence[int],
+        cutoff: float,
+        outputs: int = 1,
+        channels: int = 1,
+        layers: int = 1,
+    ) -> None:
         super().__init__()
         known = sorted(set(int(z) for z in species))
         if not known or known[0] < 1 or known[-1] > 118:
             raise ValueError(f"species: expected atomic numbers 1 to 118, got {list(species)}")
-        if not isinstance(outputs, int) or outputs < 1:
-            raise ValueError(f"outputs: expected a positive number, got {outputs!r}")
+        for name, value in (("outputs", outputs), ("channels", channels), ("layers", layers)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: expected a positive number, got {value!r}")
         self.species, self.cutoff, self.outputs = tuple(known), float(cutoff), outputs
         place = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
         place[known] = torch.arange(len(known))

@@ -120,7 +120,7 @@ class EGNN(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         self.moving = bool(moving)
         self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
         self.envelope = PolynomialCutoff(cutoff)

@@ -113,7 +113,7 @@ class Equiformer(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         features, widths = spherical(lmax), (basis, *radial)
         self.lmax = lmax
         self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))

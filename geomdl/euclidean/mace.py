@@ -121,7 +121,7 @@ class MACE(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         edge, features, kinds = spherical(lmax), spherical(hidden), len(self.species)
         self.lmax = lmax
         self.embedding = nn.Parameter(torch.randn(kinds, channels, generator=rng))

@@ -118,7 +118,7 @@ class NequIP(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         edge, features = spherical(lmax), spherical(lmax, parity)
         kinds = len(self.species)
         self.lmax = lmax

@@ -127,7 +127,7 @@ class PaiNN(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
         self.basis, self.envelope = BesselBasis(cutoff, basis), envelope_of(envelope, cutoff)
         sizes = (channels, basis, neighbors)

@@ -114,7 +114,7 @@ class SchNet(AtomicModel):
         outputs: int = 1,
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs)
+        super().__init__(species, cutoff, outputs, channels, layers)
         self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
         self.basis, self.envelope = GaussianBasis(cutoff, basis), envelope_of(envelope, cutoff)
         self.layers = nn.ModuleList(

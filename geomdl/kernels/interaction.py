@@ -8,6 +8,7 @@ of its tangent. Each is differentiated by the others, to every order.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -19,6 +20,7 @@ from geomdl.kernels.interaction_checks import (
     TABLE,
     check,
     check_gradient,
+    check_order,
     check_tangent,
     entries_of,
 )
@@ -31,6 +33,7 @@ from geomdl.kernels.interaction_loops import (
 )
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import integers, owners, run, wide
+from geomdl.kernels.segments import first_repeat
 
 Three = tuple[Tensor, Tensor, Tensor]
 _NONE = ([None] * len(ROWS), [None] * len(TABLE), None)
@@ -70,8 +73,8 @@ def interaction(
 
     Raises:
         TypeError: a type that is not served.
-        ValueError: shapes or devices that do not fit; on the CPU, outside transforms of
-            `torch.func`, also indices out of range.
+        ValueError: shapes or devices that do not fit; on the CPU also indices out of range (not
+            under transforms of `torch.func`), and orders of the edges that repeat one.
 
     Example:
         >>> x, s, w = torch.tensor([[[2.0]], [[3.0]]]), torch.ones(1, 1), torch.full((1, 1, 1), 4.0)
@@ -94,6 +97,7 @@ def _ends(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Sources and targets in the order of the edges."""
     in_ptr, in_neighbors, perm = rows[:3]
     place = torch.argsort(perm)
+    check_order(perm, place)
     return in_neighbors[place], owners(in_ptr, perm.shape[0])[place]
 
 
@@ -203,8 +207,8 @@ def _loop(
     terms, values, blocks = (t.detach().numpy() for t in table)
     entries = entries_of(terms, blocks, (x.shape[1], inputs[1].shape[1], components))
     ptr, index, perm = (integers(t.long()) for t in rows)  # one type, compiled once
-    if len(perm) and not 0 <= perm.min() <= perm.max() < len(perm):
-        raise ValueError(f"perm: expected numbers of {len(perm)} edges, got others")
+    if first_repeat(perm, np.zeros(len(perm), np.uint8)) >= 0:
+        raise ValueError(f"perm: expected each of {len(perm)} edges once, got others or repeats")
     outputs = [x.new_empty(*t[:-1], t[-1] + more * (len(t) == 3), dtype=dtype) for t in shapes]
     arrays = [array(pad(t, (0, more)) if more and t.ndim == 3 else t, dtype) for t in inputs]
     made = [t.numpy() for t in outputs]

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import is_fake
 
 from geomdl.kernels.interaction_loops import DEGREE
 from geomdl.kernels.rows import check_features, check_rows
@@ -85,6 +86,21 @@ def check_gradient(x: Tensor, s: Tensor, w: Tensor, g: Tensor, *rest: Any) -> No
     else:
         check(x, s, w, rows, table, components)
     _check_like({"g": (g, (rows[0].shape[0] - 1, components, x.shape[2]))}, x)
+
+
+def check_order(perm: Tensor, place: Tensor) -> None:
+    """Refuse an order of edges that repeats one, on the CPU, where its numbers can be read.
+
+    Args:
+        perm: edges in their order.
+        place: ``torch.argsort(perm)``.
+    """
+    hidden = torch._C._functorch.is_functorch_wrapped_tensor(perm)  # type: ignore[attr-defined]
+    if perm.device.type != "cpu" or torch.compiler.is_compiling() or is_fake(perm) or hidden:
+        return
+    numbers = torch.arange(len(perm), dtype=perm.dtype)
+    if not torch.equal(perm.index_select(0, place), numbers):
+        raise ValueError(f"perm: expected each of {len(perm)} edges once, got others or repeats")
 
 
 def entries_of(terms: Any, blocks: Any, sizes: tuple[int, int, int]) -> int:

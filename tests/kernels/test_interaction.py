@@ -77,13 +77,54 @@ def with_table(column, row, value):
         (4, with_table(1, 2, 2), "blocks: expected odd numbers"),
         (4, with_table(0, 2, 9), "blocks: expected i below 4"),
         (5, lambda _: 3, "blocks: expected k below 3"),
-        (3, lambda rows: [*rows[:2], rows[2] + 1, *rows[3:]], "perm: expected numbers"),
+        (3, lambda rows: [*rows[:2], rows[2] + 1, *rows[3:]], "perm: expected each of 53 edges once"),
         (3, lambda rows: [rows[0], rows[1] + 9, *rows[2:]], "index: entry 0 is out of range"),
     ],
 )
 def test_bad_input(place, value, message):
     with pytest.raises(ValueError, match=message):
         interaction(*changed(place, value))
+
+
+REPEATED = "perm: expected each of 53 edges once, got others or repeats"
+
+
+def repeating(kernel):
+    """Arguments of a kernel whose orders of the edges have one twice, both ways."""
+    args = list(many(torch.float64)[kernel.name])
+    place = next(i for i, a in enumerate(args) if isinstance(a, list))
+    rows = [t.clone() for t in args[place]]
+    for order in (rows[2], rows[5]):
+        order[0] = order[1]
+    args[place] = rows
+    return args
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_an_order_of_the_edges_has_each_once(kernel):
+    for face in (kernel.run, kernel.reference):
+        with pytest.raises(ValueError, match=f"^{REPEATED}$"):
+            face(*repeating(kernel))
+
+
+def test_orders_are_looked_at_in_forward_mode_too():
+    x, *rest = repeating(KERNELS[0])
+    with pytest.raises(ValueError, match=f"^{REPEATED}$"):
+        torch.func.jvp(lambda x: interaction(x, *rest), (x,), (x,))
+
+
+@pytest.mark.parametrize("channels", [16, 5])
+def test_a_nan_stays_in_its_channel_and_at_its_targets(channels):
+    x, s, w, rows, *rest = many(torch.float64, channels=channels)["interaction"]
+    node, channel = 2, 3
+    bad = x.clone()
+    bad[node, 1, channel] = torch.nan
+    found, clean = (interaction(t, s, w, rows, *rest) for t in (bad, x))
+    ends = rows[4][rows[3][node] : rows[3][node + 1]]
+    reached = torch.zeros(found.shape, dtype=torch.bool)
+    reached[ends, :, channel] = True
+    assert found.isnan()[ends.unique(), :, channel].any(1).all()
+    assert torch.equal(found[~reached], clean[~reached])
 
 
 BAD_BOUNDS = """

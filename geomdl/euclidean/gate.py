@@ -1,5 +1,6 @@
 """Non-linearities of spherical tensors: invariants by a function, all else by gates."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,13 +52,15 @@ class Gate(nn.Module):
     Args:
         target: irreps that come out, each once.
         channels: of both sides.
+        scales: c and c'; those of second moments one if None.
 
     Attributes:
         source: field of the input: invariants first, 1 + one for each irrep that is gated, then
             the others.
 
     Raises:
-        ValueError: an irrep twice, or no invariant; when called, a shape that does not fit.
+        ValueError: an irrep twice, no invariant, or scales that are not finite; when called, a
+            shape that does not fit.
 
     Example:
         >>> gate = Gate(spherical(2), channels=8)
@@ -69,7 +72,9 @@ class Gate(nn.Module):
     Source: Weiler et al. 2018, arXiv:1807.02547.
     """
 
-    def __init__(self, target: Rep, *, channels: int) -> None:
+    def __init__(
+        self, target: Rep, *, channels: int, scales: tuple[float, float] | None = None
+    ) -> None:
         super().__init__()
         found = single("target", target)
         if not found or (found[0].l, found[0].p) != (0, 1):
@@ -82,7 +87,11 @@ class Gate(nn.Module):
         owner = [k for k, b in enumerate(gated) for _ in range(2 * b.l + 1)]
         self.owner: Tensor
         self.register_buffer("owner", torch.tensor(owner, dtype=torch.int64), persistent=False)
-        self.of_silu, self.of_sigmoid = unit_scale(nn.functional.silu), unit_scale(torch.sigmoid)
+        if scales is None:
+            scales = unit_scale(nn.functional.silu), unit_scale(torch.sigmoid)
+        if len(scales) != 2 or not all(math.isfinite(c) for c in scales):
+            raise ValueError(f"scales: expected two finite numbers, got {scales}")
+        self.of_silu, self.of_sigmoid = (float(c) for c in scales)
         self.source = Field(Points(3), source, channels=channels)
         self.target = Field(Points(3), target, channels=channels)
 

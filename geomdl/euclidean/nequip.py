@@ -11,6 +11,7 @@ from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.linear import Linear
+from geomdl.euclidean.paths import reachable
 from geomdl.euclidean.radial import BesselBasis, PolynomialCutoff, lengths
 from geomdl.euclidean.radial_network import RadialNetwork
 from geomdl.euclidean.species_linear import SpeciesLinear
@@ -128,6 +129,7 @@ class NequIP(AtomicModel):
         source = spherical(0)
         for place in range(layers):
             target = features if place + 1 < layers else spherical(0)
+            target = reachable(source, edge, target)
             widths = (basis, *radial)
             self.layers.append(
                 Convolution(source, edge, target, channels, widths, kinds, neighbors, rng)

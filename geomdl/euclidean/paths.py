@@ -67,6 +67,20 @@ def natural_product(left: Rep, right: Rep) -> Rep:
     )
 
 
+def reachable(left: Rep, right: Rep, target: Rep) -> Rep:
+    """Irreps of a target that the product of two representations holds, in its order.
+
+    Example:
+        >>> from geomdl.euclidean.spherical import spherical
+        >>> found = reachable(spherical(0), spherical(1), spherical(1, "both"))
+        >>> [b.name for b in blocks(found)]
+        ['1x0e', '1x1o']
+    """
+    held = {(b.l, b.p) for b in blocks(natural_product(left, right))}
+    kept = [(b.l, b.p, b.copies) for b in blocks(target) if (b.l, b.p) in held]
+    return from_blocks(kept, target.group)
+
+
 @memoized
 def product(left: Rep, right: Rep, target: Rep | None = None) -> Product:
     """Paths of left ⊗ right into the irreps of target.

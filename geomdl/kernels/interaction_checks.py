@@ -95,7 +95,7 @@ def check_order(perm: Tensor, place: Tensor) -> None:
         perm: edges in their order.
         place: ``torch.argsort(perm)``.
     """
-    hidden = torch._C._functorch.is_functorch_wrapped_tensor(perm)  # type: ignore[attr-defined]
+    hidden = torch._C._functorch.is_functorch_wrapped_tensor(perm)
     if perm.device.type != "cpu" or torch.compiler.is_compiling() or is_fake(perm) or hidden:
         return
     numbers = torch.arange(len(perm), dtype=perm.dtype)

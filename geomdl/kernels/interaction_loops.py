@@ -6,8 +6,8 @@ of `LANES` edges are made at once. The innermost loops are written as LLVM vecto
 would compare addresses each time, longer than they compute.
 
 M is dense, zeros among its entries: a NaN in a component of a source's feature reaches all that its
-paths make of it, 0 · NaN, where the reference leaves some alone; but in the same channel, and only at
-the targets of that source's edges. Edges keep to their lanes, so that no NaN passes between them.
+paths make of it, 0 · NaN, where the reference leaves some alone; but in the same channel, and only
+at the targets of that source's edges. Edges keep to their lanes: no NaN passes between them.
 """
 
 from collections.abc import Callable, Iterator

@@ -117,3 +117,82 @@ def test_refusals():
     )
     with pytest.raises(ValueError, match=r"^module: expected an output for each path"):
         bridge.interaction(shared)
+
+
+def test_gate_takes_the_constants_along():
+    from e3nn.nn import Gate as Theirs
+
+    silu, sigmoid = torch.nn.SiLU(), torch.sigmoid
+    theirs = Theirs("4x0e", [silu], "8x0e", [sigmoid], "4x1o+4x2e").double()
+    gate = bridge.gate(theirs)
+    x = torch.randn(5, 11, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = bridge.to_features(gate(x), gate.target.rep)
+    expected = theirs(bridge.to_features(x, gate.source.rep))
+    assert (found - expected).abs().max() <= 1e-12 * expected.abs().max()
+    plain = Gate(spherical(2), channels=4)
+    assert (gate(x) - plain(x)).abs().max() > 1e-4 * expected.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("4x0o", ["tanh"], "4x0e", ["sigmoid"], "4x1o"), "scalars and gates of 0e, got 4x0o"),
+        (("4x0e", ["tanh"], "4x0e", ["sigmoid"], "4x1o"), "silu for scalars, got"),
+        (("4x0e", ["silu"], "4x0e", ["tanh"], "4x1o"), "sigmoid for gates, got"),
+        (("4x0e", ["silu"], "8x0e", ["sigmoid"], "8x1o"), "4 of each irrep, as of its scalars"),
+        (
+            ("4x0e", ["silu"], "8x0e", ["sigmoid"], "4x2e+4x1o"),
+            "gated irreps each once, in ascending order, without 0o",
+        ),
+        (
+            ("4x0e", ["silu"], "4x0e", ["sigmoid"], "4x0o"),
+            "gated irreps each once, in ascending order, without 0o",
+        ),
+    ],
+)
+def test_gates_without_an_equal(arguments, message):
+    from e3nn.nn import Gate as Theirs
+
+    acts = {"tanh": torch.tanh, "silu": torch.nn.functional.silu, "sigmoid": torch.sigmoid}
+    scalars, first, gates, second, gated = arguments
+    theirs = Theirs(scalars, [acts[a] for a in first], gates, [acts[a] for a in second], gated)
+    with pytest.raises(ValueError, match=f"^module: expected {message}"):
+        bridge.gate(theirs)
+
+
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, float("nan"))])
+def test_scales_of_gates_are_two_numbers(scales):
+    with pytest.raises(ValueError, match=r"^scales: expected two finite numbers, got "):
+        Gate(spherical(1), channels=2, scales=scales)
+
+
+def test_products_without_weights_are_not_trained():
+    paths = [(i, j, k, "uuu", False) for i, j, k in ((0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1))]
+    layer = bridge.tensor_product(o3.TensorProduct("3x0e+3x1o", "3x0e+3x1o", "3x0e+3x1o", paths))
+    assert not list(p for p in layer.parameters() if p.requires_grad)
+    whole = o3.FullyConnectedTensorProduct("3x0e+3x1o", "2x0e+2x1o", "4x0e+4x1o")
+    assert bridge.tensor_product(whole).weight.requires_grad
+
+
+def test_products_without_an_equal():
+    one, two = "3x0e+3x1o", [(0, 0, 0), (1, 1, 0)]
+    cases = {
+        "connections uuu, uvu or uvw alone, got uvv": o3.TensorProduct(
+            "3x0e", "3x0e", "3x0e", [(0, 0, 0, "uvv", True)]
+        ),
+        "weights of its own; for those of edges see interaction": o3.TensorProduct(
+            "3x0e", "0e", "3x0e", [(0, 0, 0, "uvu", True)], internal_weights=False
+        ),
+        "every path into its irreps once": o3.TensorProduct(
+            one, one, one, [(*path, "uuu", True) for path in two] + [(1, 0, 1, "uuu", True)]
+        ),
+        "every path once, got 0e 0e 0e again": o3.TensorProduct(
+            "3x0e", "3x0e", "3x0e", [(0, 0, 0, "uuu", True)] * 2
+        ),
+    }
+    for message, module in cases.items():
+        with pytest.raises(ValueError, match=f"^module: expected {message}"):
+            bridge.tensor_product(module)
+    repeated = o3.FullyConnectedTensorProduct("3x0e+6x1o", "3x0e", "3x0e+3x1o")
+    with pytest.raises(ValueError, match=r"^irreps_in1: expected each irrep once"):
+        bridge.tensor_product(repeated)

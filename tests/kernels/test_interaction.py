@@ -77,7 +77,11 @@ def with_table(column, row, value):
         (4, with_table(1, 2, 2), "blocks: expected odd numbers"),
         (4, with_table(0, 2, 9), "blocks: expected i below 4"),
         (5, lambda _: 3, "blocks: expected k below 3"),
-        (3, lambda rows: [*rows[:2], rows[2] + 1, *rows[3:]], "perm: expected each of 53 edges once"),
+        (
+            3,
+            lambda rows: [*rows[:2], rows[2] + 1, *rows[3:]],
+            "perm: expected each of 53 edges once",
+        ),
         (3, lambda rows: [rows[0], rows[1] + 9, *rows[2:]], "index: entry 0 is out of range"),
     ],
 )

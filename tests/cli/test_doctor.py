@@ -5,7 +5,7 @@ import torch
 
 from geomdl.cli import doctor_command, main
 from geomdl.cli.doctor_command import data_folder, nurbs_distribution, problems
-from geomdl.kernels import all_kernels
+from geomdl.kernels import all_kernels, warming
 
 
 def test_a_sound_installation(monkeypatch, tmp_path, capsys):
@@ -58,6 +58,10 @@ def test_the_folder_of_data_is_shown(tmp_path, n, text):
 
 
 def test_warming_compiles_every_kernel_and_says_where(monkeypatch, capsys):
+    every = warming.variants()  # all of which tests/kernels compiles
+    first = [v for v in every if v[0] is every[0][0]]
+    few = tuple(v for v in every if v in first or v[1:] == (torch.bfloat16, torch.int64))
+    monkeypatch.setattr(warming, "variants", lambda: few)
     monkeypatch.setattr(doctor_command, "nurbs_distribution", lambda: False)
     monkeypatch.delenv("GEOMDL_DATA", raising=False)
     assert main(["doctor"]) == 0
@@ -66,13 +70,16 @@ def test_warming_compiles_every_kernel_and_says_where(monkeypatch, capsys):
     shown = capsys.readouterr()
     for name in [kernel.name for kernel in all_kernels()] + ["radius_pairs"]:
         assert f"\n{name} " in shown.out
-    assert "bfloat16/int64" in shown.out
+    assert shown.out.count("bfloat16/int64") == len(all_kernels())
+    types = ", ".join(f"{d}/{i}".replace("torch.", "") for _, d, i in first)
+    assert len(first) == 6 and f" s  {types}\n" in shown.out
     assert "compiled functions in" in shown.out
     assert "\ncache: " in shown.out
     assert shown.err == ""
 
 
 def test_warming_without_a_folder_says_what_to_do(monkeypatch, capsys):
-    monkeypatch.setattr("geomdl.kernels.warming.cache_state", lambda: (3, 0, ()))
+    monkeypatch.setattr(warming, "variants", tuple)
+    monkeypatch.setattr(warming, "cache_state", lambda: (3, 0, ()))
     doctor_command.warm_kernels()
     assert "cache: none; set GEOMDL_CACHE_DIR" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import geomdl
 from geomdl.euclidean import Gate, blocks, spherical
 from geomdl.euclidean.interaction import small_graph
 from geomdl.interop import e3nn as bridge
@@ -196,3 +197,9 @@ def test_products_without_an_equal():
     repeated = o3.FullyConnectedTensorProduct("3x0e+6x1o", "3x0e", "3x0e+3x1o")
     with pytest.raises(ValueError, match=r"^irreps_in1: expected each irrep once"):
         bridge.tensor_product(repeated)
+
+
+def test_scales_are_saved(tmp_path):
+    geomdl.save(Gate(spherical(1), channels=2, scales=(1.5, 1.25)), tmp_path / "g.safetensors")
+    found = geomdl.load(tmp_path / "g.safetensors")
+    assert (found.of_silu, found.of_sigmoid) == (1.5, 1.25)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from .average import Average
 from .batches import Batch
 from .distributed import World
 from .evaluation import floating_dtype
@@ -73,6 +74,7 @@ class Engine:
         call: the model wrapped by Fabric, to be called in its place.
         home: the device from which the model came.
         dtype: type of the parameters.
+        average: of the weights; None where ``ema`` is.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Engine:
         self.call, self.optimizer = self.fabric.setup(model, optimizer)
         self.dtype = floating_dtype(model)
         self.world.copy_from_main(model)
+        self.average = None if settings.ema is None else Average(model, settings.ema)
 
     @property
     def device(self) -> torch.device:
@@ -148,7 +151,13 @@ class Engine:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(number + 1)
         return total
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The model with its average weights, where there are any: those to test and to keep."""
+        return nullcontext() if self.average is None else self.average.used()
 
     @contextmanager
     def _forward(self, number: int, counts: bool) -> Iterator[None]:

@@ -18,7 +18,7 @@ from .history import History, Row
 from .metrics import Measure
 from .resume import Keeper, Kept, Place
 from .run import Stopped
-from .schedule import warmup_cosine, warmup_steps
+from .schedule import warmup_cosine, warmup_cosine_at, warmup_steps
 from .seeds import generator, reseed
 from .settings import Settings
 
@@ -50,13 +50,14 @@ class Loop:
     def run(self, update: Callable[[int, Row | None], None]) -> Stopped:
         """Epochs until all are done, patience is at its end, or time is."""
         self._begin()
-        update(self.place.step, self.history.rows[-1] if self.history.rows else None)
+        update(self._done(), self.history.rows[-1] if self.history.rows else None)
         while self.place.stopped is None:
             row = self._epoch(update)
-            row |= self._validate(row)
-            self._keep_best(row)
+            with self.engine.averaged():
+                row |= self._validate(row)
+                self._keep_best(row)
             self.history.append(row)
-            update(self.place.step, row)
+            update(self._done(), row)
             self.place = replace(
                 self.place, epoch=row["epoch"] + 1, at=0, summed=0.0, count=0,
                 best=self.best["epoch"], stopped=self._stopped(row["epoch"]),
@@ -84,9 +85,34 @@ class Loop:
         patience = self.settings.patience
         if self._out_of_time():
             return "budget"
+        if self._share() >= 1:
+            return "seconds"
         if patience is not None and epoch - self.best["epoch"] >= patience:
             return "patience"
-        return "epochs" if epoch == self.settings.epochs else None
+        last = self.settings.seconds is None and epoch == self.settings.epochs
+        return "epochs" if last else None
+
+    def _done(self) -> int:
+        """Steps, or seconds of training where they count."""
+        return self.place.step if self.settings.seconds is None else int(self.place.trained)
+
+    def _share(self) -> float:
+        """What is done of the seconds of training; 0 where they do not count."""
+        seconds = self.settings.seconds
+        return 0.0 if seconds is None else self.place.trained / seconds
+
+    def _agreed(self, trained: float) -> float:
+        """The first process's seconds where a learning rate hangs on them."""
+        counts = self.settings.seconds is not None
+        return self.engine.world.from_main(trained) if counts else trained
+
+    def _factor(self) -> float:
+        """On the learning rate of the next step."""
+        settings = self.settings
+        if settings.seconds is not None:
+            return warmup_cosine_at(self._share(), settings.warmup)
+        total = settings.epochs * self.train.steps
+        return warmup_cosine(self.place.step, total, warmup_steps(settings.warmup, total))
 
     def _checkpoint(self, rng: torch.Generator | None) -> None:
         self.place.seconds = time.monotonic() - self.start
@@ -100,23 +126,24 @@ class Loop:
 
     def _epoch(self, update: Callable[[int, Row | None], None]) -> Row:
         settings, engine, place = self.settings, self.engine, self.place
-        total = settings.epochs * self.train.steps
-        warmup = warmup_steps(settings.warmup, total)
         reseed(settings.seed, "forward", place.epoch)
         rng = generator(settings.seed, "augment", place.epoch)
         engine.call.train()
+        begin = time.monotonic()
         for batch in self._rest(generator(settings.seed, "shuffle", place.epoch), rng):
             where = f"at epoch {place.epoch}, step {place.step + 1}"
             batch = augment_batch(batch, self.augment, rng)
-            place.lr = settings.lr * warmup_cosine(place.step, total, warmup)
+            place.lr = settings.lr * self._factor()
             number = engine.step(batch, self.loss, place.lr, settings.clip, place.step, where)
             place.step, place.at = place.step + 1, place.at + 1
             place.summed, place.count = place.summed + number * batch.size, place.count + batch.size
-            update(place.step, None)
-            if self._out_of_time():
+            place.trained = self._agreed(place.trained + time.monotonic() - begin)
+            update(self._done(), None)
+            if self._out_of_time() or self._share() >= 1:
                 break
             if self.keeper is not None and self.keeper.due and place.at < self.train.steps:
                 self._checkpoint(rng)
+            begin = time.monotonic()
         mean = place.summed / place.count
         return {"epoch": place.epoch, "step": place.step, "lr": place.lr, "train_loss": mean}
 

@@ -56,12 +56,14 @@ def fit(
     progress: bool | None = None,
     augment: Augment | tuple[Group, Field] | None = None,
     budget: float | None = None,
+    seconds: float | None = None,
+    ema: float | None = None,
 ) -> Run:
     """Train a model: AdamW, linear warm-up, then half a cosine; the best weights are kept.
 
-    On the CPU the same seed gives the same weights bit for bit (unless ``budget`` ends the run,
-    and with the same number of threads). What is random is drawn from the seed alone; the global
-    random states are the same after as before.
+    On the CPU the same seed gives the same weights bit for bit (unless ``budget`` or ``seconds``
+    count, and with the same number of threads). What is random is drawn from the seed alone; the
+    global random states are the same after as before.
 
     With a ``folder`` no more than ``checkpoint_every`` seconds of work can be lost: the same call
     goes on where the earlier process was killed, at whatever moment, and ends with the same weights
@@ -113,6 +115,12 @@ def fit(
             of the group acts on each sample.
         budget: seconds after which the run ends, with the epoch cut short; those before a kill
             count.
+        seconds: of training alone (neither setting up nor validation count), over which the
+            schedule of the learning rate runs, in place of ``epochs``: the run ends after them,
+            with the epoch cut short. What a step compiles on first use does count.
+        ema: decay of an exponential average of the weights, such as 0.99 for one over about the
+            last hundred steps: it is the average that is validated, kept and given back. None
+            takes the weights themselves.
 
     Returns:
         the `Run`: history, best row, the model, why it stopped.
@@ -130,11 +138,13 @@ def fit(
         >>> run.best["train_loss"] < 1e-2
         True
 
-    Source: Loshchilov & Hutter 2019, arXiv:1711.05101; Goyal et al. 2017, arXiv:1706.02677.
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101; Goyal et al. 2017, arXiv:1706.02677;
+    Polyak & Juditsky 1992, doi:10.1137/0330046.
     """
     settings = Settings(
         epochs=epochs, batch_size=batch_size, lr=lr, weight_decay=weight_decay, warmup=warmup,
-        clip=clip, monitor=monitor, maximize=maximize, patience=patience, budget=budget, seed=seed,
+        clip=clip, monitor=monitor, maximize=maximize, patience=patience, budget=budget,
+        seconds=seconds, ema=ema, seed=seed,
     )  # fmt: skip
     if not 0 <= checkpoint_every < math.inf:
         raise ValueError(f"checkpoint_every: should be seconds >= 0, got {checkpoint_every!r}")
@@ -179,7 +189,8 @@ def fit(
             History(None if desk is None else desk / "history.jsonl"),
             saver, keeper, start, world.from_main(kept),
         )  # fmt: skip
-        with progress_bar(epochs * batches.steps, progress if world.main else False) as update:
+        total = epochs * batches.steps if seconds is None else math.ceil(seconds)
+        with progress_bar(total, progress if world.main else False) as update:
             stopped = loop.run(update)
         loop.finish()
         world.wait()  # what the first process wrote is there for all

@@ -19,11 +19,11 @@ def progress_bar(total: int, show: bool | None) -> Iterator[Callable[[int, Row |
     """A bar over the steps of a run.
 
     Args:
-        total: number of steps.
+        total: number of steps, or of seconds.
         show: True, False, or None for "when the standard output is a terminal".
 
     Yields:
-        a function of (steps done, row to summarise or None).
+        a function of (how many of them are done, row to summarise or None).
 
     Example:
         >>> with progress_bar(10, show=False) as update:

@@ -37,6 +37,7 @@ class Place:
         lr: learning rate of the last step.
         best: epoch of the best weights; 0 before there are any.
         seconds: time spent.
+        trained: of these, in training steps alone.
         stopped: why the run ended; None while it has not.
     """
 
@@ -48,6 +49,7 @@ class Place:
     lr: float = 0.0
     best: int = 0
     seconds: float = 0.0
+    trained: float = 0.0
     stopped: Stopped | None = None
 
 
@@ -59,7 +61,7 @@ class Kept:
         place: how far the run was.
         rows: its history.
         best: the best weights, empty before there are any.
-        tensors: model, optimiser and random states, for `Keeper.put_back`.
+        tensors: model, optimiser, average weights and random states, for `Keeper.put_back`.
         facts: the rest of it.
     """
 
@@ -74,6 +76,8 @@ class Kept:
         set_model_state(engine.model, part(self.tensors, "model"))
         set_optimizer_state(engine.optimizer, part(self.tensors, "optimizer"))
         engine.fabric.strategy.precision.load_state_dict(self.facts["scaler"])
+        if engine.average is not None:
+            engine.average.put_back(part(self.tensors, "average"))
 
     def put_back_chance(self, rng: torch.Generator) -> None:
         """Give the global random states and that of the augmentation what they were."""
@@ -139,6 +143,7 @@ class Keeper:
             "model": model_state(engine.model),
             "optimizer": optimizer_state(engine.optimizer),
             "best": best,
+            "average": {} if engine.average is None else engine.average.mean,
         }
         facts = {
             "place": asdict(place),

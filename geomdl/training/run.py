@@ -10,7 +10,7 @@ from .history import Row
 
 __all__ = ["Run", "Stopped"]
 
-Stopped = Literal["epochs", "patience", "budget"]
+Stopped = Literal["epochs", "patience", "budget", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Run:
             validation data ``val_loss`` and, if there is a metric, ``val_metric``; ``seconds``
             since the start; ``best`` (whether no epoch before was as good).
         best: the row whose weights the model has.
-        stopped: why it ended: all ``epochs`` done, ``patience`` or ``budget`` exhausted.
+        stopped: why it ended: all ``epochs`` or ``seconds`` of training done, ``patience`` or
+            ``budget`` exhausted.
         seconds: time of the whole run, before and after a kill.
         seed: the seed.
         folder: where ``history.jsonl``, ``best.safetensors`` and the checkpoints are; None if

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["warmup_cosine", "warmup_steps"]
+__all__ = ["warmup_cosine", "warmup_cosine_at", "warmup_steps"]
 
 
 def warmup_steps(warmup: float, total: int) -> int:
@@ -40,4 +40,26 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
     if step < warmup:
         return (step + 1) / (warmup + 1)
     progress = min((step - warmup) / (total - warmup), 1.0)
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def warmup_cosine_at(share: float, warmup: float) -> float:
+    """The same factor where time runs continuously.
+
+    f(s) = s / w for s < w, and (1 + cos(π (s - w) / (1 - w))) / 2 from there on.
+
+    Args:
+        share: s, what is done of the run, from 0.
+        warmup: w in [0, 1), share of the run with linear warm-up.
+
+    Returns:
+        a number in [0, 1]; 0 for s from 1 on.
+
+    Example:
+        >>> [round(warmup_cosine_at(s / 8, 0.25), 3) for s in range(0, 10, 2)]
+        [0.0, 1.0, 0.75, 0.25, 0.0]
+    """
+    if share < warmup:
+        return share / warmup
+    progress = min((share - warmup) / (1 - warmup), 1.0)
     return 0.5 * (1.0 + math.cos(math.pi * progress))

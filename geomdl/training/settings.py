@@ -25,6 +25,8 @@ class Settings:
     maximize: bool
     patience: int | None
     budget: float | None
+    seconds: float | None
+    ema: float | None
     seed: int
 
     def __post_init__(self) -> None:
@@ -32,12 +34,14 @@ class Settings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise ValueError(f"{name}: should be an integer >= 1, got {value!r}")
-        for name in ("lr", "clip", "budget"):
+        for name in ("lr", "clip", "budget", "seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name}: should be a number > 0, got {value!r}")
         if not 0 <= self.weight_decay < math.inf:
             raise ValueError(f"weight_decay: should be a number >= 0, got {self.weight_decay!r}")
+        if self.ema is not None and not 0 <= self.ema < 1:
+            raise ValueError(f"ema: should be a decay in [0, 1), got {self.ema!r}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup: should be a share in [0, 1), got {self.warmup!r}")
         if self.monitor not in ("loss", "metric"):

@@ -261,6 +261,7 @@ def on_this_process(rank, folder):
         "one value": message_of(lambda: fit(cnn(), images(1), **COMMON)),
         "not by sample": message_of(lambda: fit(mlp(), odd, **COMMON)),
         "budget": digest(fit(mlp(), points(45), epochs=10**6, budget=0.2, **COMMON)),
+        "seconds": digest(fit(mlp(), points(45), seconds=0.2, ema=0.9, **COMMON)),
         "rows on disk": read_history(written.folder / "history.jsonl"),
         "rows": written.history,
         "checkpoint": written.checkpoint.read_bytes() != b"",

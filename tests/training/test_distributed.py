@@ -109,6 +109,9 @@ def test_the_first_process_writes_and_decides(two):
     assert first["budget"]["rows"] == second["budget"]["rows"]
     assert first["budget"]["stopped"] == "budget"
     assert difference(first["budget"], second["budget"]) == 0
+    assert first["seconds"]["rows"] == second["seconds"]["rows"]
+    assert first["seconds"]["stopped"] == "seconds"
+    assert difference(first["seconds"], second["seconds"]) == 0
 
 
 def test_goes_on_after_a_stop_as_if_there_had_been_none(two):

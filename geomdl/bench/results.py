@@ -26,7 +26,7 @@ class Column:
         key: name in the rows.
         title: heading.
         kind: how a cell is written: `text`, `percent`, `points`, `ratio`, `scientific`,
-            `milliseconds`, `seconds`, `bytes` or `count`.
+            `milliseconds`, `seconds`, `bytes`, `count` or `number`.
         better: "higher" or "lower" where one is better; the best cell is set in bold.
         note: what the column means, in a sentence.
     """

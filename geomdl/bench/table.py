@@ -99,6 +99,7 @@ _NUMBER: dict[str, tuple[Callable[[float], str], str]] = {
     "milliseconds": (lambda v: _three(1e3 * v), " ms"),
     "seconds": (lambda v: _three(v).replace("-", "−"), " s"),
     "count": (lambda v: f"{v:,.0f}", ""),
+    "number": (lambda v: _three(v).replace("-", "−"), ""),
     "bytes": (size, ""),
 }
 

@@ -16,6 +16,7 @@ from geomdl.euclidean.spherical import from_blocks, spherical
 from geomdl.fields import Graph
 from geomdl.registry import Example, register_model
 
+_STEP = 0.1  # of weights of updates at first, since ⟨u, v⟩ would grow from layer to layer
 _EPS = 1e-8  # under the root of norms of vectors, as published: forces are smooth at 0
 
 
@@ -62,6 +63,8 @@ class Update(nn.Module):
         super().__init__()
         self.both = Dense(channels, 2 * channels, bias=False, rng=rng)
         self.psi = Perceptron([2 * channels, channels, 3 * channels], rng=rng)
+        with torch.no_grad():
+            self.psi.get_parameter("layers.1.weight").mul_(_STEP)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (nodes, 4, channels) to their changes."""

@@ -7,12 +7,13 @@ from geomdl.cli import train_schema
 
 PREFIX = "potential/"
 SHORT = "potential"  # for the small network below
-SMALL: dict[str, Any] = {"lmax": 1, "channels": 16, "layers": 3, "radial": (32,)}
+SMALL: dict[str, Any] = {"lmax": 2, "channels": 16, "layers": 3, "radial": (32,)}
 FIT: dict[str, Any] = {
-    "epochs": 30,
+    "epochs": 50,
     "batch_size": 5,
     "lr": 0.01,
     "weight_decay": 0.0,
+    "ema": 0.99,
     "maximize": False,
 }
 
@@ -82,7 +83,7 @@ def train(config: dict[str, Any], path: Path) -> str:
                 f"energy {found['energy']:.3g} meV, forces {found['forces']:.3g} meV/Å on {count}"
                 f" {what}"
             )
-    best, epochs = done.best["epoch"], config["fit"]["epochs"]
+    best, epochs = done.best["epoch"], len(done.history)
     return (
         f"{name}: mean absolute error {'; '.join(lines)}, after epoch {best} of {epochs}"
         f" ({done.seconds:.1f} s)"

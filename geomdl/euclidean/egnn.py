@@ -18,12 +18,11 @@ _STEP = 1e-3  # of weights at first
 class EdgeLayer(nn.Module):
     """One layer: messages of pairs, sums, and steps along the edges.
 
-    m_ij = φ_e(h_i, h_j, d_ij²/c²),  h'_i = h_i + φ_h(h_i, Σ_j f_ij m_ij),
+    m_ij = φ_e(h_i, h_j, |d_ij|²),  h'_i = h_i + φ_h(h_i, Σ_j f_ij m_ij),
     u'_i = u_i + Σ_j f_ij φ_x(m_ij) d_ij / (1 + |d_ij|²)^½
 
     Args:
         channels: of features and messages.
-        cutoff: c in Å, the unit of lengths.
         moving: whether places move; little at first, as in the authors' code.
         neighbors: typical number, by which sums are divided: messages have a mean.
         rng: for the weights.
@@ -32,7 +31,6 @@ class EdgeLayer(nn.Module):
     def __init__(
         self,
         channels: int,
-        cutoff: float,
         moving: bool,
         neighbors: float,
         rng: torch.Generator | None,
@@ -46,7 +44,7 @@ class EdgeLayer(nn.Module):
         if self.step is not None:
             with torch.no_grad():
                 self.step.get_parameter("layers.1.weight").mul_(_STEP)
-        self.scale, self.unit = 1 / typical(neighbors), cutoff**2
+        self.scale = 1 / typical(neighbors)
 
     def forward(
         self, h: Tensor, u: Tensor, d: Tensor, f: Tensor, graph: Graph
@@ -56,7 +54,7 @@ class EdgeLayer(nn.Module):
             d = d + at_targets(u, graph) - at_sources(u, graph)
         square = d.square().sum(1, keepdim=True)
         target, source = self.ends(h).chunk(2, 1)
-        m = at_targets(target, graph) + at_sources(source, graph) + self.length(square / self.unit)
+        m = at_targets(target, graph) + at_sources(source, graph) + self.length(square)
         m = nn.functional.silu(self.edge(nn.functional.silu(m)))
         sums = sum_at_targets(m * f, graph) * self.scale
         if self.step is not None:
@@ -126,7 +124,7 @@ class EGNN(AtomicModel):
         self.envelope = PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList(
             [  # nobody reads where the last layer would move to
-                EdgeLayer(channels, self.cutoff, self.moving and at + 1 < layers, neighbors, rng)
+                EdgeLayer(channels, self.moving and at + 1 < layers, neighbors, rng)
                 for at in range(layers)
             ]
         )

@@ -47,6 +47,15 @@ def test_a_trained_potential_is_better_and_can_be_loaded(trajectory, tmp_path, c
     assert yaml.safe_load(out.with_name("p.safetensors.yaml").read_text())["loss"]["forces"] == 1.0
 
 
+def test_the_time_of_training_may_be_given(trajectory, tmp_path, capsys):
+    out = tmp_path / "p.safetensors"
+    words = ["train", "potential", "--data", str(trajectory), *TINY, "--out", str(out)]
+    assert main([*words, "--fit.seconds", "0.3"]) == 0
+    found = re.search(r"after epoch (\d+) of (\d+) \(", capsys.readouterr().out)
+    assert 1 <= int(found[1]) <= int(found[2]) != 50
+    assert yaml.safe_load(out.with_name("p.safetensors.yaml").read_text())["fit"]["ema"] == 0.99
+
+
 def test_ase_reads_the_checkpoint(trajectory, tmp_path):
     ase = pytest.importorskip("ase", reason="needs ase, of the extra chem")
     out = tmp_path / "p.safetensors"
@@ -67,7 +76,7 @@ def test_seed_and_configuration_decide_the_weights(trajectory, tmp_path):
         ("b", [str(tmp_path / "a.safetensors.yaml")]),
         ("c", ["potential", *words, "--seed", "1"]),
         ("d", ["potential", *words, "--loss.energy", "10"]),
-        ("e", ["potential/NequIP", *words, "--set", "lmax=1", "--set", "radial=[32]"]),
+        ("e", ["potential/NequIP", *words, "--set", "lmax=2", "--set", "radial=[32]"]),
     ):
         out = tmp_path / f"{name}.safetensors"
         assert main(["train", *start, "--out", str(out)]) == 0

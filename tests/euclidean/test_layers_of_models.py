@@ -83,7 +83,7 @@ def test_painn_update_atom_by_atom():
 
 
 def test_egnn_pair_by_pair():
-    layer, graph = biased(EdgeLayer(C, 3.0, True, NEIGHBORS, None)), small_graph()
+    layer, graph = biased(EdgeLayer(C, True, NEIGHBORS, None)), small_graph()
     h, u, pos = draw(7, C), draw(7, 3, seed=1), draw(7, 3, seed=2)
     f = torch.rand(graph.num_edges, 1, generator=torch.Generator().manual_seed(3), dtype=F64)
     d = pos[graph.target.long()] - pos[graph.source.long()]
@@ -93,7 +93,7 @@ def test_egnn_pair_by_pair():
         away = (pos[i] + u[i]) - (pos[j] + u[j])
         square = away.square().sum()
         m = (h[i] @ into + h[j] @ out_of) / C**0.5
-        m = m + square / 9 * layer.length.weight[0] + layer.length.bias
+        m = m + square * layer.length.weight[0] + layer.length.bias
         m = torch.nn.functional.silu(layer.edge(torch.nn.functional.silu(m)))
         sums[i] += f[e] * m / NEIGHBORS
         moved[i] += f[e] * layer.step(m) * away / (1 + square).sqrt() / NEIGHBORS

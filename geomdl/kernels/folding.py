@@ -256,7 +256,9 @@ def spread_blocks(start, stop, y, psi, x, m, n):  # type: ignore[no-untyped-def]
 
 def array(x: Tensor, dtype: torch.dtype) -> Any:
     """A tensor as a contiguous numpy array of a type."""
-    return x.detach().to(dtype).resolve_neg().contiguous().numpy()
+    if x.dtype != dtype or x.is_neg():
+        x = x.to(dtype).resolve_neg()
+    return x.detach().contiguous().numpy()
 
 
 def _share(body: Any, tasks: int, work: int, *arrays: Any) -> None:

@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import is_fake
 
+from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.interaction_loops import DEGREE
 from geomdl.kernels.rows import check_features, check_rows
 
 ROWS = ("in_ptr", "in_neighbors", "perm", "out_ptr", "out_neighbors", "out_perm")
 TABLE = ("terms", "values", "blocks")
+_WRONG = (
+    "terms: expected none without blocks, got some",
+    "blocks: expected odd numbers of i up to {}, got others",
+    "blocks: expected i below {}, got others",
+    "blocks: expected k below {}, got others",
+    "terms: expected j below {}, got others",
+    "terms: expected entries below {}, got others",
+)
 
 
 def check(
@@ -103,21 +113,35 @@ def check_order(perm: Tensor, place: Tensor) -> None:
         raise ValueError(f"perm: expected each of {len(perm)} edges once, got others or repeats")
 
 
+@Compiled
+def table_fits(terms, blocks, sizes, found):  # type: ignore[no-untyped-def]
+    """Number of the first thing in `_WRONG` that is wrong, or -1; found gets the entries."""
+    entries, wrong = 0, len(_WRONG)
+    for b in range(blocks.shape[0]):
+        i, width, k, count, step, entry = blocks[b]
+        entries = max(entries, entry + width * count)
+        if width % 2 == 0 or width > 2 * DEGREE + 1:
+            wrong = min(wrong, 1)
+        if i < 0 or width < 0 or i + width > sizes[0]:
+            wrong = min(wrong, 2)
+        if min(k, count, step, entry) < 0 or k + (count - 1) * step >= sizes[2]:
+            wrong = min(wrong, 3)
+    for q in range(terms.shape[0]):
+        if entries == 0:
+            wrong = 0
+        elif terms[q, 1] < 0 or terms[q, 1] >= sizes[1]:
+            wrong = min(wrong, 4)
+        elif terms[q, 4] < 0 or terms[q, 4] >= entries:
+            wrong = min(wrong, 5)
+    found[0] = entries
+    return wrong if wrong < len(_WRONG) else -1
+
+
 def entries_of(terms: Any, blocks: Any, sizes: tuple[int, int, int]) -> int:
     """How many there are, if the table fits numbers of i, j and k."""
-    if not len(blocks):
-        if len(terms):
-            raise ValueError("terms: expected none without blocks, got some")
-        return 0
-    first_i, width, first_k, count, step, entry = blocks.T
-    entries = int((entry + width * count).max())
-    if (width % 2 == 0).any() or width.max() > 2 * DEGREE + 1:
-        raise ValueError(f"blocks: expected odd numbers of i up to {2 * DEGREE + 1}, got others")
-    last = {"i": first_i + width - 1, "k": first_k + (count - 1) * step}
-    for name, size in (("i", sizes[0]), ("k", sizes[2])):
-        if last[name].max() >= size or blocks.min() < 0:
-            raise ValueError(f"blocks: expected {name} below {size}, got others")
-    for name, column, size in (("j", 1, sizes[1]), ("entries", 4, entries)):
-        if len(terms) and not 0 <= terms[:, column].min() <= terms[:, column].max() < size:
-            raise ValueError(f"terms: expected {name} below {size}, got others")
-    return entries
+    found = np.zeros(1, np.int64)
+    wrong = table_fits(terms, blocks, np.array(sizes), found)
+    if wrong >= 0:
+        size = {2: sizes[0], 3: sizes[2], 4: sizes[1], 5: int(found[0])}.get(wrong, 2 * DEGREE + 1)
+        raise ValueError(_WRONG[wrong].format(size))
+    return int(found[0])

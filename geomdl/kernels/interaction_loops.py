@@ -60,6 +60,18 @@ class _Rows:
     def store(self, value: Any, base: Any, offset: Any) -> None:
         self.builder.store(value, self.place(base, offset), align=self.align)
 
+    def fetch(self, base: Any, offset: Any, write: bool = False) -> None:
+        """Have memory brought near that is used soon."""
+        bits = self.ir.IntType(32)
+        kind = self.ir.IntType(8).as_pointer()
+        pointer = self.builder.bitcast(self.builder.gep(base, [offset]), kind)
+        function = self.builder.module.declare_intrinsic(
+            "llvm.prefetch",
+            [kind],
+            self.ir.FunctionType(self.ir.VoidType(), [kind, bits, bits, bits]),
+        )
+        self.builder.call(function, [pointer, bits(int(write)), bits(3), bits(1)])
+
     def spread(self, base: Any, offset: Any) -> Any:
         """One number in every lane."""
         value = self.builder.load(self.builder.gep(base, [offset]))
@@ -186,10 +198,12 @@ def _tangent(rows: _Rows, width: int, numbers: Any) -> None:
 def _gradient(rows: _Rows, width: int, numbers: Any) -> None:
     """gx_i += w Σ_k M_ki g_k, gw = Σ_ki M_ki g_k x_i, gM_ki += w g_k x_i, a vector of channels."""
     m, x, w, g, gx, gw, gm = rows.bases
-    mo, xo, wo, go, channels, step, count, gmo = numbers
+    mo, xo, wo, go, channels, step, count, gmo, soon = numbers
     for pieces in rows.by_pieces(channels):
         steps = []
         for at in pieces:
+            rows.fetch(w, rows.at(soon, at))
+            rows.fetch(gw, rows.at(soon, at), write=True)
             weight = rows.load(w, rows.at(wo, at))
             places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
             xs = [rows.load(x, place) for place in places]
@@ -215,10 +229,13 @@ def _gradient(rows: _Rows, width: int, numbers: Any) -> None:
 def _second(rows: _Rows, width: int, numbers: Any) -> None:
     """Gradient of Σ_k g_k (tangent)_k in x, w and M; see `_tangent`."""
     m, x, w, n, hx, hw, g, gx, gw, gm = rows.bases
-    mo, xo, wo, go, channels, step, count, gmo = numbers
+    mo, xo, wo, go, channels, step, count, gmo, soon = numbers
     for pieces in rows.by_pieces(channels):
         steps = []
         for at in pieces:
+            rows.fetch(w, rows.at(soon, at))
+            rows.fetch(hw, rows.at(soon, at))
+            rows.fetch(gw, rows.at(soon, at), write=True)
             weight, turn = (rows.load(base, rows.at(wo, at)) for base in (w, hw))
             places = [rows.at(xo, at, rows.times_of(channels, i)) for i in range(width)]
             xs, hs = ([rows.load(base, place) for place in places] for base in (x, hx))
@@ -439,6 +456,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
                 filled(s, perm, e, last, terms, values, columns, matrices)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
+            following = perm[min(e + 1, last - 1)]
             if m < 0 or m >= g.shape[0]:
                 return x.shape[0] + e
             for p in range(paths):
@@ -451,6 +469,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 4] * channels,
                     blocks[p, 3],
                     blocks[p, 5] * lanes,
+                    (following * paths + p) * channels,
                 )
                 gradient((matrices, x, w, g, gx, gw, gm), blocks[p, 1], numbers)
             contracted(gm, terms, values, sums, gs, edge)
@@ -499,6 +518,7 @@ def second_rows(  # type: ignore[no-untyped-def]
                 filled(hs, perm, e, last, terms, values, columns, slopes)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
+            following = perm[min(e + 1, last - 1)]
             if m < 0 or m >= g.shape[0]:
                 return x.shape[0] + e
             for p in range(paths):
@@ -511,6 +531,7 @@ def second_rows(  # type: ignore[no-untyped-def]
                     blocks[p, 4] * channels,
                     blocks[p, 3],
                     blocks[p, 5] * lanes,
+                    (following * paths + p) * channels,
                 )
                 second((matrices, x, w, slopes, hx, hw, g, gx, gw, gm), blocks[p, 1], numbers)
             contracted(gm, terms, values, sums, gs, edge)

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.registry import claim
-from geomdl.euclidean import MACE, Interaction, NequIP, spherical, spherical_harmonics
+from geomdl.euclidean import (
+    MACE,
+    Interaction,
+    NequIP,
+    SchNet,
+    spherical,
+    spherical_harmonics,
+)
 from geomdl.fields import Graph
 
 TOPIC = "points"
@@ -100,23 +107,30 @@ def _chain(k: int, side: int, bent: bool) -> tuple[Tensor, Graph]:
     "chain-layers",
     statement="A row of k points with an arm at either end, both on one side or on two, is told"
     " apart by ⌊k/2⌋ + 1 layers and not by fewer, where an atom multiplies what it hears; by k + 1"
-    " where messages are linear in the features.",
-    formula=r"T_{\mathrm{MACE}} = \lfloor k/2 \rfloor + 1, \quad T_{\mathrm{NequIP}} = k + 1",
+    " where messages are linear in the features; and by no number of them where the features"
+    " between layers are invariant.",
+    formula=r"T_{\mathrm{MACE}} = \lfloor k/2 \rfloor + 1, \quad T_{\mathrm{NequIP}} = k + 1,"
+    r" \quad T_{\mathrm{invariant}} = \infty",
     source="Joshi et al. 2023, arXiv:2301.09308; the second is a count of hops",
     topic=TOPIC,
     sabotage="the row between its ends is bent, so that a point sees on which side an arm is",
 )
 def chain_layers(rng: torch.Generator, sabotage: bool) -> Evidence:
-    """Least number of layers with random weights, l ≤ 1, whose energies differ."""
-    cases = [(MACE, k, k // 2 + 1) for k in (3, 4, 5, 6)] + [(NequIP, k, k + 1) for k in (3, 4)]
-    options: dict[str, Any] = {"lmax": 1, "channels": 16, "cutoff": 3.0, "neighbors": 2.0}
+    """Least number of layers with random weights, l ≤ 1, whose energies differ; 0 if none to 6."""
+    wide: dict[str, Any] = {"channels": 16, "cutoff": 3.0, "neighbors": 2.0}
+    mace: dict[str, Any] = {"lmax": 1, "correlation": 2, **wide}
+    cases: list[tuple[str, type, dict[str, Any], int, int]] = [
+        *(("MACE", MACE, mace, k, k // 2 + 1) for k in (3, 4, 5, 6)),
+        *(("NequIP", NequIP, {"lmax": 1, **wide}, k, k + 1) for k in (3, 4)),
+        ("MACE, invariant features", MACE, {**mace, "hidden": 0, "channels": 8}, 4, 0),
+        ("SchNet", SchNet, wide, 4, 0),
+    ]
     measured = []
-    for kind, k, _ in cases:
-        more: dict[str, Any] = {"correlation": 2} if kind is MACE else {}
+    for _, kind, options, k, _ in cases:
         pairs = [_chain(k, side, sabotage) for side in (1, -1)]
         least = 0
         for layers in range(1, 7):
-            model = kind((6,), layers=layers, rng=rng, **options, **more).double()
+            model = kind((6,), layers=layers, rng=rng, **options).double()
             with torch.no_grad():
                 one, other = (float(model(torch.full((k + 2,), 6), *pair)) for pair in pairs)
             if abs(one - other) > _APART * abs(one):
@@ -125,4 +139,4 @@ def chain_layers(rng: torch.Generator, sabotage: bool) -> Evidence:
         measured.append(least)
     return Evidence([count for *_, count in cases], measured, 0,
                     "counting: layers are whole numbers",
-                    labels=tuple(f"{kind.__name__}, k = {k}" for kind, k, _ in cases))  # fmt: skip
+                    labels=tuple(f"{name}, k = {k}" for name, *_, k, _ in cases))  # fmt: skip

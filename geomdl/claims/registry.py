@@ -24,6 +24,7 @@ BUILT_IN = (
     "scattering_stability",
     "scattering_symmetry",
     "points",
+    "neighborhoods",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

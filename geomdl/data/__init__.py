@@ -10,6 +10,7 @@ Example:
 
 from geomdl.data import (
     digits,
+    lookalikes,
     made_molecules,
     mnist,
     qm9,
@@ -29,6 +30,7 @@ __all__ = [
     "data_folder",
     "digits",
     "load",
+    "lookalikes",
     "made_molecules",
     "mnist",
     "names",

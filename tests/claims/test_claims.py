@@ -14,11 +14,18 @@ from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
 OURS = (
-    *("addition-theorem", "augmentation-kernel", "augmented-training", "burnside"),
+    *("addition-theorem", "augmentation-kernel", "augmented-training", "body-order", "burnside"),
     *("chain-layers", "clebsch-gordan"),
     "data-efficiency",
     *("fourier-oversampling", "frobenius"),
-    *("hom-dimension", "invariance-gap", "invariant-harmonics", "littlewood-paley", "molien"),
+    *(
+        "hom-dimension",
+        "incomplete-lists",
+        "invariance-gap",
+        "invariant-harmonics",
+        "littlewood-paley",
+        "molien",
+    ),
     *("rademacher", "reynolds", "sampling-slope", "scattering-deformation", "scattering-distance"),
     *("scattering-energy", "scattering-graph-isometry", "scattering-graph-permutation"),
     *("scattering-localisation", "scattering-pruned", "scattering-translation"),

@@ -33,7 +33,16 @@ import matplotlib.pyplot as plt
 import torch
 
 import geomdl
-from geomdl.euclidean import NequIP, Potential, radius_graph, spherical, spherical_harmonics
+from geomdl.data.lookalikes import INCOMPLETE, incomplete
+from geomdl.euclidean import (
+    Interaction,
+    NequIP,
+    Potential,
+    SymmetricContraction,
+    radius_graph,
+    spherical,
+    spherical_harmonics,
+)
 from geomdl.fields import Graph
 
 FAST = os.environ.get("GEOMDL_FAST") == "1"  # a small budget: everything runs, in seconds
@@ -126,6 +135,88 @@ def energies(lmax: int, n: int = 3) -> list[float]:
 for lmax in (2, 3):
     first, second = energies(lmax)
     print(f"l_max = {lmax}: energies differ by {abs(first - second):.1e}")
+
+# %%
+# What the body order sees
+# ------------------------
+#
+# A layer of messages adds up neighbours: :math:`A = \sum_j R(r_j) Y(\hat r_j)`. A number that is
+# linear in A knows distances; a product of two A knows pairs of neighbours, thus angles; of three,
+# tetrahedra; degree :math:`\nu` is body order :math:`\nu + 1`, the middle counted. That is what
+# MACE's symmetric contraction makes.
+#
+# Is a neighbourhood given by its list of distances and angles? Pozdnyakov et al. (2020,
+# arXiv:2001.11696) found pairs for which lists agree and atoms do not.
+
+figure_pairs = plt.figure(figsize=(9, 5.4), layout="constrained")
+for column, name in enumerate(INCOMPLETE):
+    for row, points in enumerate(incomplete(name)[:2]):
+        axis = figure_pairs.add_subplot(2, 3, 3 * row + column + 1, projection="3d")
+        x, y, height = points[1:].T
+        for end in points[1:]:
+            axis.plot(*zip((0, 0, 0), end.tolist(), strict=True), color="0.6", linewidth=1.2)
+            if name == "3-body":  # where a point stands above the plane
+                axis.plot([end[0], end[0]], [end[1], end[1]], [0, end[2]], ":", color="0.8")
+        moved = (incomplete(name).first[1:] - incomplete(name).second[1:]).norm(dim=1) > 1e-9
+        colors = ["C1" if different else "C0" for different in moved]
+        axis.scatter(x, y, height, c=colors, s=60, depthshade=False)
+        axis.scatter(0, 0, 0, color="black", s=60, depthshade=False)
+        if name == "4-body":
+            for start in (0, 3):
+                ring = points[[start + 1, start + 2, start + 3, start + 1]]
+                axis.plot(*ring.T, color="C0", alpha=0.5)
+        low = -0.2 if name == "3-body" else -1.0
+        axis.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(low, 1))
+        axis.set_axis_off()
+        axis.set_box_aspect((2, 2, 1 - low), zoom=1.35)
+        axis.view_init(elev=28 if name == "4-body" else 18, azim=-35 if name == "4-body" else -60)
+        if row == 0:
+            axis.set_title(f"the same {name} lists", fontsize=10)
+
+# %%
+# Random weights in float64 show what a layer *can* see: if both neighbourhoods give the same
+# numbers, no training helps. Degree against the order of the contraction: the pair that agrees to
+# :math:`\nu` bodies needs degree :math:`\nu` (three-body lists mislead :math:`\nu = 2`, and so on),
+# and vectors alone are not enough for the last two: :math:`l \geq 2`.
+
+
+def contraction(points: torch.Tensor, lmax: int, degree: int) -> torch.Tensor:
+    """Invariants of the middle: polynomials of a degree of the sum over its neighbours."""
+    rng, n = torch.Generator().manual_seed(0), len(points) - 1
+    ends = torch.stack([torch.arange(1, n + 1), torch.zeros(n).long()])
+    layer = Interaction(spherical(0), spherical(lmax), channels=4)
+    r = points[1:].norm(dim=1)[:, None, None]
+    w = torch.randn(2, layer.paths, 4, generator=rng).double()
+    sums = layer(
+        torch.ones(n + 1, 1, 4).double(),
+        spherical_harmonics(points[1:], lmax),
+        w[0] * (-r).exp() + w[1] * (-r * r).exp(),
+        Graph.from_edge_index(ends),
+    )
+    contract = SymmetricContraction(
+        spherical(lmax), spherical(0), channels=4, correlation=degree, rng=rng
+    ).double()
+    return contract(sums[:1], torch.zeros(1).long()).detach()
+
+
+orders, degrees = (1, 2, 3, 4), (1, 2, 3)
+figure_orders, axes = plt.subplots(1, 3, figsize=(8, 2.9), sharey=True, layout="constrained")
+for axis, name in zip(axes, INCOMPLETE, strict=True):
+    apart = torch.zeros(len(degrees), len(orders))
+    for i, lmax in enumerate(degrees):
+        for j, degree in enumerate(orders):
+            one, other = (contraction(p, lmax, degree) for p in incomplete(name)[:2])
+            apart[i, j] = float((one - other).norm()) > 1e-10 * float(one.norm())
+    axis.imshow(apart.numpy(), cmap="Blues", aspect="auto", vmin=0, vmax=1.4, origin="lower")
+    axis.set_xticks(range(len(orders)), [f"{k}\n{k + 1}-body" for k in orders])
+    axis.set_yticks(range(len(degrees)), degrees)
+    for edge in range(1, len(orders)):
+        axis.axvline(edge - 0.5, color="white")
+    for edge in range(1, len(degrees)):
+        axis.axhline(edge - 0.5, color="white")
+    axis.set_title(f"the same {name} lists", fontsize=10)
+axes[0].set_ylabel("greatest degree l")
+axes[1].set_xlabel("order ν of the contraction: blue where it tells the two apart")
 
 # %%
 # A potential

@@ -1,5 +1,6 @@
 """Suite `molecules/gwl`: what networks tell apart with random weights, and what training finds."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -47,7 +48,8 @@ class Star(nn.Module):
         x = pos.new_ones(len(pos), 1, 4)
         sums = self.layer(x, y, self.weight.expand(len(y), -1, -1), graph)
         first = torch.searchsorted(graph.batch_index, torch.arange(graph.num_graphs))
-        return sums[first].flatten(1) @ self.head * len(self.head) ** -0.5
+        found: Tensor = sums[first].flatten(1) @ self.head * (1 / math.sqrt(len(self.head)))
+        return found
 
 
 def networks(layers: int) -> dict[str, Make]:
@@ -59,7 +61,7 @@ def networks(layers: int) -> dict[str, Make]:
         model = EGNN((6,), rng=rng, **some)
         with torch.no_grad():  # steps of size 1, not 1/1000, as all other weights
             for layer in model.layers:
-                if layer.step is not None:
+                if isinstance(layer.step, nn.Module):
                     layer.step.get_parameter("layers.1.weight").mul_(1e3)
         return model
 
@@ -123,9 +125,8 @@ def cells() -> dict[Key, tuple[Make, tuple[Tensor, Tensor, Graph]]]:
     inputs = together(chains(K))
     for layers in LAYERS:
         for name, make in networks(layers).items():
-            row = "MACE, ν = 2" if name == "MACE, ν = 2" else name
             if name not in ("MACE, ν = 1", "MACE, ν = 3", "MACE, ν = 4"):
-                found["chains", row, str(layers)] = make, inputs
+                found["chains", name, str(layers)] = make, inputs
         if layers == 1:
             invariant = networks(2)["MACE, ν = 2, invariant features"]
             found["chains", "MACE, ν = 2, invariant features", "1"] = invariant, inputs

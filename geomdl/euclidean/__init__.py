@@ -2,6 +2,7 @@
 
 from geomdl.euclidean.attention import NeighborAttention
 from geomdl.euclidean.calculator import ASECalculator
+from geomdl.euclidean.convolution import Convolution
 from geomdl.euclidean.egnn import EGNN
 from geomdl.euclidean.equiformer import Equiformer
 from geomdl.euclidean.fitting import (
@@ -10,6 +11,7 @@ from geomdl.euclidean.fitting import (
     potential_errors,
 )
 from geomdl.euclidean.gate import Gate
+from geomdl.euclidean.gaunt import GauntTensorProduct
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
     spherical_harmonics,
@@ -27,6 +29,7 @@ from geomdl.euclidean.neighbors import (
 from geomdl.euclidean.nequip import NequIP
 from geomdl.euclidean.norm_activation import NormActivation
 from geomdl.euclidean.painn import PaiNN
+from geomdl.euclidean.path_choice import PathChoice
 from geomdl.euclidean.potential import (
     Potential,
     PotentialOutput,
@@ -55,6 +58,8 @@ from geomdl.euclidean.rotations import (
     random_rotations,
 )
 from geomdl.euclidean.schnet import SchNet
+from geomdl.euclidean.so2_conv import SO2Conv
+from geomdl.euclidean.so2_interaction import SO2Interaction
 from geomdl.euclidean.spherical import (
     Block,
     blocks,
@@ -71,10 +76,12 @@ __all__ = [
     "ASECalculator",
     "BesselBasis",
     "Block",
+    "Convolution",
     "CosineCutoff",
     "EnergyForcesLoss",
     "Equiformer",
     "Gate",
+    "GauntTensorProduct",
     "GaussianBasis",
     "Interaction",
     "LayerNorm",
@@ -84,9 +91,12 @@ __all__ = [
     "NequIP",
     "NormActivation",
     "PaiNN",
+    "PathChoice",
     "PolynomialCutoff",
     "Potential",
     "PotentialOutput",
+    "SO2Conv",
+    "SO2Interaction",
     "SchNet",
     "SphericalHarmonics",
     "SymmetricContraction",

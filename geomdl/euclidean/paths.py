@@ -121,6 +121,19 @@ def product(left: Rep, right: Rep, target: Rep | None = None) -> Product:
     return Product(tuple(paths), whole, *_table(paths, blocks(whole)))
 
 
+@memoized
+def summed_product(left: Rep, right: Rep, target: Rep) -> Product:
+    """`product` with the sum of the paths into each irrep, in the order of the target.
+
+    Example:
+        >>> from geomdl.euclidean.spherical import spherical
+        >>> summed_product(spherical(2), spherical(2), spherical(2)).target.dim
+        9
+    """
+    made = product(left, right, target)
+    return Product(made.paths, target, *_table(list(made.paths), single("target", target), 0))
+
+
 def coefficients(path: Path) -> Tensor:
     """√(2l + 1) times e3nn's Clebsch-Gordan coefficients of a path, (i, j, k), float64."""
     so3 = group("SO3")
@@ -128,14 +141,17 @@ def coefficients(path: Path) -> Tensor:
     return found * math.sqrt(2 * path.l + 1)
 
 
-def _table(paths: list[Path], targets: tuple[Block, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _table(
+    paths: list[Path], targets: tuple[Block, ...], step: int = 1
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Terms, coefficients and blocks; where step is 0, all paths add to the same copy."""
     terms, values, rows, entry = [], [], [], 0
     used: dict[tuple[int, int], int] = {}
     where = {(b.l, b.p): b for b in targets}
     for number, path in enumerate(paths):
         a, b, to = path.left, path.right, where[path.l, path.p]
         copy = used.get((path.l, path.p), 0)
-        used[path.l, path.p] = copy + 1
+        used[path.l, path.p] = copy + step
         dense = coefficients(path)
         width = 2 * a.l + 1
         for i, j, k in (dense.abs() > _LEAST).permute(2, 0, 1).nonzero()[:, [1, 2, 0]].tolist():

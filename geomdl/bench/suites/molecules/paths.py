@@ -1,6 +1,6 @@
 """Suite `molecules/paths`: products of spherical tensors by several ways, over their degree."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ MIXED = ((3, 16), (3, 64), (6, 16), (6, 64))  # degree, channels
 FEW = 2  # orders |m| that eSCN keeps
 ROUNDS = 5
 OFF = 1e-5  # float32, both ways of a convolution
+UNIT = {"median": 1.0}  # of what is compared with itself
 
 
 def graph(rng: torch.Generator) -> Graph:
@@ -38,7 +39,7 @@ def graph(rng: torch.Generator) -> Graph:
 
 
 def row_of(
-    name: str, steps: dict[str, tuple[Callable[..., Tensor], Sequence[Tensor]]], limit: float
+    name: str, steps: Mapping[str, tuple[Callable[..., Tensor], Sequence[Tensor]]], limit: float
 ) -> dict[str, Any]:
     """Times of several ways: forward, and forward + backward, against the first.
 
@@ -80,9 +81,6 @@ def convolutions(lmax: int, limit: float) -> dict[str, Any]:
     row["error"] = float((ours - theirs).norm() / ours.norm())
     row["chosen"] = min(("fused", "so2"), key=lambda path: row.get(f"{path}_both", UNIT)["median"])
     return row
-
-
-UNIT = {"median": 1.0}
 
 
 def products(lmax: int, limit: float) -> dict[str, Any]:

@@ -189,6 +189,18 @@ def test_the_choice_is_measured_or_not(monkeypatch):
     assert (layer(*args, small_graph()) - before).abs().max() <= 1e-5 * before.abs().max()
 
 
+def test_the_frames_compile_and_export():
+    source = spherical(2)
+    layer, graph = Convolution(source, source, lmax=2, channels=2, path="so2"), small_graph()
+    args = torch.randn(7, 9, 2), torch.randn(9, 3), torch.randn(9, layer.paths, 2), graph
+    expected = layer(*args)
+    found = torch.compile(layer, fullgraph=True, backend="aot_eager")(*args)
+    assert expected.abs().max() > 0.1
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    exported = torch.export.export(layer, args).module()
+    assert (exported(*args) - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="path: expected 'auto', 'fused' or 'so2', got 'gaunt'"):
         Convolution(spherical(1), spherical(1), lmax=1, path="gaunt")

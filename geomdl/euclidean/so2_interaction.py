@@ -46,7 +46,8 @@ class SO2Interaction(nn.Module):
 
     Equivariant under O(3), *exact*, whatever mmax. Vectors that are zero send nothing. Derivatives
     of every order, where edges are along ±y too. Stores several tensors of edges × source.dim ×
-    channels, unlike `Interaction`, and was slower on a CPU at every degree (benchmarks/molecules.md).
+    channels, unlike `Interaction`, and was slower on a CPU at every degree (suite
+    `molecules/paths`).
 
     Args:
         source: irreps of x, each once, of degrees up to 6; O3 or SO3.

@@ -178,7 +178,9 @@ def paths(context: Context) -> SuiteResult:
         ),
         Table(
             "mixing",
-            columns_of("fused", "l, channels", {"so2": "SO2Conv", "few": "SO2Conv, |m| ≤ 2"}, ()),
+            columns_of(
+                "fused", "l, channels", {"so2": "SO2Conv", "few": f"SO2Conv, m ≤ {FEW}"}, ()
+            ),
             tuple(found["mixing"]),
             "Maps that mix channels: Interaction and then Linear, against SO2Conv",
         ),

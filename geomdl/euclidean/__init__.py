@@ -12,6 +12,7 @@ from geomdl.euclidean.fitting import (
 )
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.gaunt import GauntTensorProduct
+from geomdl.euclidean.global_embedding import GlobalEmbedding
 from geomdl.euclidean.harmonics import (
     SphericalHarmonics,
     spherical_harmonics,
@@ -83,6 +84,7 @@ __all__ = [
     "Gate",
     "GauntTensorProduct",
     "GaussianBasis",
+    "GlobalEmbedding",
     "Interaction",
     "LayerNorm",
     "Linear",

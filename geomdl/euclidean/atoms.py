@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import is_fake
 
+from geomdl.euclidean.global_embedding import NEUTRAL, GlobalEmbedding
 from geomdl.euclidean.neighbors import edge_vectors
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
 from geomdl.groups import group
@@ -62,6 +63,7 @@ class AtomicModel(nn.Module):
     Attributes:
         shift: what an atom of each species adds, (species, outputs), e.g. free-atom energies.
         scale: what the network's numbers are multiplied by, (outputs,).
+        attributes: name of a number of the system -> its `GlobalEmbedding`.
 
     Raises:
         ValueError: an impossible argument.
@@ -70,6 +72,7 @@ class AtomicModel(nn.Module):
     place: Tensor
     shift: Tensor
     scale: Tensor
+    embedding: nn.Parameter
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class AtomicModel(nn.Module):
         self.register_buffer("place", place, persistent=False)
         self.register_buffer("shift", torch.zeros(len(known), outputs))
         self.register_buffer("scale", torch.ones(outputs))
+        self.attributes = nn.ModuleDict()
         e3 = group("E3")
         one = e3.trivial
         self.source = {
@@ -100,8 +104,29 @@ class AtomicModel(nn.Module):
             "graph": Field(Edges(), one),
             "shifts": None,
             "cell": None,
+            "charge": Field(Vector(), one, shape=()),
+            "spin": Field(Vector(), one, shape=()),
         }
         self.target = Field(Vector(), outputs * one)
+
+    def embed(self, channels: int, attributes: Sequence[str], rng: torch.Generator | None) -> None:
+        """Make what features of the atoms start from: vectors of species and of attributes.
+
+        Raises:
+            ValueError: an attribute other than "charge" and "spin", or one twice.
+        """
+        names = (attributes,) if isinstance(attributes, str) else tuple(attributes)
+        if len(set(names)) < len(names) or not set(names) <= set(NEUTRAL):
+            raise ValueError(f"attributes: expected some of 'charge', 'spin', got {attributes!r}")
+        kinds = len(self.species)
+        self.embedding = nn.Parameter(torch.randn(kinds, channels, generator=rng))
+        for name in names:
+            self.attributes[name] = GlobalEmbedding(kinds, channels, NEUTRAL[name], rng)
+
+    def initial(self, kind: Tensor, extra: Tensor | None) -> Tensor:
+        """Species (nodes,) and what attributes add to features of the atoms (nodes, channels)."""
+        x = self.embedding.index_select(0, kind)
+        return x if extra is None else x + extra
 
     def kinds(self, z: Tensor) -> Tensor:
         """Places of atomic numbers among the species.
@@ -123,6 +148,8 @@ class AtomicModel(nn.Module):
         graph: Graph,
         shifts: Tensor | None = None,
         cell: Tensor | None = None,
+        charge: Tensor | None = None,
+        spin: Tensor | None = None,
     ) -> Tensor:
         """Numbers of the systems.
 
@@ -132,6 +159,8 @@ class AtomicModel(nn.Module):
             graph: of neighbours, a system a graph.
             shifts: of the edges over periodic images, see `edge_vectors`.
             cell: lattice vectors, shape (systems, 3, 3).
+            charge: of the systems in e, shape (systems,); 0 if None.
+            spin: their multiplicity, shape (systems,); 1 if None.
 
         Returns:
             shape (systems, outputs).
@@ -143,9 +172,31 @@ class AtomicModel(nn.Module):
             )
         kind = self.kinds(z)
         vectors = edge_vectors(pos, graph, shifts, cell)
-        each = self.atoms(kind, vectors, graph) * self.scale + self.shift.index_select(0, kind)
+        extra = self._extra(kind, graph, {"charge": charge, "spin": spin})
+        each = self.atoms(kind, vectors, graph, extra) * self.scale
+        each = each + self.shift.index_select(0, kind)
         return segment_sum(each.index_select(0, graph.node_perm), graph.ptr)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
-        """Species (nodes,) and edge vectors (edges, 3) to numbers of the atoms (nodes, outputs)."""
+    def _extra(self, kind: Tensor, graph: Graph, given: dict[str, Tensor | None]) -> Tensor | None:
+        found = None
+        for name, value in given.items():
+            if value is None:
+                continue
+            if name not in self.attributes:
+                kinds = type(self).__name__
+                raise ValueError(
+                    f"{name}: expected None, since {kinds} takes no {name} without attributes="
+                )
+            if value.shape != (graph.num_graphs,):
+                shape = tuple(value.shape)
+                raise ValueError(f"{name}: expected shape ({graph.num_graphs},), got {shape}")
+            new: Tensor = self.attributes[name](kind, value, graph)
+            found = new if found is None else found + new
+        return found
+
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
+        """Species (nodes,) and edge vectors (edges, 3) to numbers of the atoms (nodes, outputs).
+
+        Extra is what global attributes add to the features of the atoms, (nodes, channels).
+        """
         raise NotImplementedError

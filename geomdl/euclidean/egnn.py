@@ -94,6 +94,7 @@ class EGNN(AtomicModel):
         moving: whether places move; else only distances between atoms are seen.
         neighbors: typical number of an atom, by which sums are divided.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -116,11 +117,12 @@ class EGNN(AtomicModel):
         moving: bool = True,
         neighbors: float = 16.0,
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
         self.moving = bool(moving)
-        self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
+        self.embed(channels, attributes, rng)
         self.envelope = PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList(
             [  # nobody reads where the last layer would move to
@@ -130,10 +132,10 @@ class EGNN(AtomicModel):
         )
         self.head = Perceptron([channels, channels, outputs], rng=rng)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         f = self.envelope(lengths(vectors)).unsqueeze(1)
-        h = self.embedding.index_select(0, kind)
+        h = self.initial(kind, extra)
         u = vectors.new_zeros(h.shape[0], 3)
         for layer in self.layers:
             h, u = layer(h, u, vectors, f, graph)

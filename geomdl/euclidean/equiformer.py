@@ -87,6 +87,7 @@ class Equiformer(AtomicModel):
         basis: number of Bessel functions.
         radial: widths of the hidden layers of the radial networks.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -111,12 +112,13 @@ class Equiformer(AtomicModel):
         basis: int = 8,
         radial: Sequence[int] = (64,),
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
         features, widths = spherical(lmax), (basis, *radial)
         self.lmax = lmax
-        self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
+        self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList()
         for place in range(layers):
@@ -126,12 +128,12 @@ class Equiformer(AtomicModel):
         self.norm = LayerNorm(spherical(0), channels=channels)
         self.head = Perceptron([channels, channels, outputs], rng=rng)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms."""
         r = lengths(vectors)
         f = self.envelope(r).unsqueeze(1)
         b, y = self.basis(r), spherical_harmonics(vectors, self.lmax)
-        x = self.embedding.index_select(0, kind).unsqueeze(1)
+        x = self.initial(kind, extra).unsqueeze(1)
         x = nn.functional.pad(x, (0, 0, 0, y.shape[1] - 1))
         for layer in self.layers:
             x = layer(x, y, b, f, graph)

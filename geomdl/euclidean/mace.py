@@ -93,6 +93,7 @@ class MACE(AtomicModel):
         radial: widths of the hidden layers of the radial networks.
         neighbors: typical number of an atom, by whose root sums are divided.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -119,30 +120,27 @@ class MACE(AtomicModel):
         radial: Sequence[int] = (64, 64),
         neighbors: float = 16.0,
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
-        edge, features, kinds = spherical(lmax), spherical(hidden), len(self.species)
-        self.lmax = lmax
-        self.embedding = nn.Parameter(torch.randn(kinds, channels, generator=rng))
+        edge, features, self.lmax = spherical(lmax), spherical(hidden), lmax
+        self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), PolynomialCutoff(cutoff)
-        self.layers, self.readouts = nn.ModuleList(), nn.ModuleList()
-        source, widths = spherical(0), (basis, *radial)
+        self.layers, self.readouts, source = nn.ModuleList(), nn.ModuleList(), spherical(0)
+        sizes = (channels, correlation, (basis, *radial), len(self.species), neighbors, rng)
         for place in range(layers):
-            target = features if place + 1 < layers else spherical(0)
-            self.layers.append(
-                ManyBody(source, edge, target, channels, correlation, widths, kinds, neighbors, rng)
-            )
-            between = [] if place + 1 < layers else [16]
+            target, between = (features, []) if place + 1 < layers else (spherical(0), [16])
+            self.layers.append(ManyBody(source, edge, target, *sizes))
             self.readouts.append(Perceptron([channels, *between, outputs], rng=rng))
             source = target
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms."""
         r = lengths(vectors)
         b = self.basis(r) * self.envelope(r).unsqueeze(-1)
         y = spherical_harmonics(vectors, self.lmax)
-        h = self.embedding.index_select(0, kind).unsqueeze(1)
+        h = self.initial(kind, extra).unsqueeze(1)
         numbers = h.new_zeros(h.shape[0], self.outputs)
         for layer, readout in zip(self.layers, self.readouts, strict=True):
             h = layer(h, kind, y, b, graph)

@@ -96,6 +96,7 @@ class NequIP(AtomicModel):
         radial: widths of the hidden layers of the radial networks.
         neighbors: typical number of an atom, by whose root sums are divided.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -117,13 +118,14 @@ class NequIP(AtomicModel):
         radial: Sequence[int] = (64,),
         neighbors: float = 16.0,
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
         edge, features = spherical(lmax), spherical(lmax, parity)
         kinds = len(self.species)
         self.lmax = lmax
-        self.embedding = nn.Parameter(torch.randn(kinds, channels, generator=rng))
+        self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList()
         source = spherical(0)
@@ -137,12 +139,12 @@ class NequIP(AtomicModel):
             source = target
         self.head = Linear(source, spherical(0), channels=channels, out_channels=outputs, rng=rng)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         r = lengths(vectors)
         b = self.basis(r) * self.envelope(r).unsqueeze(-1)
         s = spherical_harmonics(vectors, self.lmax)
-        x = self.embedding.index_select(0, kind).unsqueeze(1)
+        x = self.initial(kind, extra).unsqueeze(1)
         for layer in self.layers:
             x = layer(x, kind, s, b, graph)
         numbers: Tensor = self.head(x[:, :1]).squeeze(1)

@@ -105,6 +105,7 @@ class PaiNN(AtomicModel):
         envelope: cut-off function, "polynomial" or "cosine".
         neighbors: typical number of an atom, by whose root sums are divided.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -128,21 +129,22 @@ class PaiNN(AtomicModel):
         envelope: Envelope = "polynomial",
         neighbors: float = 16.0,
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
-        self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
+        self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), envelope_of(envelope, cutoff)
         sizes = (channels, basis, neighbors)
         self.messages = nn.ModuleList([Message(*sizes, rng) for _ in range(layers)])
         self.updates = nn.ModuleList([Update(channels, rng) for _ in range(layers)])
         self.head = Perceptron([channels, max(channels // 2, 1), outputs], rng=rng)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         r = lengths(vectors)
         b, y = self.basis(r), spherical_harmonics(vectors, 1) * self.envelope(r).unsqueeze(-1)
-        scalars = self.embedding.index_select(0, kind).unsqueeze(1)
+        scalars = self.initial(kind, extra).unsqueeze(1)
         x = nn.functional.pad(scalars, (0, 0, 0, 3))
         for message, update in zip(self.messages, self.updates, strict=True):
             x = x + message(x, y, b, graph)

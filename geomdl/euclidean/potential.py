@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from geomdl.euclidean.atoms import AtomicModel
 from geomdl.euclidean.neighbors import radius_graph
 from geomdl.euclidean.nequip import NequIP
-from geomdl.euclidean.potential_checks import check_atoms, check_dtype, check_edges
+from geomdl.euclidean.potential_checks import check_atoms, check_dtype, check_edges, check_number
 from geomdl.euclidean.potential_export import export_with_gradients
 from geomdl.euclidean.shifts import species_shifts
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
@@ -78,8 +78,8 @@ class Potential(nn.Module):
     `exported`.
 
     Args:
-        model: gives one number a system. It takes charges or spins if its `forward` has arguments
-            of this name.
+        model: gives one number a system. It takes charges or spins if it was built with these
+            attributes, or if a `forward` of its own has arguments of this name.
 
     Raises:
         ValueError: the model has several outputs.
@@ -99,7 +99,8 @@ class Potential(nn.Module):
         if model.outputs != 1:
             raise ValueError(f"model: expected one output, the energy, got {model.outputs}")
         self.model = model
-        taken = inspect.signature(model.forward).parameters
+        own = type(model).forward is not AtomicModel.forward
+        taken: Any = inspect.signature(model.forward).parameters if own else model.attributes
         self.globals = tuple(name for name in ("charge", "spin") if name in taken)
         e3 = group("E3")
         one, vector = e3.trivial, e3.linear
@@ -149,8 +150,8 @@ class Potential(nn.Module):
             batch: system of each atom, shape (nodes,); default one system.
             graph: of all neighbours within the cut-off, and of others, which do not count; default
                 `radius_graph`. Its own batch says what the systems are.
-            charge: e, shape (systems,).
-            spin: multiplicity, shape (systems,).
+            charge: e, shape (systems,); 0 if None.
+            spin: multiplicity, at least 1, shape (systems,); 1 if None.
             shifts: of the edges of graph over periodic images; needed with graph and cell, unless
                 pbc says that nothing repeats.
 
@@ -161,6 +162,7 @@ class Potential(nn.Module):
                 or batch that do not fit the graph, or a cell without volume.
             RuntimeError: under `torch.inference_mode`.
         """
+        given = {"charge": charge, "spin": spin}
         if not (torch.compiler.is_compiling() or is_fake(pos)):
             check_atoms(z, pos, cell, pbc)
             check_dtype(pos, self.model.scale.dtype)
@@ -170,7 +172,8 @@ class Potential(nn.Module):
                     "Potential: forces are gradients, which torch.inference_mode forbids; call it"
                     " under torch.no_grad"
                 )
-        given = {"charge": charge, "spin": spin}
+            for name, value in given.items():
+                check_number(name, value)
         for name, value in given.items():
             if value is not None and name not in self.globals:
                 kind = type(self.model).__name__

@@ -50,6 +50,30 @@ def check_dtype(pos: Tensor, dtype: torch.dtype) -> None:
         raise TypeError(f"pos: expected {dtype} like the model's numbers, got {pos.dtype}")
 
 
+def check_number(name: str, value: Any) -> None:
+    """Refuse charges or multiplicities that are none.
+
+    Args:
+        name: "charge" or "spin".
+        value: of each system, or None.
+
+    Raises:
+        TypeError: no tensor of real numbers.
+        ValueError: NaN or infinity, another number of axes than one, a multiplicity below 1.
+    """
+    if value is None:
+        return
+    if not isinstance(value, Tensor) or value.is_complex() or value.dtype == torch.bool:
+        found = value.dtype if isinstance(value, Tensor) else type(value).__name__
+        raise TypeError(f"{name}: expected a tensor of real numbers, got {found}")
+    if value.ndim != 1:
+        raise ValueError(f"{name}: expected shape (systems,), got {tuple(value.shape)}")
+    if not bool(value.isfinite().all()):
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
+    if name == "spin" and bool((value < 1).any()):
+        raise ValueError(f"spin: expected multiplicities of at least 1, got {value.min():g}")
+
+
 def check_edges(cell: Any, pbc: Any, batch: Any, graph: Graph | None, shifts: Any) -> None:
     """Refuse shifts and batches that do not belong to the graph.
 

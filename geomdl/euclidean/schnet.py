@@ -89,6 +89,7 @@ class SchNet(AtomicModel):
         envelope: cut-off function, "polynomial" or "cosine".
         neighbors: typical number of an atom, by whose root sums are divided.
         outputs: numbers a system.
+        attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
     Raises:
@@ -112,21 +113,22 @@ class SchNet(AtomicModel):
         envelope: Envelope = "polynomial",
         neighbors: float = 16.0,
         outputs: int = 1,
+        attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, channels, layers)
-        self.embedding = nn.Parameter(torch.randn(len(self.species), channels, generator=rng))
+        self.embed(channels, attributes, rng)
         self.basis, self.envelope = GaussianBasis(cutoff, basis), envelope_of(envelope, cutoff)
         self.layers = nn.ModuleList(
             [FilterConvolution(channels, basis, neighbors, rng) for _ in range(layers)]
         )
         self.head = Perceptron([channels, max(channels // 2, 1), outputs], shifted_softplus, rng)
 
-    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph) -> Tensor:
+    def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         r = lengths(vectors)
         b, f = self.basis(r), self.envelope(r).unsqueeze(-1)
-        x = self.embedding.index_select(0, kind)
+        x = self.initial(kind, extra)
         for layer in self.layers:
             x = layer(x, f, b, graph)
         numbers: Tensor = self.head(x)

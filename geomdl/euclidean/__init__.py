@@ -69,6 +69,11 @@ from geomdl.euclidean.spherical import (
 from geomdl.euclidean.symmetric import symmetric_couplings
 from geomdl.euclidean.symmetric_contraction import SymmetricContraction
 from geomdl.euclidean.tensor_product import TensorProduct
+from geomdl.euclidean.vibrations import (
+    Vibrations,
+    hessian,
+    vibrations,
+)
 from geomdl.euclidean.wigner import wigner_D
 
 __all__ = [
@@ -103,6 +108,7 @@ __all__ = [
     "SphericalHarmonics",
     "SymmetricContraction",
     "TensorProduct",
+    "Vibrations",
     "angles_from_axis_angle",
     "angles_from_matrix",
     "angles_from_quaternion",
@@ -112,6 +118,7 @@ __all__ = [
     "blocks",
     "edge_vectors",
     "fit_potential",
+    "hessian",
     "lengths",
     "matrix_from_angles",
     "matrix_from_axis_angle",
@@ -127,5 +134,6 @@ __all__ = [
     "spherical",
     "spherical_harmonics",
     "symmetric_couplings",
+    "vibrations",
     "wigner_D",
 ]

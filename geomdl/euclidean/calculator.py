@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geomdl.euclidean.global_embedding import NEUTRAL
 from geomdl.euclidean.neighbors import Neighbors, radius_graph
 from geomdl.euclidean.potential import Potential, PotentialOutput
 from geomdl.registry import load
@@ -90,6 +91,10 @@ class ASECalculator:
     over potential and ensemble, and ``results`` has the standard deviations (of a sample, n - 1)
     ``energy_std`` and ``forces_std``. Neighbours are those of a `VerletList`.
 
+    Potentials that take a charge get ``atoms.info["charge"]`` in e, or else the sum of the initial
+    charges; those that take a spin ``atoms.info["spin"]``, a multiplicity, or else one more than
+    the sum of the initial magnetic moments.
+
     Args:
         potential: a `Potential`, or the path of one that `geomdl.save` wrote.
         device: where to compute; where the potential is if None.
@@ -103,7 +108,8 @@ class ASECalculator:
     Raises:
         ImportError: ase is not installed.
         FileNotFoundError: there is no such file.
-        ValueError: a file that holds no potential; when called, what `Potential` refuses.
+        ValueError: a file that holds no potential; when called, what `Potential` refuses, a charge
+            or spin in ``atoms.info`` that is no number or not taken among them.
 
     Example::
 
@@ -133,6 +139,13 @@ class ASECalculator:
         self.potentials = [_potential(p, device) for p in (potential, *(ensemble or ()))]
         self.neighbors = VerletList(max(p.cutoff for p in self.potentials), skin)
 
+    def check_state(self, atoms: Any, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last call; ASE asks, but overlooks ``info``."""
+        changes: list[str] = super().check_state(atoms, tol=tol)  # type: ignore[misc]
+        old = {} if self.atoms is None else self.atoms.info
+        moved = any(atoms.info.get(name) != old.get(name) for name in NEUTRAL)
+        return [*changes, "info"] if moved else changes
+
     def calculate(
         self,
         atoms: Any = None,
@@ -150,7 +163,10 @@ class ASECalculator:
         cell = torch.tensor(vectors, dtype=torch.float64) if any(pbc) else None
         graph, shifts = self.neighbors(pos, cell, pbc)
         z = torch.tensor(self.atoms.numbers, dtype=torch.int64)
-        found = [_run(p, z, pos, cell, graph, shifts) for p in self.potentials]
+        found = [
+            _run(p, z, pos, cell, graph, shifts, _numbers(self.atoms, p.globals))
+            for p in self.potentials
+        ]
         energies = torch.stack([x.energy for x in found])
         forces = torch.stack([x.forces for x in found])
         mean = float(energies.mean())
@@ -174,8 +190,38 @@ def _potential(source: Source, device: str | torch.device | None) -> Potential:
     return found.to(device).eval() if device is not None else found.eval()
 
 
+def _numbers(atoms: Any, taken: Sequence[str]) -> dict[str, Tensor]:
+    """Charge and spin of atoms, where a potential takes them or ``info`` has others than neutral.
+
+    Raises:
+        ValueError: ``info`` has what is no number.
+    """
+    initial = {
+        "charge": lambda: atoms.get_initial_charges().sum(),
+        "spin": lambda: 1 + abs(atoms.get_initial_magnetic_moments().sum()),
+    }
+    found = {}
+    for name, neutral in NEUTRAL.items():
+        said = atoms.info.get(name)
+        try:
+            value = None if said is None else float(said)
+        except (TypeError, ValueError):
+            raise ValueError(f"atoms.info[{name!r}]: expected a number, got {said!r}") from None
+        if name in taken:
+            value = float(initial[name]()) if value is None else value
+        if value is not None and (name in taken or value != neutral):
+            found[name] = torch.tensor([value], dtype=torch.float64)
+    return found
+
+
 def _run(
-    potential: Potential, z: Tensor, pos: Tensor, cell: Tensor | None, graph: Any, shifts: Tensor
+    potential: Potential,
+    z: Tensor,
+    pos: Tensor,
+    cell: Tensor | None,
+    graph: Any,
+    shifts: Tensor,
+    numbers: dict[str, Tensor],
 ) -> PotentialOutput:
     """Results in float64 on the CPU."""
     like = next(potential.parameters())
@@ -186,6 +232,7 @@ def _run(
             None if cell is None else cell.to(like),
             graph=graph.to(like.device),
             shifts=None if cell is None else shifts.to(like.device),
+            **{name: value.to(like) for name, value in numbers.items()},
         )
     energy, forces, stress = found
     return PotentialOutput(

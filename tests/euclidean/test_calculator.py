@@ -125,6 +125,44 @@ def test_a_copy_computes_the_same(ethanol):
     assert abs(ethanol.get_potential_energy() - energy) < 1e-10
 
 
+def test_charges_and_spins_come_from_info_or_initial_values(ethanol):
+    rng = torch.Generator().manual_seed(0)
+    sizes = {"lmax": 1, "channels": 4, "layers": 1, "cutoff": 3.0}
+    model = NequIP((1, 6, 8), attributes=("charge", "spin"), rng=rng, **sizes)
+    potential = Potential(model).double().eval()
+
+    def energy(charge, spin):
+        given = (torch.tensor([float(x)]) for x in (charge, spin))
+        return potential(*tensors(ethanol), None, None, None, None, *given).energy.item()
+
+    ethanol.calc = ASECalculator(potential)
+    assert abs(ethanol.get_potential_energy() - energy(0, 1)) < 1e-10
+    assert abs(energy(1, 2) - energy(0, 1)) > 1e-3
+    ethanol.info |= {"charge": 1, "spin": 2}  # ASE itself would give the energy of before
+    assert abs(ethanol.get_potential_energy() - energy(1, 2)) < 1e-10
+    ethanol.info = {}
+    ethanol.set_initial_charges([-1] + [0] * 8)
+    assert abs(ethanol.get_potential_energy() - energy(-1, 1)) < 1e-10
+    ethanol.set_initial_magnetic_moments([1] * 2 + [0] * 7)
+    assert abs(ethanol.get_potential_energy() - energy(-1, 3)) < 1e-10
+    ethanol.info["charge"] = "much"
+    with pytest.raises(
+        ValueError, match=r"^atoms.info\['charge'\]: expected a number, got 'much'$"
+    ):
+        ethanol.get_potential_energy()
+
+
+def test_a_charge_that_is_not_taken_is_refused(ethanol):
+    ethanol.calc = ASECalculator(make())
+    ethanol.info = {"charge": 0, "spin": 1}
+    energy = ethanol.get_potential_energy()
+    ethanol.info["charge"] = 1
+    with pytest.raises(ValueError, match="^charge: expected None, since NequIP takes no charge$"):
+        ethanol.get_potential_energy()
+    ethanol.info["charge"] = 0
+    assert ethanol.get_potential_energy() == energy
+
+
 def test_files_that_hold_no_potential_are_refused(tmp_path):
     pytest.importorskip("ase", reason=REASON)
     geomdl.save(make().model, tmp_path / "m.safetensors")

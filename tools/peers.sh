@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts geomdl beside the libraries that it is compared with (escnn, kymatio, e3nn, PyG) into
+# Puts geomdl beside the libraries that it is compared with (escnn, kymatio, e3nn, PyG, tblite) into
 # .venv-peers, then runs the comparisons: pytest -m peers tests/peers, with the arguments given.
 # They need older SciPy and scikit-learn than constraints.txt pins, hence an environment of their own.
 # Installs nothing, and needs no network, while its inputs and Python stay the same.
@@ -26,7 +26,7 @@ build() {
     # The torch that is there stays there, whatever a dependency would rather have.
     $home/bin/python -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))' >$home/constraints.txt
     # escnn and kymatio use what SciPy 1.17 and scikit-learn 1.6 dropped.
-    pip -c $home/constraints.txt -e '.[test]' 'escnn==1.0.11' 'kymatio==0.3.0' 'scipy<1.17' 'scikit-learn<1.6' ||
+    pip -c $home/constraints.txt -e '.[test]' 'tblite>=0.4' 'escnn==1.0.11' 'kymatio==0.3.0' 'scipy<1.17' 'scikit-learn<1.6' ||
         no_dependency
     echo "$stamp" >$home/stamp
     echo "peers: done (log: $log)"

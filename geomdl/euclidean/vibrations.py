@@ -107,7 +107,8 @@ def rigid_motions(pos: Tensor, masses: Tensor) -> Tensor:
     turns = torch.linalg.cross(axes.unsqueeze(1).expand(-1, len(x), -1), x.expand(3, -1, -1))
     motions = torch.cat([axes.unsqueeze(1).expand(-1, len(x), -1), turns])
     _, size, basis = torch.linalg.svd((motions * m.sqrt()[:, None]).flatten(1), full_matrices=False)
-    return basis[size > 1e-6 * size[0]]
+    kept: Tensor = basis[size > 1e-6 * size[0]]
+    return kept
 
 
 def vibrations(hessian: Tensor, masses: Tensor, pos: Tensor | None = None) -> Vibrations:

@@ -157,7 +157,7 @@ def test_a_charge_that_is_not_taken_is_refused(ethanol):
     ethanol.info = {"charge": 0, "spin": 1}
     energy = ethanol.get_potential_energy()
     ethanol.info["charge"] = 1
-    with pytest.raises(ValueError, match="^charge: expected None, since NequIP takes no charge$"):
+    with pytest.raises(ValueError, match=r"^charge: expected None, since NequIP takes no charge$"):
         ethanol.get_potential_energy()
     ethanol.info["charge"] = 0
     assert ethanol.get_potential_energy() == energy

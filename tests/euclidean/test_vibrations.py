@@ -126,12 +126,12 @@ def test_bad_input_is_one_line():
     with pytest.raises(ValueError, match=r"^hessian: expected shape \(3, 3, 3, 3\) for 3 masses"):
         vibrations(h, torch.ones(3))
     for bad in ((h, -masses), (h + torch.nan, masses), (h, masses * torch.inf)):
-        with pytest.raises(ValueError, match="^hessian, masses: expected finite numbers"):
+        with pytest.raises(ValueError, match=r"^hessian, masses: expected finite numbers"):
             vibrations(*bad)
     with pytest.raises(ValueError, match=r"^pos: expected shape \(2, 3\), got \(3, 3\)$"):
         vibrations(h, masses, torch.zeros(3, 3))
     from geomdl.fields import Graph
 
     two = Graph.from_edge_index(torch.tensor([[0], [1]]), batch=torch.tensor([0, 0, 1, 1]))
-    with pytest.raises(ValueError, match="^graph: expected one system, got 2$"):
+    with pytest.raises(ValueError, match=r"^graph: expected one system, got 2$"):
         hessian(springs(), Z, POS, graph=two)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geomdl.bench.budget import Budget
 from geomdl.euclidean import ASECalculator, Potential, Vibrations, hessian, vibrations
+from geomdl.euclidean.vibrations import rigid_motions
 
 Array = NDArray[np.float64]
 STEP, KEEP = 0.5, 10  # fs; steps between two energies that are kept
@@ -75,17 +76,13 @@ def constant_energy(
         advance: called at each energy that is kept.
     """
     from ase import units
-    from ase.md.velocitydistribution import (
-        MaxwellBoltzmannDistribution,
-        Stationary,
-        ZeroRotation,
-    )
     from ase.md.verlet import VelocityVerlet
 
-    rng = np.random.default_rng(0)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=kelvin, rng=rng)
-    Stationary(atoms)
-    ZeroRotation(atoms)
+    masses = atoms.get_masses()
+    drawn = np.sqrt(units.kB * kelvin) * np.random.default_rng(0).normal(size=3 * len(atoms))
+    rigid = rigid_motions(torch.tensor(atoms.positions), torch.tensor(masses)).numpy()
+    drawn -= rigid.T @ (rigid @ drawn)
+    atoms.set_momenta(drawn.reshape(-1, 3) * np.sqrt(masses)[:, None])
     pairs = bonds(atoms)
     first, stretch = lengths_of(atoms, pairs), 1.0
     dynamics = VelocityVerlet(atoms, timestep=STEP * units.fs)

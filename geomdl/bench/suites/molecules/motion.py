@@ -90,7 +90,7 @@ def constant_energy(
     for done in range(KEEP, steps + 1, KEEP):
         dynamics.run(KEEP)
         kept.append((done * STEP / 1000, atoms.get_total_energy(), atoms.get_temperature()))
-        stretch = max(stretch, float((lengths_of(atoms, pairs) / first).max()))
+        stretch = float(np.max(lengths_of(atoms, pairs) / first, initial=stretch))
         advance()
         if budget.left == 0 and len(kept) > 2:
             break

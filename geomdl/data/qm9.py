@@ -81,13 +81,8 @@ def qm9(
     Source: Ramakrishnan, Dral, Rupp & von Lilienfeld 2014, doi:10.1038/sdata.2014.22
     (B3LYP/6-31G(2df,p); CC0), without the 3,054 molecules that did not converge.
     """
-    rows: list[dict[str, str]] = []
-    for path in _files():
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows += [
-                {name: row.get(name) or "" for name in COLUMNS} for row in csv.DictReader(stream)
-            ]
-    most = len(rows)
+    head, lines = _lines()
+    most = len(lines)
     if n is not None and (not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= most):
         raise ValueError(f"qm9: n should be an int between 1 and {most}, got {n!r}")
     order = list(range(most))
@@ -97,7 +92,7 @@ def qm9(
     positions = torch.zeros(len(order), MOST, 3, dtype=torch.float64)
     targets = torch.zeros(len(TARGETS), len(order), dtype=torch.float64)
     index = torch.zeros(len(order), dtype=torch.int64)
-    for at, row in enumerate(rows[k] for k in order):
+    for at, row in enumerate(csv.DictReader((lines[k].decode() for k in order), head, restval="")):
         try:
             symbols = row["Elements"].translate(_BRACKETS).split(",")
             places = [float(v) for v in row["XYZ_Ang"].translate(_BRACKETS).split(",")]
@@ -130,6 +125,19 @@ def _split(most: int, seed: int) -> Tensor:
     order = torch.randperm(most, generator=rng)
     part[order[:first]], part[order[first:second]] = 0, 1
     return part
+
+
+def _lines() -> tuple[list[str], list[bytes]]:
+    """Names of the columns, and the molecules as they stand there, a line each."""
+    heads: list[bytes] = []
+    lines: list[bytes] = []
+    for path in _files():
+        first, *rest = path.read_bytes().splitlines() or [b""]
+        heads.append(first)
+        lines += rest
+    if len(set(heads)) > 1:
+        raise ValueError(f"qm9: expected the same columns in {', '.join(PARTS)}, got others")
+    return next(csv.reader([heads[0].decode()])), lines
 
 
 def _files() -> list[Path]:

@@ -29,6 +29,7 @@ from geomdl.euclidean.neighbors import (
 )
 from geomdl.euclidean.nequip import NequIP
 from geomdl.euclidean.norm_activation import NormActivation
+from geomdl.euclidean.packing import Molecules
 from geomdl.euclidean.painn import PaiNN
 from geomdl.euclidean.path_choice import PathChoice
 from geomdl.euclidean.potential import (
@@ -36,6 +37,12 @@ from geomdl.euclidean.potential import (
     PotentialOutput,
 )
 from geomdl.euclidean.potentials import register_potential
+from geomdl.euclidean.properties import (
+    QM9_HEADS,
+    PropertyLoss,
+    fit_property,
+    property_errors,
+)
 from geomdl.euclidean.radial import (
     BesselBasis,
     CosineCutoff,
@@ -43,6 +50,7 @@ from geomdl.euclidean.radial import (
     PolynomialCutoff,
     lengths,
 )
+from geomdl.euclidean.readout import Readout
 from geomdl.euclidean.rotations import (
     angles_from_axis_angle,
     angles_from_matrix,
@@ -59,6 +67,7 @@ from geomdl.euclidean.rotations import (
     random_rotations,
 )
 from geomdl.euclidean.schnet import SchNet
+from geomdl.euclidean.shifts import fit_shift_and_scale
 from geomdl.euclidean.so2_conv import SO2Conv
 from geomdl.euclidean.so2_interaction import SO2Interaction
 from geomdl.euclidean.spherical import (
@@ -79,6 +88,7 @@ from geomdl.euclidean.wigner import wigner_D
 __all__ = [
     "EGNN",
     "MACE",
+    "QM9_HEADS",
     "ASECalculator",
     "BesselBasis",
     "Block",
@@ -93,6 +103,7 @@ __all__ = [
     "Interaction",
     "LayerNorm",
     "Linear",
+    "Molecules",
     "NeighborAttention",
     "Neighbors",
     "NequIP",
@@ -102,6 +113,8 @@ __all__ = [
     "PolynomialCutoff",
     "Potential",
     "PotentialOutput",
+    "PropertyLoss",
+    "Readout",
     "SO2Conv",
     "SO2Interaction",
     "SchNet",
@@ -118,6 +131,8 @@ __all__ = [
     "blocks",
     "edge_vectors",
     "fit_potential",
+    "fit_property",
+    "fit_shift_and_scale",
     "hessian",
     "lengths",
     "matrix_from_angles",
@@ -125,6 +140,7 @@ __all__ = [
     "matrix_from_quaternion",
     "neighbor_softmax",
     "potential_errors",
+    "property_errors",
     "quaternion_from_angles",
     "quaternion_from_axis_angle",
     "quaternion_from_matrix",

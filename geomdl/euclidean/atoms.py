@@ -11,9 +11,11 @@ from torch._subclasses.fake_tensor import is_fake
 
 from geomdl.euclidean.global_embedding import NEUTRAL, GlobalEmbedding
 from geomdl.euclidean.neighbors import edge_vectors
+from geomdl.euclidean.readout import Heads, Readout
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
 from geomdl.groups import group
-from geomdl.kernels import segment_sum
+
+__all__ = ["ORGANIC", "AtomicModel", "Heads", "small_molecules", "typical"]
 
 ORGANIC = (1, 6, 7, 8, 9)
 """H, C, N, O and F, the species of QM9."""
@@ -48,7 +50,7 @@ def typical(neighbors: Any) -> float:
 
 
 class AtomicModel(nn.Module):
-    """Numbers of systems of atoms, sums over numbers of the atoms. Not a layer itself.
+    """Properties of systems of atoms by numbers of the atoms. Not a layer itself.
 
     A model says in `atoms` what an atom's numbers are, from species and edge vectors alone, so that
     translations and periodic images are settled here.
@@ -56,7 +58,8 @@ class AtomicModel(nn.Module):
     Args:
         species: atomic numbers that the model knows.
         cutoff: Å.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, a name or one an output; see `Readout`.
         channels: of the network, at least 1.
         layers: of the network, at least 1.
 
@@ -79,6 +82,7 @@ class AtomicModel(nn.Module):
         species: Sequence[int],
         cutoff: float,
         outputs: int = 1,
+        head: Heads = "sum",
         channels: int = 1,
         layers: int = 1,
     ) -> None:
@@ -107,7 +111,8 @@ class AtomicModel(nn.Module):
             "charge": Field(Vector(), one, shape=()),
             "spin": Field(Vector(), one, shape=()),
         }
-        self.target = Field(Vector(), outputs * one)
+        self.readout = Readout(head, outputs)
+        self.target = self.readout.target
 
     def embed(self, channels: int, attributes: Sequence[str], rng: torch.Generator | None) -> None:
         """Make what features of the atoms start from: vectors of species and of attributes.
@@ -163,8 +168,11 @@ class AtomicModel(nn.Module):
             spin: their multiplicity, shape (systems,); 1 if None.
 
         Returns:
-            shape (systems, outputs).
+            shape (systems, outputs), a dipole taking three of them.
         """
+        if cell is not None and self.readout.placed:
+            heads = ", ".join(self.readout.heads)
+            raise ValueError(f"cell: expected None, since places count for {heads}, got one")
         if z.shape != (graph.num_nodes,) or pos.shape != (graph.num_nodes, 3):
             raise ValueError(
                 f"z, pos: expected shapes ({graph.num_nodes},) and ({graph.num_nodes}, 3), got"
@@ -175,7 +183,8 @@ class AtomicModel(nn.Module):
         extra = self._extra(kind, graph, {"charge": charge, "spin": spin})
         each = self.atoms(kind, vectors, graph, extra) * self.scale
         each = each + self.shift.index_select(0, kind)
-        return segment_sum(each.index_select(0, graph.node_perm), graph.ptr)
+        properties: Tensor = self.readout(each, z, pos, graph)
+        return properties
 
     def _extra(self, kind: Tensor, graph: Graph, given: dict[str, Tensor | None]) -> Tensor | None:
         found = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules, typical
 from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
 from geomdl.euclidean.perceptron import Dense, Perceptron
 from geomdl.euclidean.radial import PolynomialCutoff, lengths
@@ -93,7 +93,8 @@ class EGNN(AtomicModel):
         cutoff: Å.
         moving: whether places move; else only distances between atoms are seen.
         neighbors: typical number of an atom, by which sums are divided.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, see `Readout`.
         attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
@@ -117,10 +118,11 @@ class EGNN(AtomicModel):
         moving: bool = True,
         neighbors: float = 16.0,
         outputs: int = 1,
+        head: Heads = "sum",
         attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs, channels, layers)
+        super().__init__(species, cutoff, outputs, head, channels, layers)
         self.moving = bool(moving)
         self.embed(channels, attributes, rng)
         self.envelope = PolynomialCutoff(cutoff)

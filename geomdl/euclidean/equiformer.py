@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules
 from geomdl.euclidean.attention import NeighborAttention
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import spherical_harmonics
@@ -86,7 +86,8 @@ class Equiformer(AtomicModel):
         cutoff: Å.
         basis: number of Bessel functions.
         radial: widths of the hidden layers of the radial networks.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, see `Readout`.
         attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
@@ -112,10 +113,11 @@ class Equiformer(AtomicModel):
         basis: int = 8,
         radial: Sequence[int] = (64,),
         outputs: int = 1,
+        head: Heads = "sum",
         attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs, channels, layers)
+        super().__init__(species, cutoff, outputs, head, channels, layers)
         features, widths = spherical(lmax), (basis, *radial)
         self.lmax = lmax
         self.embed(channels, attributes, rng)

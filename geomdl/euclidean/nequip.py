@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules, typical
 from geomdl.euclidean.gate import Gate
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
@@ -95,7 +95,8 @@ class NequIP(AtomicModel):
         basis: number of Bessel functions.
         radial: widths of the hidden layers of the radial networks.
         neighbors: typical number of an atom, by whose root sums are divided.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, see `Readout`.
         attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
@@ -118,10 +119,11 @@ class NequIP(AtomicModel):
         radial: Sequence[int] = (64,),
         neighbors: float = 16.0,
         outputs: int = 1,
+        head: Heads = "sum",
         attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs, channels, layers)
+        super().__init__(species, cutoff, outputs, head, channels, layers)
         edge, features = spherical(lmax), spherical(lmax, parity)
         kinds = len(self.species)
         self.lmax = lmax

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules, typical
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron
@@ -104,7 +104,8 @@ class PaiNN(AtomicModel):
         basis: number of Bessel functions.
         envelope: cut-off function, "polynomial" or "cosine".
         neighbors: typical number of an atom, by whose root sums are divided.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, see `Readout`.
         attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
@@ -129,10 +130,11 @@ class PaiNN(AtomicModel):
         envelope: Envelope = "polynomial",
         neighbors: float = 16.0,
         outputs: int = 1,
+        head: Heads = "sum",
         attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs, channels, layers)
+        super().__init__(species, cutoff, outputs, head, channels, layers)
         self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), envelope_of(envelope, cutoff)
         sizes = (channels, basis, neighbors)

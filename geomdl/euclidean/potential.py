@@ -82,7 +82,7 @@ class Potential(nn.Module):
             attributes, or if a `forward` of its own has arguments of this name.
 
     Raises:
-        ValueError: the model has several outputs.
+        ValueError: the model has several outputs, or a head that is no sum.
 
     Example:
         >>> potential = Potential(NequIP((1, 8), lmax=1, channels=4))
@@ -98,6 +98,9 @@ class Potential(nn.Module):
             raise TypeError(f"model: expected an AtomicModel, got {type(model).__name__}")
         if model.outputs != 1:
             raise ValueError(f"model: expected one output, the energy, got {model.outputs}")
+        if model.readout.heads != ("sum",):
+            head = model.readout.heads[0]
+            raise ValueError(f"model: expected head 'sum', since energies add up, got {head!r}")
         self.model = model
         own = type(model).forward is not AtomicModel.forward
         taken: Any = inspect.signature(model.forward).parameters if own else model.attributes

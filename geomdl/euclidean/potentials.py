@@ -13,16 +13,18 @@ from geomdl.euclidean.potential import REFUSED, Potential, small_crystals
 from geomdl.euclidean.schnet import SchNet
 from geomdl.registry import Example, default, record_of, register_model
 
+_FIXED = ("outputs", "head")
+
 
 def register_potential(model: type[AtomicModel]) -> None:
-    """Register "potential/Name" beside "euclidean/Name", with the same arguments but `outputs`.
+    """Register "potential/Name" beside "euclidean/Name", without `outputs` and `head`.
 
     Args:
         model: a class that is registered as "euclidean/Name".
     """
     name = model.__name__
     signature = inspect.signature(model)
-    kept = [p for p in signature.parameters.values() if p.name != "outputs"]
+    kept = [p for p in signature.parameters.values() if p.name not in _FIXED]
 
     def build(*args: Any, **kwargs: Any) -> Potential:
         return Potential(model(*args, **kwargs))
@@ -36,7 +38,7 @@ def register_potential(model: type[AtomicModel]) -> None:
     def small() -> Any:
         record = record_of(default.example(f"euclidean/{name}").build())
         assert record is not None
-        chosen = {key: value for key, value in record.arguments.items() if key != "outputs"}
+        chosen = {key: value for key, value in record.arguments.items() if key not in _FIXED}
         return default.create_model(f"potential/{name}", **chosen)
 
     # derivatives of forces; the second ones are checked of euclidean/Potential

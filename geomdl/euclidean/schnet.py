@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.atoms import ORGANIC, AtomicModel, small_molecules, typical
+from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules, typical
 from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.perceptron import Dense, Perceptron, shifted_softplus
 from geomdl.euclidean.radial import CosineCutoff, GaussianBasis, PolynomialCutoff, lengths
@@ -88,7 +88,8 @@ class SchNet(AtomicModel):
         basis: number of Gaussians.
         envelope: cut-off function, "polynomial" or "cosine".
         neighbors: typical number of an atom, by whose root sums are divided.
-        outputs: numbers a system.
+        outputs: numbers an atom.
+        head: how they make those of a system, see `Readout`.
         attributes: numbers of a system that it takes, of "charge" and "spin".
         rng: for the weights; torch's global one if None.
 
@@ -113,10 +114,11 @@ class SchNet(AtomicModel):
         envelope: Envelope = "polynomial",
         neighbors: float = 16.0,
         outputs: int = 1,
+        head: Heads = "sum",
         attributes: Sequence[str] = (),
         rng: torch.Generator | None = None,
     ) -> None:
-        super().__init__(species, cutoff, outputs, channels, layers)
+        super().__init__(species, cutoff, outputs, head, channels, layers)
         self.embed(channels, attributes, rng)
         self.basis, self.envelope = GaussianBasis(cutoff, basis), envelope_of(envelope, cutoff)
         self.layers = nn.ModuleList(

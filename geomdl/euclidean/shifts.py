@@ -1,7 +1,12 @@
-"""Energies of single atoms that explain those of systems best."""
+"""Numbers of single atoms that explain those of systems best, and the size of what is left."""
 
 import torch
 from torch import Tensor
+
+from geomdl.euclidean.atoms import AtomicModel
+from geomdl.euclidean.readout import coefficients
+from geomdl.fields import Graph
+from geomdl.kernels import segment_sum
 
 
 def species_shifts(
@@ -48,3 +53,52 @@ def species_shifts(
     counts.index_put_((systems, kind), ones, accumulate=True)
     shifts: Tensor = torch.linalg.pinv(counts) @ energy.double()
     return shifts
+
+
+def fit_shift_and_scale(
+    model: AtomicModel, z: Tensor, pos: Tensor, graph: Graph, y: Tensor
+) -> Tensor:
+    """Set shift and scale of a model by properties; do so once, before training.
+
+    Shift: numbers of the species that, put through the head, are nearest to the properties in the
+    mean square (for sums `species_shifts`; for means composition too, with the overall mean in it);
+    0 for lengths, which are not linear. Scale: what is then left, over what numbers ±1 by chance
+    would give, both in the root mean square.
+
+    Args:
+        model: changed in place.
+        z: atomic numbers, shape (nodes,).
+        pos: Å, shape (nodes, 3).
+        graph: a system a graph.
+        y: properties, shape (systems, model.target.rep.dim).
+
+    Returns:
+        Root mean squares of what is left, float64, shape (outputs,); 1 where that is nothing.
+
+    Raises:
+        ValueError: unknown species, wrong shapes, or properties that are NaN or infinite.
+    """
+    heads, dim = model.readout.heads, model.readout.target.rep.dim
+    if y.shape != (graph.num_graphs, dim) or not bool(y.isfinite().all()):
+        raise ValueError(
+            f"y: expected finite numbers of shape ({graph.num_graphs}, {dim}), got shape"
+            f" {tuple(y.shape)}, or NaN or infinity"
+        )
+    one_hot = torch.nn.functional.one_hot(model.kinds(z).long(), len(model.species)).double()
+    of_heads = y.double().split([3 if head == "dipole" else 1 for head in heads], 1)
+    spreads = []
+    for k, (head, wanted) in enumerate(zip(heads, of_heads, strict=True)):
+        by = coefficients(head, z, pos.double(), graph).index_select(0, graph.node_perm)
+        left = wanted.reshape(-1)
+        shift = torch.zeros(len(model.species), dtype=torch.float64)
+        if head != "dipole_norm":
+            each = by.unsqueeze(2) * one_hot.index_select(0, graph.node_perm).unsqueeze(1)
+            sums = segment_sum(each, graph.ptr).flatten(0, 1)
+            shift = torch.linalg.pinv(sums) @ left
+            left = left - sums @ shift
+        spread = left.square().mean().sqrt()
+        chance = by.square().sum() / wanted.numel()
+        spreads.append(spread if spread > 1e-9 * wanted.abs().max() else torch.ones_like(spread))
+        model.shift[:, k] = shift
+        model.scale[k] = spreads[-1] / chance.sqrt() if chance > 0 else 1.0
+    return torch.stack(spreads)

@@ -115,13 +115,33 @@ def test_a_number_out_of_range_is_refused(n):
         ("-76.4,", "much,", "could not convert string to float: 'much' in number 3"),
         ("-76.4,", "nan,", "energy should be finite"),
         ("[[0,0,0.1],", "[", "in number 3"),
-        ("XYZ_Ang", "places", "in number 3"),
+        ("XYZ_Ang", "places", "expected the same columns"),
     ],
 )
 def test_a_corrupt_file_is_refused(fake, old, new, message):
     path = fake / PARTS[0]
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(ValueError, match=message):
+        load("qm9")
+
+
+def test_a_column_that_is_missing_everywhere_is_refused(fake):
+    for name in PARTS:
+        path = fake / name
+        path.write_text(path.read_text().replace("XYZ_Ang", "places"))
+    with pytest.raises(ValueError, match="got 'XYZ_Ang' in number 3"):
+        load("qm9")
+
+
+@pytest.mark.usefixtures("fake")
+def test_only_the_molecules_that_are_asked_for_are_read(fake):
+    asked = load("qm9", n=3)["index"].tolist()
+    wanted = next(i for i in (3, 10, 11, 12, 20, 21, 22) if i not in asked)
+    for path in map(fake.joinpath, PARTS):
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join(x if f",{wanted}," not in x[:8] else "broken" for x in lines))
+    assert load("qm9", n=3)["index"].tolist() == asked
+    with pytest.raises(ValueError, match="expected a molecule"):
         load("qm9")
 
 

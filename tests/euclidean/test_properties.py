@@ -1,0 +1,132 @@
+"""Packed molecules, shift and scale for every head, and training on properties."""
+
+from dataclasses import fields
+
+import pytest
+import torch
+
+from geomdl.euclidean import (
+    Molecules,
+    NequIP,
+    PropertyLoss,
+    SchNet,
+    fit_property,
+    fit_shift_and_scale,
+    packing,
+    property_errors,
+    radius_graph,
+)
+from geomdl.euclidean.readout import Readout
+from geomdl.fields import Graph
+
+HEADS = ("sum", "mean", "dipole", "extent", "dipole_norm")
+KINDS = torch.tensor([0, 1, 6, 8])
+
+
+def some(n=40, places=6, seed=0):
+    """Molecules of different sizes; some have no atoms."""
+    rng = torch.Generator().manual_seed(seed)
+    z = KINDS[torch.randint(4, (n, places), generator=rng)]
+    pos = 1.5 * torch.randn(n, places, 3, generator=rng, dtype=torch.float64)
+    return {"numbers": z, "positions": pos}
+
+
+def packed(found, cutoff=3.0):
+    return Molecules.of(found["numbers"], found["positions"], cutoff)
+
+
+def test_a_batch_is_what_a_search_finds(monkeypatch):
+    monkeypatch.setattr(packing, "_CHUNK", 7)
+    found = some()
+    found["numbers"][3] = 0
+    index = torch.tensor([5, 3, 0, 5, 39])
+    z, pos, graph = packed(found).batch(index)
+    there = found["numbers"][index] > 0
+    batch = torch.arange(5).repeat_interleave(there.sum(1))
+    assert torch.equal(z, found["numbers"][index][there])
+    assert torch.equal(pos, found["positions"][index][there])
+    expected = radius_graph(pos, 3.0, batch=batch).graph
+    assert graph.num_edges > 10
+    for field in fields(Graph):
+        assert torch.equal(getattr(graph, field.name), getattr(expected, field.name)), field.name
+
+
+def test_shift_and_scale_explain_what_is_linear_in_the_composition():
+    found = some()
+    z, pos, graph = packed(found).batch(torch.arange(40))
+    model = SchNet((1, 6, 8), channels=4, head=HEADS, outputs=5).double()
+    values = torch.tensor([[0.3, -1, 2, 4, 1.0]]).double() * model.kinds(z)[:, None].add(1)
+    y = Readout(HEADS, 5)(values, z, pos, graph)
+    spreads = fit_shift_and_scale(model, z, pos, graph, y)
+    assert torch.equal(spreads[:4], torch.ones(4).double())  # nothing is left
+    neutral = model.shift[:, 2] - model.shift[:, 2].mean()
+    assert model.shift[:, 0].tolist() == pytest.approx([0.3, 0.6, 0.9])
+    assert model.shift[:, 1].tolist() == pytest.approx([-1, -2, -3])
+    assert neutral.tolist() == pytest.approx([-2, 0, 2])
+    assert model.shift[:, 3].tolist() == pytest.approx([4, 8, 12])
+    assert model.shift[:, 4].tolist() == [0, 0, 0]
+    signs = 2 * torch.randint(2, values.shape, generator=torch.Generator().manual_seed(0)) - 1
+    by_chance = Readout(HEADS, 5)(signs * model.scale, z, pos, graph)[:, -1]
+    assert by_chance.square().mean() == pytest.approx(spreads[4].item() ** 2, rel=0.3)
+    assert spreads[4] == pytest.approx(y[:, -1].square().mean().sqrt().item())
+
+
+def test_the_loss_weighs_by_spreads_and_takes_lengths_of_vectors():
+    out = torch.tensor([[4.0, 3.0, 4.0, 0.0]])
+    loss = PropertyLoss(("mean", "dipole"), torch.tensor([2.0, 10.0]))
+    assert loss(out, torch.zeros(1, 4)).item() == pytest.approx((2.0 + 0.5) / 2)
+
+
+def known(n, seed):
+    found = some(n, seed=seed)
+    z, pos, graph = packed(found).batch(torch.arange(n))
+    x = (1 / graph.in_degree.double().add(1))[:, None].expand(-1, 3) * z[:, None]
+    y = Readout(("sum", "mean", "dipole_norm"), 3)(x, z, pos, graph)
+    return found | dict(zip(("u0", "gap", "mu"), y.T, strict=True))
+
+
+def test_training_lowers_the_errors_of_all_properties():
+    train, val = known(150, 0), known(40, 1)
+    train["numbers"], train["positions"] = train["numbers"][:, :6], train["positions"][:, :6]
+    rng = torch.Generator().manual_seed(0)
+    model = SchNet(
+        (1, 6, 8), channels=16, layers=1, cutoff=3.0, outputs=3, rng=rng,
+        head=("sum", "mean", "dipole_norm"),
+    )  # fmt: skip
+    names = ("u0", "gap", "mu")
+    settings = {"target": names, "batch_size": 25, "lr": 5e-3}
+    fit_property(model, train, val, epochs=1, budget=1e-9, **settings)
+    before = property_errors(model, val, names)
+    run = fit_property(model, train, val, epochs=20, **settings)
+    after = property_errors(model, val, names, batch_size=7)
+    assert run.model is model
+    assert all(after[name] < 0.8 * before[name] for name in names), (before, after)
+    mean = sum(after[n] / s for n, s in zip(names, _spreads(model, train, names), strict=True)) / 3
+    assert run.best["val_loss"] == pytest.approx(mean, rel=1e-4)
+
+
+def _spreads(model, train, names):
+    z, pos, graph = packed(train).batch(torch.arange(len(train["numbers"])))
+    y = torch.stack([train[name] for name in names], 1)
+    return fit_shift_and_scale(model, z, pos, graph, y).tolist()
+
+
+def test_refusals():
+    found = known(5, 0)
+    model = NequIP((1, 6, 8), channels=2, layers=1, outputs=2, head="mean")
+    with pytest.raises(ValueError, match=r"^data: expected a tensor called 'homo', got \["):
+        fit_property(model, found, target=("gap", "homo"), epochs=1)
+    with pytest.raises(
+        ValueError, match=r"^target: expected 2 numbers .* mean, mean, got 1 of gap"
+    ):
+        fit_property(model, found, target="gap", epochs=1)
+    found["mu"][2] = torch.nan
+    with pytest.raises(ValueError, match=r"^target: expected finite numbers, got NaN or infinity"):
+        fit_property(model, found, target=("gap", "mu"), epochs=1)
+    with pytest.raises(ValueError, match=r"^z, pos: expected shapes"):
+        Molecules.of(torch.zeros(3), torch.zeros(3, 3), 2.0)
+    z, pos, graph = packed(found).batch(torch.tensor([0]))
+    with pytest.raises(
+        ValueError, match=r"^y: expected finite numbers of shape \(1, 2\), got shape"
+    ):
+        fit_shift_and_scale(model, z, pos, graph, torch.zeros(2))

@@ -80,24 +80,27 @@ def test_the_loss_weighs_by_spreads_and_takes_lengths_of_vectors():
 def known(n, seed):
     found = some(n, seed=seed)
     z, pos, graph = packed(found).batch(torch.arange(n))
-    x = (1 / graph.in_degree.double().add(1))[:, None].expand(-1, 3) * z[:, None]
+    x = z[:, None] / torch.stack([graph.in_degree + 1] * 2 + [torch.ones_like(z)], 1).double()
     y = Readout(("sum", "mean", "dipole_norm"), 3)(x, z, pos, graph)
     return found | dict(zip(("u0", "gap", "mu"), y.T, strict=True))
 
 
 def test_training_lowers_the_errors_of_all_properties():
     train, val = known(150, 0), known(40, 1)
-    train["numbers"], train["positions"] = train["numbers"][:, :6], train["positions"][:, :6]
+    val["numbers"], val["positions"] = (  # as many places as the largest molecule, or more
+        torch.nn.functional.pad(val[k], pad)
+        for k, pad in (("numbers", (0, 1)), ("positions", (0, 0, 0, 1)))
+    )
     rng = torch.Generator().manual_seed(0)
     model = SchNet(
         (1, 6, 8), channels=16, layers=1, cutoff=3.0, outputs=3, rng=rng,
         head=("sum", "mean", "dipole_norm"),
     )  # fmt: skip
     names = ("u0", "gap", "mu")
-    settings = {"target": names, "batch_size": 25, "lr": 5e-3}
+    settings = {"target": names, "batch_size": 25, "lr": 1e-2}
     fit_property(model, train, val, epochs=1, budget=1e-9, **settings)
     before = property_errors(model, val, names)
-    run = fit_property(model, train, val, epochs=20, **settings)
+    run = fit_property(model, train, val, epochs=40, **settings)
     after = property_errors(model, val, names, batch_size=7)
     assert run.model is model
     assert all(after[name] < 0.8 * before[name] for name in names), (before, after)
@@ -116,9 +119,7 @@ def test_refusals():
     model = NequIP((1, 6, 8), channels=2, layers=1, outputs=2, head="mean")
     with pytest.raises(ValueError, match=r"^data: expected a tensor called 'homo', got \["):
         fit_property(model, found, target=("gap", "homo"), epochs=1)
-    with pytest.raises(
-        ValueError, match=r"^target: expected 2 numbers .* mean, mean, got 1 of gap"
-    ):
+    with pytest.raises(ValueError, match=r"^target: expected 2 .* mean, mean, got 1 of gap"):
         fit_property(model, found, target="gap", epochs=1)
     found["mu"][2] = torch.nan
     with pytest.raises(ValueError, match=r"^target: expected finite numbers, got NaN or infinity"):
@@ -126,7 +127,5 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"^z, pos: expected shapes"):
         Molecules.of(torch.zeros(3), torch.zeros(3, 3), 2.0)
     z, pos, graph = packed(found).batch(torch.tensor([0]))
-    with pytest.raises(
-        ValueError, match=r"^y: expected finite numbers of shape \(1, 2\), got shape"
-    ):
+    with pytest.raises(ValueError, match=r"^y: expected finite numbers of shape \(1, 2\), got"):
         fit_shift_and_scale(model, z, pos, graph, torch.zeros(2))

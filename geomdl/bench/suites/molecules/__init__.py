@@ -9,6 +9,6 @@ molecules after equal times. `dynamics`: a potential of ethanol at constant ener
 vibrations beside GFN2's. `gwl`: what body order and degree tell apart, exactly and trained.
 """
 
-from geomdl.bench.suites.molecules import accuracy, dynamics, gwl, parity, paths, speed
+from geomdl.bench.suites.molecules import accuracy, dynamics, gwl, parity, paths, qm9, speed
 
-__all__ = ["accuracy", "dynamics", "gwl", "parity", "paths", "speed"]
+__all__ = ["accuracy", "dynamics", "gwl", "parity", "paths", "qm9", "speed"]

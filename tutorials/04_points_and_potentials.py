@@ -168,8 +168,8 @@ for column, name in enumerate(INCOMPLETE):
         low = -0.2 if name == "3-body" else -1.0
         axis.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(low, 1))
         axis.set_axis_off()
-        axis.set_box_aspect((2, 2, 1 - low), zoom=1.35)
-        axis.view_init(elev=28 if name == "4-body" else 18, azim=-35 if name == "4-body" else -60)
+        axis.set_box_aspect((2, 2, 1 - low), zoom=1.0 if name == "3-body" else 1.3)
+        axis.view_init(elev=28 if name == "4-body" else 18, azim=-75 if name == "4-body" else -60)
         if row == 0:
             axis.set_title(f"the same {name} lists", fontsize=10)
 

@@ -51,6 +51,18 @@ def test_verdicts(of_run, of_minimum, failing):
     assert [check.name for check in checks if not check.holds] == failing
 
 
+def test_a_short_run_has_no_verdict_on_its_drift():
+    whole = run(slope=5.0)
+    short = motion.Trajectory(
+        *(x[:100] for x in (whole.time, whole.energy, whole.temperature)), 1.2
+    )
+    assert [check.name for check in dynamics.checks_of(short, found())] == [
+        "bonds",
+        "minimum",
+        "rigid",
+    ]
+
+
 def test_reports_say_what_is_missing():
     whole = dynamics.report(run(), found(), ERRORS, DID)
     assert whole.reduced is None

@@ -7,13 +7,13 @@ import torch
 import geomdl
 from geomdl.bench.budget import Budget
 from geomdl.bench.registry import Context
-from geomdl.bench.suites.molecules import dynamics, motion
+from geomdl.bench.suites.molecules import dynamics, motion, training
 from geomdl.data import made_molecules
 from geomdl.euclidean import NequIP, Potential
 
 pytest.importorskip("ase", reason="needs ase, of the extra chem")
 ERRORS = {"energy": 10.0, "forces": 30.0}
-DID = {"steps": 20_000, "step": 0.01, "epochs": 60}
+DID = {"steps": 20_000, "step": 0.01, "seconds": 400.0}
 
 
 def run(slope=0.0, stretch=1.2, size=0.02):
@@ -69,11 +69,12 @@ def test_reports_say_what_is_missing():
     assert "2.0 cm⁻¹" in whole.notes[1]
     assert [column.key for column in whole.tables[1].columns][-1] == "difference"
     alone = {k: v for k, v in found().items() if k not in ("mean", "apart", "bond")}
-    less = dynamics.report(run(), alone, ERRORS, DID | {"steps": 500, "epochs": 3})
+    less = dynamics.report(run(), alone, ERRORS, DID | {"steps": 500, "seconds": 3.0})
     assert less.notes[1].startswith("tblite is not installed")
     assert len(less.tables[1].columns) == 2
     assert less.reduced == (
-        "3 instead of 60 epochs, 500 instead of 20000 steps, to keep to the time budget"
+        "3 instead of 400 seconds of training, 500 instead of 20000 steps,"
+        " to keep to the time budget"
     )
 
 
@@ -135,7 +136,6 @@ def frames(monkeypatch):
 
 def test_it_runs_from_a_checkpoint_and_from_nothing(frames, monkeypatch, tmp_path):
     monkeypatch.setattr(dynamics, "STEPS", 20)
-    monkeypatch.setattr(dynamics, "SIZES", {"lmax": 1, "channels": 2, "layers": 1, "radial": (2,)})
     monkeypatch.setattr(motion, "gfn2", lambda: None)
     rng = torch.Generator().manual_seed(0)
     potential = Potential(NequIP((1, 6, 7, 8), lmax=0, channels=2, layers=1, rng=rng))
@@ -149,14 +149,16 @@ def test_it_runs_from_a_checkpoint_and_from_nothing(frames, monkeypatch, tmp_pat
         dynamics.loaded(tmp_path / "m.safetensors")
 
 
-def test_training_keeps_to_the_budget(frames, monkeypatch):
-    monkeypatch.setattr(dynamics, "SIZES", {"lmax": 0, "channels": 2, "layers": 1, "radial": (2,)})
-    monkeypatch.setattr(dynamics, "EPOCHS", 2)
-    parts = geomdl.data.parts(dynamics.data.load("xtb_ethanol"))
-    potential, epochs = dynamics.trained(Context(budget=Budget(1e-3)), parts)
-    assert epochs == 1
-    assert isinstance(potential, Potential)
-    assert dynamics.trained(Context(), parts)[1] == 2
+def test_it_trains_what_it_is_not_given(frames, monkeypatch):
+    sizes = {"lmax": 0, "channels": 2, "layers": 1, "radial": (2,)}
+    monkeypatch.setitem(dynamics.RECIPES, "NequIP", training.Recipe(0.01, sizes))
+    monkeypatch.setattr(dynamics, "STEPS", 20)
+    monkeypatch.setattr(dynamics, "SECONDS", 0.5)
+    monkeypatch.setattr(motion, "gfn2", lambda: None)
+    result = dynamics.dynamics(Context())
+    assert result.reduced is None
+    assert result.settings["seconds"] == 0.5
+    assert result.settings["model"] == f"NequIP {sizes}"
 
 
 def test_without_data_it_says_so(tmp_path):

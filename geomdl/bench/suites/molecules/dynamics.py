@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from geomdl import data, registry
-from geomdl.bench.budget import Budget, affordable
+from geomdl.bench.budget import Budget
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.suites.molecules.motion import (
@@ -18,45 +18,18 @@ from geomdl.bench.suites.molecules.motion import (
     constant_energy,
     ethanol,
 )
-from geomdl.euclidean import ASECalculator, NequIP, Potential, fit_potential, potential_errors
+from geomdl.bench.suites.molecules.training import RECIPES, trained
+from geomdl.euclidean import ASECalculator, Potential, potential_errors
 
 TITLE = "Ethanol in ASE: energy, minimum, vibrations"
-SIZES: dict[str, Any] = {"lmax": 1, "channels": 16, "layers": 3, "radial": (32,)}
-FIT: dict[str, Any] = {"batch_size": 5, "lr": 0.01, "weight_decay": 0.0}
-EPOCHS, STEPS, KELVIN = 60, 20_000, 500.0
+MODEL = "NequIP"
+SECONDS, SHARE = 400.0, 0.4  # of training, at most; and of the budget
+STEPS, KELVIN = 20_000, 500.0
 DRIFT = 0.1  # meV/atom/ps, either way
 LEAST = 1.0  # ps, of a run whose drift has a verdict
 STRETCH = 1.5  # of a bond's length at first
 RIGID = 20.0  # cm⁻¹, of translations and rotations that are not projected out
 POINTS = 200  # of the drawing
-
-
-def trained(context: Context, parts: dict[str, dict[str, torch.Tensor]]) -> tuple[Potential, int]:
-    """Train for 0.45 of the time, with a schedule as long as that allows."""
-
-    def fresh() -> Potential:
-        return Potential(NequIP((1, 6, 8), **SIZES, rng=torch.Generator().manual_seed(0)))
-
-    few = {key: value[:50] for key, value in parts["train"].items()}
-    cost = {}
-    for _ in range(2):  # the first compiles what is compiled on first use
-        begin = time.perf_counter()
-        fit_potential(fresh(), few, epochs=1, progress=False, **FIT)
-        cost["epoch"] = (time.perf_counter() - begin) * len(parts["train"]["energy"]) / 50
-    epochs = affordable(0.45 * context.budget.left, cost, repeats=1, most=EPOCHS)
-    potential = fresh()
-    limit = None if context.budget.seconds == float("inf") else max(0.5 * context.budget.left, 1.0)
-    fit_potential(
-        potential,
-        parts["train"],
-        parts["validation"],
-        epochs=epochs,
-        seed=0,
-        progress=False,
-        budget=limit,
-        **FIT,
-    )
-    return potential, epochs
 
 
 def loaded(path: Path) -> Potential:
@@ -90,11 +63,13 @@ def dynamics(context: Context) -> SuiteResult:
         note = f"Nothing was measured. {error}."
         return SuiteResult(title=TITLE, summary=note, notes=(note,))
     context.progress.stage("molecules/dynamics: training", 1)
-    epochs = None
+    seconds = None
     if context.data is not None and context.data.endswith(".safetensors"):
         potential = loaded(Path(context.data))
     else:
-        potential, epochs = trained(context, parts)
+        seconds = max(min(SECONDS, SHARE * context.budget.left), 0.1)
+        train, val = parts["train"], parts["validation"]
+        potential, _ = trained(MODEL, train, val, seconds=seconds, seed=0)
     context.progress.advance()
     errors = potential_errors(potential, parts["test"])
     potential = potential.double().eval()
@@ -111,7 +86,7 @@ def dynamics(context: Context) -> SuiteResult:
     run = constant_energy(atoms, STEPS, KELVIN, limit, lambda: context.progress.advance())
     steps = (len(run.time) - 1) * KEEP
     cost = (time.perf_counter() - begin) / steps
-    return report(run, found, errors, {"steps": steps, "step": cost, "epochs": epochs})
+    return report(run, found, errors, {"steps": steps, "step": cost, "seconds": seconds})
 
 
 def report(
@@ -123,7 +98,7 @@ def report(
         run: at constant energy.
         found: of `motion.ethanol`.
         errors: of the potential on test frames.
-        did: ``steps`` of the run, ``step`` seconds each, ``epochs`` of the training or None.
+        did: ``steps`` of the run, ``step`` seconds each, ``seconds`` of the training or None.
     """
     slope, beside = run.drift()
     peer = "mean" in found
@@ -158,9 +133,10 @@ def report(
         if peer
         else "tblite is not installed, so nothing of GFN2's own stands beside the vibrations.",
     ]
+    model = f"{MODEL} {dict(RECIPES[MODEL].sizes)}" if did["seconds"] else "loaded"
     less = []
-    if did["epochs"] is not None and did["epochs"] < EPOCHS:
-        less.append(f"{did['epochs']} instead of {EPOCHS} epochs")
+    if did["seconds"] is not None and did["seconds"] < SECONDS:
+        less.append(f"{did['seconds']:.0f} instead of {SECONDS:.0f} seconds of training")
     if did["steps"] < STEPS:
         less.append(f"{did['steps']} instead of {STEPS} steps")
     return SuiteResult(
@@ -177,8 +153,8 @@ def report(
         notes=tuple(notes),
         reduced=", ".join(less) + ", to keep to the time budget" if less else None,
         settings={
-            "data": "xtb_ethanol", "model": f"NequIP {SIZES}" if did["epochs"] else "loaded",
-            "epochs": did["epochs"], "steps": did["steps"], "threads": torch.get_num_threads(),
+            "data": "xtb_ethanol", "model": model,
+            "seconds": did["seconds"], "steps": did["steps"], "threads": torch.get_num_threads(),
         },
     )  # fmt: skip
 

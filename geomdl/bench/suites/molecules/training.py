@@ -90,10 +90,10 @@ def potential_of(name: str, species: tuple[int, ...], seed: int) -> Potential:
     return model
 
 
-def outcome(
-    name: str, train: Frames, val: Frames, test: Frames, *, seconds: float, seed: int
-) -> Outcome:
-    """Train a potential for some seconds, and test it.
+def trained(
+    name: str, train: Frames, val: Frames, *, seconds: float, seed: int
+) -> tuple[Potential, int]:
+    """A potential after some seconds of training, and how many steps these were.
 
     Only steps count: neither what is compiled on first use, which a step of a copy does beforehand,
     nor validation, by which the best epoch is chosen.
@@ -102,7 +102,6 @@ def outcome(
         name: among `RECIPES`.
         train: frames to train on.
         val: frames to choose the epoch.
-        test: frames to test.
         seconds: of training.
         seed: of weights and order.
     """
@@ -118,8 +117,16 @@ def outcome(
         potential, repeated(train), val,
         seconds=seconds, ema=MEMORY, warmup=WARMUP, monitor="metric", **settings,
     )  # fmt: skip
+    return potential, run.history[-1]["step"]
+
+
+def outcome(
+    name: str, train: Frames, val: Frames, test: Frames, *, seconds: float, seed: int
+) -> Outcome:
+    """Train a potential for some seconds, and test it; arguments as those of `trained`."""
+    potential, steps = trained(name, train, val, seconds=seconds, seed=seed)
     count = sum(p.numel() for p in potential.parameters() if p.requires_grad)
-    return Outcome(potential_errors(potential, test), run.history[-1]["step"], count)
+    return Outcome(potential_errors(potential, test), steps, count)
 
 
 def ignorance(train: Frames, test: Frames) -> Errors:

@@ -124,9 +124,8 @@ class NequIP(AtomicModel):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__(species, cutoff, outputs, head, channels, layers)
-        edge, features = spherical(lmax), spherical(lmax, parity)
-        kinds = len(self.species)
-        self.lmax = lmax
+        edge, features, self.lmax = spherical(lmax), spherical(lmax, parity), lmax
+        sizes = (channels, (basis, *radial), len(self.species), neighbors, rng)
         self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), PolynomialCutoff(cutoff)
         self.layers = nn.ModuleList()
@@ -134,10 +133,7 @@ class NequIP(AtomicModel):
         for place in range(layers):
             target = features if place + 1 < layers else spherical(0)
             target = reachable(source, edge, target)
-            widths = (basis, *radial)
-            self.layers.append(
-                Convolution(source, edge, target, channels, widths, kinds, neighbors, rng)
-            )
+            self.layers.append(Convolution(source, edge, target, *sizes))
             source = target
         self.head = Linear(source, spherical(0), channels=channels, out_channels=outputs, rng=rng)
 

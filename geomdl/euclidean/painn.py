@@ -16,8 +16,7 @@ from geomdl.euclidean.spherical import from_blocks, spherical
 from geomdl.fields import Graph
 from geomdl.registry import Example, register_model
 
-_STEP = 0.1  # of weights of updates at first, since ⟨u, v⟩ would grow from layer to layer
-_EPS = 1e-8  # under the root of norms of vectors, as published: forces are smooth at 0
+_STEP, _EPS = 0.1, 1e-8  # of updates at first, as ⟨u, v⟩ would grow; under roots, as published
 
 
 class Message(nn.Module):
@@ -47,9 +46,9 @@ class Message(nn.Module):
         """Features (nodes, 4, channels), harmonics (edges, 4), basis to changes of features."""
         a, from_scalars, from_vectors = self.phi(x[:, :1]).chunk(3, 2)
         w = self.filters(b).unflatten(1, (3, -1))
-        vectors = torch.cat([from_scalars, from_vectors * x[:, 1:]], 1)
+        both = torch.cat([from_scalars, from_vectors * x[:, 1:]], 1)
         scalars = self.to_scalars(a, y[:, :1], w[:, :1], graph)
-        vectors = self.to_vectors(vectors, y, w[:, 1:], graph)  # two copies, one a path
+        vectors = self.to_vectors(both, y, w[:, 1:], graph)  # two copies, one a path
         return torch.cat([scalars, vectors.unflatten(1, (3, 2)).sum(2)], 1) * self.scale
 
 
@@ -63,8 +62,7 @@ class Update(nn.Module):
         super().__init__()
         self.both = Dense(channels, 2 * channels, bias=False, rng=rng)
         self.psi = Perceptron([2 * channels, channels, 3 * channels], rng=rng)
-        with torch.no_grad():
-            self.psi.get_parameter("layers.1.weight").mul_(_STEP)
+        self.psi.get_parameter("layers.1.weight").data.mul_(_STEP)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (nodes, 4, channels) to their changes."""
@@ -77,9 +75,7 @@ class Update(nn.Module):
 @register_model(
     "euclidean/PaiNN",
     example=Example(
-        lambda: PaiNN(
-            (1, 6), channels=4, layers=2, cutoff=3.0, basis=5, rng=torch.Generator().manual_seed(0)
-        ),
+        lambda: PaiNN((1, 6), channels=4, layers=2, cutoff=3.0, basis=5, rng=torch.Generator()),
         small_molecules,
         forces=True,
         tol=1e-10,
@@ -137,17 +133,16 @@ class PaiNN(AtomicModel):
         super().__init__(species, cutoff, outputs, head, channels, layers)
         self.embed(channels, attributes, rng)
         self.basis, self.envelope = BesselBasis(cutoff, basis), envelope_of(envelope, cutoff)
-        sizes = (channels, basis, neighbors)
-        self.messages = nn.ModuleList([Message(*sizes, rng) for _ in range(layers)])
-        self.updates = nn.ModuleList([Update(channels, rng) for _ in range(layers)])
+        each = range(layers)
+        self.messages = nn.ModuleList([Message(channels, basis, neighbors, rng) for _ in each])
+        self.updates = nn.ModuleList([Update(channels, rng) for _ in each])
         self.head = Perceptron([channels, max(channels // 2, 1), outputs], rng=rng)
 
     def atoms(self, kind: Tensor, vectors: Tensor, graph: Graph, extra: Tensor | None) -> Tensor:
         """Species and edge vectors to numbers of the atoms, (nodes, outputs)."""
         r = lengths(vectors)
         b, y = self.basis(r), spherical_harmonics(vectors, 1) * self.envelope(r).unsqueeze(-1)
-        scalars = self.initial(kind, extra).unsqueeze(1)
-        x = nn.functional.pad(scalars, (0, 0, 0, 3))
+        x = nn.functional.pad(self.initial(kind, extra).unsqueeze(1), (0, 0, 0, 3))
         for message, update in zip(self.messages, self.updates, strict=True):
             x = x + message(x, y, b, graph)
             x = x + update(x)

@@ -29,12 +29,12 @@ class Recipe:
 
 
 RECIPES = {
-    "SchNet": Recipe(5e-3),
-    "EGNN": Recipe(2e-3),
-    "PaiNN": Recipe(5e-3),
+    "SchNet": Recipe(0.01),
+    "EGNN": Recipe(0.01, {"channels": 32}),
+    "PaiNN": Recipe(0.01, {"channels": 32}),
     "NequIP": Recipe(0.02, {"lmax": 2, "channels": 16, "radial": (32,)}),
-    "MACE": Recipe(0.01),
-    "Equiformer": Recipe(5e-3),
+    "MACE": Recipe(0.02),
+    "Equiformer": Recipe(0.01),
 }
 
 

@@ -1,14 +1,13 @@
 """What all models of atoms share: species, sums over a system, the shape of a call."""
 
 from collections.abc import Sequence
-from math import inf
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import is_fake
 
+from geomdl.euclidean.checks import check_counts, positive
 from geomdl.euclidean.global_embedding import NEUTRAL, GlobalEmbedding
 from geomdl.euclidean.neighbors import edge_vectors
 from geomdl.euclidean.readout import Heads, Readout
@@ -40,13 +39,7 @@ def typical(neighbors: Any) -> float:
         >>> typical(16)
         16.0
     """
-    if (
-        isinstance(neighbors, bool)
-        or not isinstance(neighbors, Real)
-        or not 0 < float(neighbors) < inf
-    ):
-        raise ValueError(f"neighbors: expected a positive number, got {neighbors!r}")
-    return float(neighbors)
+    return positive("neighbors", neighbors)
 
 
 class AtomicModel(nn.Module):
@@ -90,9 +83,7 @@ class AtomicModel(nn.Module):
         known = sorted(set(int(z) for z in species))
         if not known or known[0] < 1 or known[-1] > 118:
             raise ValueError(f"species: expected atomic numbers 1 to 118, got {list(species)}")
-        for name, value in (("outputs", outputs), ("channels", channels), ("layers", layers)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive number, got {value!r}")
+        check_counts(outputs=outputs, channels=channels, layers=layers)
         self.species, self.cutoff, self.outputs = tuple(known), float(cutoff), outputs
         place = torch.full((known[-1] + 1,), -1, dtype=torch.int64)
         place[known] = torch.arange(len(known))

@@ -5,6 +5,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Coupled, rows_of, small_graph
 from geomdl.euclidean.path_choice import PathChoice, Way, measured, timed
@@ -145,8 +146,7 @@ class Convolution(nn.Module):
         super().__init__()
         if path not in ("auto", *get_args(Way)):
             raise ValueError(f"path: expected 'auto', 'fused' or 'so2', got {path!r}")
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         self.lmax, self.channels = lmax, channels
         self.made = summed_product(source, spherical(lmax, of=source.group), target)
         self.paths, one = len(self.made.paths), source.group.trivial

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.paths import Path, coefficients, product
 from geomdl.euclidean.spherical import Block, single, spherical
@@ -86,8 +87,7 @@ class GauntTensorProduct(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         sides = {"left": _functions("left", left), "right": _functions("right", right)}
         if target is None:
             most = max(b.l for side in sides.values() for b in side)

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.paths import Product, product
 from geomdl.euclidean.spherical import blocks, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
@@ -111,8 +112,7 @@ class Interaction(Coupled):
         self, source: Rep, edge: Rep, target: Rep | None = None, *, channels: int = 1
     ) -> None:
         super().__init__()
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         made = product(source, edge, target)
         self.hold_for_kernel(made)
         self.channels = channels

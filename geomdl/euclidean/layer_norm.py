@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.spherical import single, spherical
 from geomdl.fields import Field, Points
 from geomdl.groups import Rep
@@ -57,8 +58,7 @@ class LayerNorm(nn.Module):
     def __init__(self, rep: Rep, *, channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__()
         self.parts = single("rep", rep)
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         if not eps > 0:
             raise ValueError(f"eps: expected a positive number, got {eps!r}")
         self.eps = float(eps)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.spherical import blocks, from_blocks, spherical
 from geomdl.fields import Field, Points
 from geomdl.groups import Rep
@@ -66,9 +67,7 @@ class Linear(nn.Module):
         if target.group != source.group:
             raise ValueError(f"target: expected {source.group.name}, got {target.group.name}")
         width = channels if out_channels is None else out_channels
-        for name, value in (("channels", channels), ("out_channels", width)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive number, got {value!r}")
+        check_counts(channels=channels, out_channels=width)
         self.inputs, self.outputs = inputs, blocks(target)
         self.channels, self.out_channels = channels, width
         self.weights = nn.ParameterDict()

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.gate import unit_scale
 from geomdl.euclidean.spherical import single, spherical
 from geomdl.fields import Field, Points
@@ -52,8 +53,7 @@ class NormActivation(nn.Module):
     def __init__(self, rep: Rep, *, channels: int) -> None:
         super().__init__()
         self.parts = single("rep", rep)
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         others = sum((b.l, b.p) != (0, 1) for b in self.parts)
         self.slope = nn.Parameter(torch.ones(others, channels))
         self.bias = nn.Parameter(torch.zeros(others, channels))

@@ -1,12 +1,11 @@
 """Functions of distance: bases that a radial network reads, and cut-offs that end them smoothly."""
 
 import math
-from numbers import Integral, Real
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import at_least, positive
 from geomdl.fields import Field, Vector
 from geomdl.groups import group
 from geomdl.kernels.norms import root
@@ -73,7 +72,7 @@ class _Radial(nn.Module):
 
     def __init__(self, cutoff: float, n: int | None = None) -> None:
         super().__init__()
-        self.cutoff = _positive("cutoff", cutoff)
+        self.cutoff = positive("cutoff", cutoff)
         one = group("O3").trivial
         self.source = Field(Vector(), one, shape=())
         self.target = self.source if n is None else Field(Vector(), n * one)
@@ -125,7 +124,7 @@ class BesselBasis(_Radial):
     """
 
     def __init__(self, cutoff: float, n: int = 8, *, trainable: bool = False) -> None:
-        super().__init__(cutoff, _count("n", n, 1))
+        super().__init__(cutoff, at_least("n", n, 1))
         self.n, self.trainable = int(n), bool(trainable)
         self.k = nn.Parameter(torch.arange(1.0, self.n + 1)) if trainable else None
 
@@ -169,7 +168,7 @@ class GaussianBasis(_Radial):
     """
 
     def __init__(self, cutoff: float, n: int = 20, *, trainable: bool = False) -> None:
-        super().__init__(cutoff, _count("n", n, 2))
+        super().__init__(cutoff, at_least("n", n, 2))
         self.n, self.trainable = int(n), bool(trainable)
         self.k = nn.Parameter(torch.arange(float(self.n))) if trainable else None
         self.sharpness = nn.Parameter(torch.ones(self.n)) if trainable else None
@@ -213,7 +212,7 @@ class PolynomialCutoff(_Radial):
 
     def __init__(self, cutoff: float, p: int = 6) -> None:
         super().__init__(cutoff)
-        self.p = _count("p", p, 1)
+        self.p = at_least("p", p, 1)
 
     def values(self, r: Tensor) -> Tensor:
         u = self._share(r)
@@ -256,15 +255,3 @@ class CosineCutoff(_Radial):
 
     def extra_repr(self) -> str:
         return f"{self.cutoff:g}"
-
-
-def _positive(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
-        raise ValueError(f"{name}: expected a positive number, got {value!r}")
-    return float(value)
-
-
-def _count(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
-    return int(value)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.interaction import small_graph
 from geomdl.euclidean.messages import at_sources, sum_at_targets
 from geomdl.euclidean.so2 import Frames, SO2Maps
@@ -86,9 +87,7 @@ class SO2Conv(nn.Module):
         super().__init__()
         target = source if target is None else target
         width = channels if out_channels is None else out_channels
-        for name, value in (("channels", channels), ("out_channels", width)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive number, got {value!r}")
+        check_counts(channels=channels, out_channels=width)
         self.frames = Frames(SO2Maps.of(source, target, mmax))
         self.maps = self.frames.maps
         self.matrices = nn.ParameterList(

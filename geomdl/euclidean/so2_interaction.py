@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.interaction import small_graph
 from geomdl.euclidean.messages import at_sources, sum_at_targets
 from geomdl.euclidean.so2 import Frames, SO2Maps
@@ -74,8 +75,7 @@ class SO2Interaction(nn.Module):
         self, source: Rep, target: Rep, *, channels: int = 1, mmax: int | None = None
     ) -> None:
         super().__init__()
-        if not isinstance(channels, int) or channels < 1:
-            raise ValueError(f"channels: expected a positive number, got {channels!r}")
+        check_counts(channels=channels)
         self.frames = Frames(SO2Maps.of(source, target, mmax))
         self.maps = self.frames.maps
         self.weights, self.channels = self.maps.size, channels

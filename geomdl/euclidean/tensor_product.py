@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.interaction import Coupled
 from geomdl.euclidean.paths import coefficients, product
 from geomdl.euclidean.spherical import blocks, from_blocks, spherical
@@ -87,11 +88,7 @@ class TensorProduct(Coupled):
         usual = {"uuu": channels, "uvu": 1, "uvw": channels}[connections]
         others = usual if right_channels is None else right_channels
         width = channels if out_channels is None else out_channels
-        for name, value in (
-            ("channels", channels), ("right_channels", others), ("out_channels", width)
-        ):  # fmt: skip
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name}: expected a positive number, got {value!r}")
+        check_counts(channels=channels, right_channels=others, out_channels=width)
         if connections != "uvw" and (others != usual or width != channels):
             raise ValueError(
                 f"connections: {connections!r} has {usual} channels on the right and {channels}"

@@ -1,0 +1,49 @@
+"""Numbers that layers are made with: refused in one line where they cannot be."""
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+
+def positive(name: str, value: Any) -> float:
+    """A positive finite number.
+
+    Raises:
+        ValueError: it is not one.
+
+    Example:
+        >>> positive("cutoff", 5)
+        5.0
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
+        raise ValueError(f"{name}: expected a positive number, got {value!r}")
+    return float(value)
+
+
+def at_least(name: str, value: Any, least: int) -> int:
+    """A whole number that is not too small.
+
+    Raises:
+        ValueError: it is not one.
+
+    Example:
+        >>> at_least("n", 3, 1)
+        3
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_counts(**counts: Any) -> None:
+    """Refuse what is not a number of things, at least one.
+
+    Raises:
+        ValueError: one of them is not.
+
+    Example:
+        >>> check_counts(channels=8, layers=2)
+    """
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name}: expected a positive number, got {value!r}")

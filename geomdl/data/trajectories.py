@@ -1,6 +1,7 @@
 """Molecular dynamics of single molecules, with energies and forces, split in blocks of time."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -50,6 +51,29 @@ def xtb_ethanol(
     Source: made with ase and tblite; Bannwarth, Ehlert & Grimme 2019, doi:10.1021/acs.jctc.8b01176.
     """
     return _trajectory("xtb_ethanol", root, ETHANOL, (train, validation, gap))
+
+
+@register("ethanol")
+def ethanol(root: Root = None, download: bool = False) -> dict[str, Tensor]:
+    """Every fifth frame of `xtb_ethanol`, 400 of them; comes with the package.
+
+    Blocks of time as there: 300 frames to train, 40 to validate, 52 to test, 4 (100 fs) left out
+    between two blocks. For tutorials and trials; errors are to be compared on the whole.
+
+    Args:
+        root: not used.
+        download: not used.
+
+    Returns:
+        As `xtb_ethanol`.
+
+    Example:
+        >>> {key: tuple(value.shape) for key, value in ethanol().items()}
+        {'z': (400, 9), 'pos': (400, 9, 3), 'energy': (400,), 'forces': (400, 9, 3), 'split': (400,)}
+    """
+    path = Path(__file__).parent / "ethanol.npz"
+    frames = _frames(read_tensors(path), "ethanol", len(ETHANOL))
+    return frames | {"split": time_blocks(len(frames["z"]), 300, 40, 4)}
 
 
 @register("xtb_aspirin")

@@ -153,3 +153,25 @@ def test_what_are_no_frames_is_refused(change, message):
 def test_few_frames_are_refused():
     with pytest.raises(ValueError, match=r"^data: expected at least 10 frames, got 9$"):
         as_frames(load("made_molecules", n=9, atoms=4))
+
+
+def test_frames_of_ethanol_come_with_the_package():
+    found = load("ethanol")
+    assert found["z"][0].tolist() == list(ETHANOL)
+    blocks = [0] * 300 + [-1] * 4 + [1] * 40 + [-1] * 4 + [2] * 52
+    assert found["split"].tolist() == blocks
+    bonds = (found["pos"][:, 0] - found["pos"][:, 1]).norm(dim=1)
+    assert 1.3 < float(bonds.min()) and float(bonds.max()) < 1.8
+    assert float(found["forces"].sum(1).abs().max()) < 1e-3  # no force on the whole
+    slopes = (found["pos"] - found["pos"].mean(0)).flatten(1), found["forces"].flatten(1)
+    assert float((slopes[0] * slopes[1]).sum(1).mean()) < 0  # they pull back
+
+
+def test_they_are_every_fifth_of_the_whole():
+    try:
+        whole = load("xtb_ethanol")
+    except FileNotFoundError:
+        pytest.skip("set GEOMDL_DATA to the folder with the trajectories")
+    found = load("ethanol")
+    for name in ("z", "pos", "energy", "forces"):
+        assert torch.equal(found[name], whole[name][::5])

@@ -97,7 +97,7 @@ class FromTheOrigin(NequIP):
 
     def forward(self, z, pos, graph):
         kind = self.kinds(z)
-        charges = self.atoms(kind, pos[graph.target.long()] - pos[graph.source.long()], graph)
+        charges = self.atoms(kind, pos[graph.target.long()] - pos[graph.source.long()], graph, None)
         return torch.zeros(2, 3, dtype=pos.dtype).index_add(0, graph.batch_index, charges * pos)
 
 

@@ -74,7 +74,7 @@ def test_builds_once_and_runs_each_time(checkout: Checkout) -> None:
     assert "peers: done" in first.stdout
     torch, others, tests = checkout.told
     assert torch.endswith(" torch==2.13.0")
-    assert "-e .[test] escnn==" in others
+    assert "-e .[test] tblite>=0.4 escnn==" in others
     assert others.endswith(" scipy<1.17 scikit-learn<1.6")
     assert "-c .venv-peers/constraints.txt" in others
     assert (checkout.root / ".venv-peers/constraints.txt").read_text() == "torch==2.13.0+cpu\n"

@@ -29,7 +29,8 @@ class RadialNetwork(nn.Module):
     def forward(self, b: Tensor) -> Tensor:
         """(edges, sizes[0]) to (edges, sizes[-1])."""
         for place, weight in enumerate(self.weights):
-            if place:
-                b = nn.functional.silu(b) * self.scale
-            b = b @ (weight / math.sqrt(weight.shape[0]))
+            scale = 1 / math.sqrt(weight.shape[0])
+            if place:  # the function's scale goes into the weights: there are more edges than those
+                b, scale = nn.functional.silu(b), scale * self.scale
+            b = b @ (weight * scale)
         return b

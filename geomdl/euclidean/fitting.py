@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.global_embedding import NEUTRAL
 from geomdl.euclidean.potential import Potential, PotentialOutput
 from geomdl.training import Run, evaluate, fit
 
@@ -22,11 +23,12 @@ class Frames(nn.Module):
         super().__init__()
         self.potential = potential
 
-    def forward(self, z: Tensor, pos: Tensor) -> PotentialOutput:
-        """Species (frames, atoms) and positions (frames, atoms, 3) to energies and forces."""
+    def forward(self, z: Tensor, pos: Tensor, *attributes: Tensor) -> PotentialOutput:
+        """Species (frames, atoms), positions (frames, atoms, 3), attributes (frames,)."""
         frames, atoms = z.shape
         batch = torch.arange(frames, device=z.device).repeat_interleave(atoms)
-        out: PotentialOutput = self.potential(z.flatten(), pos.flatten(0, 1), batch=batch)
+        given = dict(zip(self.potential.model.attributes, attributes, strict=True))
+        out: PotentialOutput = self.potential(z.flatten(), pos.flatten(0, 1), batch=batch, **given)
         return out
 
 
@@ -108,7 +110,8 @@ def fit_potential(
     Args:
         potential: trained in place.
         train: frames, as `geomdl.data` gives them: ``z`` (frames, atoms), ``pos`` (frames, atoms,
-            3) in Å, ``energy`` (frames,) in eV, ``forces`` like pos in eV/Å.
+            3) in Å, ``energy`` (frames,) in eV, ``forces`` like pos in eV/Å; ``charge`` in e and
+            ``spin``, (frames,), for a potential that takes them, neutral where they are not given.
         val: the same, or None.
         energy: weight w_E of `EnergyForcesLoss`.
         forces: weight w_F.
@@ -129,13 +132,14 @@ def fit_potential(
         >>> run.best["val_metric"] > 0, run.model is potential
         (True, True)
     """
-    z, pos, y = _arguments(train)
+    given = _arguments(potential, train)
+    z = given[0]
     batch = torch.arange(len(z)).repeat_interleave(z.shape[1])
     potential.fit_energies(z.flatten(), train["energy"], batch, train["forces"].flatten(0, 1))
     run = fit(
         Frames(potential),
-        (z, pos, y),
-        None if val is None else _arguments(val),
+        given,
+        None if val is None else _arguments(potential, val),
         loss=EnergyForcesLoss(energy, forces),
         metric=forces_error,
         **{"maximize": False} | settings,
@@ -156,15 +160,20 @@ def potential_errors(
     Returns:
         ``energy`` in meV, of whole systems, and ``forces`` in meV/Å, of components.
     """
-    model, given = Frames(potential), _arguments(frames)
+    model, given = Frames(potential), _arguments(potential, frames)
     return {
         "energy": evaluate(model, given, energy_error, batch_size=batch_size),
         "forces": evaluate(model, given, forces_error, batch_size=batch_size),
     }
 
 
-def _arguments(frames: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def _arguments(potential: Potential, frames: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """Inputs of `Frames` and the target; what is not said of a system is neutral."""
     y = joined(frames["energy"], frames["forces"])
     if not bool(y.isfinite().all()):
         raise ValueError("energy, forces: expected finite numbers, got NaN or infinity")
-    return frames["z"], frames["pos"], y
+    names, like = tuple(potential.model.attributes), frames["pos"].new_ones(len(y))
+    for name in sorted(set(NEUTRAL) & set(frames) - set(names)):
+        raise ValueError(f"{name}: the potential takes none; make its model with attributes=")
+    extra = [frames.get(name, NEUTRAL[name] * like).to(like.dtype) for name in names]
+    return (frames["z"], frames["pos"], *extra, y)

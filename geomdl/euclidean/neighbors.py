@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import is_fake
 
 from geomdl.fields import Graph
 from geomdl.fields.graph_index import check_integers, checked_count, group_by, index_dtype
@@ -130,7 +131,8 @@ def edge_vectors(
         Å, shape (edges, 3), dtype of pos.
 
     Raises:
-        ValueError: wrong shape.
+        ValueError: wrong shape, or shifts over images without a cell (not looked for while
+            tracing).
 
     Example:
         >>> pos = torch.tensor([[0.0, 0.0, 0.0], [0.75, 0.0, 0.0]])
@@ -142,6 +144,9 @@ def edge_vectors(
         raise ValueError(f"pos: expected shape ({graph.num_nodes}, 3), got {tuple(pos.shape)}")
     vectors = pos.index_select(0, graph.target) - pos.index_select(0, graph.source)
     if shifts is None or cell is None:
+        traced = torch.compiler.is_compiling() or is_fake(pos)
+        if shifts is not None and not traced and bool(shifts.any()):
+            raise ValueError("cell: expected lattice vectors, since shifts are not zero, got None")
         return vectors
     if tuple(shifts.shape) != (graph.num_edges, 3):
         raise ValueError(

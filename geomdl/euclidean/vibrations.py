@@ -10,6 +10,8 @@ from geomdl.fields import Graph
 
 WAVENUMBER = 521.470898
 """√(eV / (u Å²)) / (2π c) in cm⁻¹, of the constants of CODATA."""
+LINE = 1e-2  # of the greatest radius of gyration, below which the least is that of a line
+_POINT = 1e-6  # Å, likewise of a point
 
 
 class Vibrations(NamedTuple):
@@ -93,7 +95,9 @@ def rigid_motions(pos: Tensor, masses: Tensor) -> Tensor:
         masses: u, shape (nodes,).
 
     Returns:
-        shape (motions, 3 nodes): 6 motions; 5 where all atoms are on a line, 3 of a single atom.
+        shape (motions, 3 nodes): 6 motions; 5 where all atoms are on a line, 3 of a single atom. A
+        line is where the least moment of inertia is below 1e-4 of the greatest, so that a relaxed
+        linear molecule, off its line by 1e-3 Å, counts as one.
 
     Example:
         >>> line = torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 3.0]])
@@ -104,11 +108,12 @@ def rigid_motions(pos: Tensor, masses: Tensor) -> Tensor:
     m = masses.to(x)
     x = x - (m @ x) / m.sum()
     axes = torch.eye(3, dtype=x.dtype, device=x.device)
-    turns = torch.linalg.cross(axes.unsqueeze(1).expand(-1, len(x), -1), x.expand(3, -1, -1))
-    motions = torch.cat([axes.unsqueeze(1).expand(-1, len(x), -1), turns])
-    _, size, basis = torch.linalg.svd((motions * m.sqrt()[:, None]).flatten(1), full_matrices=False)
-    kept: Tensor = basis[size > 1e-6 * size[0]]
-    return kept
+    moves = axes.unsqueeze(1).expand(-1, len(x), -1)
+    turns = torch.linalg.cross(moves, x.expand(3, -1, -1))
+    moves, turns = ((t * m.sqrt()[:, None]).flatten(1) for t in (moves, turns))
+    _, size, basis = torch.linalg.svd(turns, full_matrices=False)  # roots of moments of inertia
+    turning = basis[(size > LINE * size[0]) & (size > _POINT * m.sum().sqrt())]
+    return torch.cat([moves / m.sum().sqrt(), turning])
 
 
 def vibrations(hessian: Tensor, masses: Tensor, pos: Tensor | None = None) -> Vibrations:

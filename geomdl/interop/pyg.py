@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from geomdl.fields import atoms_from_pyg
@@ -22,7 +23,8 @@ def arguments(data: Any) -> dict[str, Any]:
             systems, ``batch``.
 
     Returns:
-        z, pos, graph, shifts and cell, the last two None where nothing repeats.
+        z, pos, graph, shifts and cell, the last two None where nothing repeats; charge and spin
+        where data have them.
 
     Raises:
         TypeError: `data` is no homogeneous PyG graph, or z or pos of another type.
@@ -51,7 +53,17 @@ def arguments(data: Any) -> dict[str, Any]:
         if not isinstance(shifts, Tensor) or found != (graph.num_edges, 3):
             shape = tuple(found) if found is not None else type(shifts).__name__
             raise ValueError(f"data: shifts should have shape ({graph.num_edges}, 3), got {shape}")
-    return {"z": z, "pos": pos, "graph": graph, "shifts": shifts, "cell": cell}
+    found = {"z": z, "pos": pos, "graph": graph, "shifts": shifts, "cell": cell}
+    for name in ("charge", "spin"):
+        value = getattr(data, name, None)
+        if value is not None:
+            found[name] = torch.as_tensor(value, device=pos.device).reshape(-1).to(pos.dtype)
+            if len(found[name]) != graph.num_graphs:
+                raise ValueError(
+                    f"data: {name} should have shape ({graph.num_graphs},), got"
+                    f" {tuple(found[name].shape)}"
+                )
+    return found
 
 
 def _cells(cell: Any, systems: int) -> Tensor:

@@ -456,7 +456,7 @@ def gradient_rows(  # type: ignore[no-untyped-def]
                 filled(s, perm, e, last, terms, values, columns, matrices)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
-            following = perm[min(e + 1, last - 1)]
+            following = perm[max(e, min(e + 1, last - 1))]
             if m < 0 or m >= g.shape[0]:
                 return x.shape[0] + e
             for p in range(paths):
@@ -518,7 +518,7 @@ def second_rows(  # type: ignore[no-untyped-def]
                 filled(hs, perm, e, last, terms, values, columns, slopes)
                 ready += LANES
             lane, edge, m = e - ready + LANES, perm[e], index[e]
-            following = perm[min(e + 1, last - 1)]
+            following = perm[max(e, min(e + 1, last - 1))]
             if m < 0 or m >= g.shape[0]:
                 return x.shape[0] + e
             for p in range(paths):

@@ -46,7 +46,8 @@ def warmup_cosine(step: int, total: int, warmup: int) -> float:
 def warmup_cosine_at(share: float, warmup: float) -> float:
     """The same factor where time runs continuously.
 
-    f(s) = s / w for s < w, and (1 + cos(π (s - w) / (1 - w))) / 2 from there on.
+    f(s) = max(s / w, 1/1000) for s < w, so that a first step moves, and from there on
+    (1 + cos(π (s - w) / (1 - w))) / 2.
 
     Args:
         share: s, what is done of the run, from 0.
@@ -57,9 +58,9 @@ def warmup_cosine_at(share: float, warmup: float) -> float:
 
     Example:
         >>> [round(warmup_cosine_at(s / 8, 0.25), 3) for s in range(0, 10, 2)]
-        [0.0, 1.0, 0.75, 0.25, 0.0]
+        [0.001, 1.0, 0.75, 0.25, 0.0]
     """
     if share < warmup:
-        return share / warmup
+        return max(share / warmup, 1e-3)
     progress = min((share - warmup) / (1 - warmup), 1.0)
     return 0.5 * (1.0 + math.cos(math.pi * progress))

@@ -3,7 +3,14 @@ import torch
 
 import geomdl
 from geomdl.auditing.prepare import redraw
-from geomdl.euclidean import NequIP, Potential, radius_graph
+from geomdl.euclidean import (
+    NequIP,
+    Potential,
+    SchNet,
+    fit_potential,
+    potential_errors,
+    radius_graph,
+)
 from geomdl.euclidean.shifts import species_shifts
 from geomdl.registry import default
 
@@ -369,3 +376,26 @@ def test_inference_mode_is_refused_in_one_line():
         pytest.raises(RuntimeError, match=r"call it under torch\.no_grad$"),
     ):
         potential(z, pos, cell)
+
+
+def test_charges_are_trained_and_judged():
+    rng = torch.Generator().manual_seed(0)
+    model = SchNet((1, 8), channels=8, layers=1, attributes=("charge",), rng=rng)
+    potential = Potential(model)
+    pos = torch.randn(6, 3, 3, generator=rng)
+    frames = {
+        "z": torch.tensor([8, 1, 1]).expand(6, -1),
+        "pos": pos,
+        "energy": torch.randn(6, generator=rng).double(),
+        "forces": torch.randn(6, 3, 3, generator=rng),
+        "charge": torch.tensor([1.0, -1, 1, -1, 1, 0]),
+    }
+    before = {k: v.clone() for k, v in model.attributes.named_parameters()}
+    assert before
+    fit_potential(potential, frames, epochs=1, batch_size=3, lr=0.1, warmup=0.0, progress=False)
+    moved = [float((v - before[k]).abs().max()) for k, v in model.attributes.named_parameters()]
+    assert max(moved) > 1e-3
+    neutral = {k: v for k, v in frames.items() if k != "charge"}
+    assert potential_errors(potential, frames) != potential_errors(potential, neutral)
+    with pytest.raises(ValueError, match=r"^charge: the potential takes none"):
+        potential_errors(Potential(SchNet((1, 8), channels=8, layers=1)), frames)

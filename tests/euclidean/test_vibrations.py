@@ -135,3 +135,14 @@ def test_bad_input_is_one_line():
     two = Graph.from_edge_index(torch.tensor([[0], [1]]), batch=torch.tensor([0, 0, 1, 1]))
     with pytest.raises(ValueError, match=r"^graph: expected one system, got 2$"):
         hessian(springs(), Z, POS, graph=two)
+
+
+def test_a_relaxed_line_is_a_line():
+    pos = torch.tensor([[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]], dtype=torch.float64)
+    masses = torch.tensor([16.0, 12, 16])
+    off = pos + 1e-3 * torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double()
+    assert len(rigid_motions(off, masses)) == 5
+    bent = pos + torch.tensor([[0, 0, 0], [0.1, 0, 0], [0, 0, 0]])
+    assert len(rigid_motions(bent, masses)) == 6
+    basis = rigid_motions(bent, masses)
+    assert (basis @ basis.T - torch.eye(6)).abs().max() < 1e-12

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
-from geomdl.euclidean import Potential, radius_graph
+from geomdl.euclidean import NequIP, Potential, radius_graph
 from geomdl.interop.pyg import arguments
 from geomdl.registry import default
 
@@ -88,3 +88,16 @@ def test_bad_data_are_one_line(change, message):
     with pytest.raises(ValueError, match=f"^data: .*{message}") as caught:
         arguments(data)
     assert "\n" not in str(caught.value)
+
+
+def test_charges_come_along():
+    data = molecule(4)
+    data.charge = torch.tensor([1.0])
+    potential = Potential(NequIP((1, 6, 8), lmax=1, channels=4, attributes=("charge",))).double()
+    given = arguments(data)
+    charged = potential(**given).energy
+    neutral = potential(**given | {"charge": None}).energy
+    assert (charged - neutral).abs() > 1e-6 * neutral.abs()
+    data.charge = torch.ones(2)
+    with pytest.raises(ValueError, match=r"^data: charge should have shape \(1,\), got \(2,\)$"):
+        arguments(data)

@@ -128,8 +128,8 @@ def cells() -> dict[Key, tuple[Make, tuple[Tensor, Tensor, Graph]]]:
             if name not in ("MACE, ν = 1", "MACE, ν = 3", "MACE, ν = 4"):
                 found["chains", name, str(layers)] = make, inputs
         if layers == 1:
-            invariant = networks(2)["MACE, ν = 2, invariant features"]
-            found["chains", "MACE, ν = 2, invariant features", "1"] = invariant, inputs
+            only = networks(1)["MACE, ν = 2"]  # no features between layers: the same network
+            found["chains", "MACE, ν = 2, invariant features", "1"] = only, inputs
     for name in INCOMPLETE:
         inputs = together(incomplete(name))
         for row, make in networks(1).items():

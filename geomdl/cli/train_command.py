@@ -4,7 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from geomdl.cli import train_config, train_potential, train_schema
+from geomdl.cli import (
+    train_config,
+    train_potential,
+    train_presets,
+    train_property,
+    train_schema,
+)
 
 
 def add(commands: Any) -> None:
@@ -25,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     what, pairs, flags = train_config.scan(arguments.words)
     if "help" in flags:
         named = what if what and not what.endswith((".yaml", ".yml")) else None
-        named = f"{train_potential.PREFIX}NequIP" if named == train_potential.SHORT else named
+        if named in train_presets.SHORT:
+            named = train_presets.SHORT[named][1]["name"]
         print(train_schema.parser(named).format_help(), end="")
         return 0
     if what is None:
@@ -57,8 +64,10 @@ def train(config: dict[str, Any]) -> int:
     path = checkpoint_path(config["out"])
     writable_folder(path.parent)
     beside = path.with_name(path.name + ".yaml")
-    if config["model"]["name"].startswith(train_potential.PREFIX):
-        shown = train_potential.train(config, path)
+    kind = train_presets.kind_of(config["model"]["name"])
+    if kind != "samples":
+        of_kind = train_potential if kind == "frames" else train_property
+        shown = of_kind.train(config, path)
         beside.write_text(train_config.to_yaml(config), encoding="utf-8")
         print(shown, path, sep="\n")
         return 0

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from geomdl.cli import train_potential, train_schema
+from geomdl.cli import train_presets, train_schema
 
 FLAGS = {"-h": "help", "--help": "help", "--print_config": "print", "--print-config": "print"}
 SHORT = {
@@ -18,6 +18,7 @@ SHORT = {
     "lr": "fit.lr",
     "data": "data.name",
     "root": "data.root",
+    "n": "data.options.n",
     "model": "model.name",
 }
 Pairs = list[tuple[str, str]]
@@ -125,12 +126,12 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
     """The whole configuration: defaults, under the file, under the command line.
 
     Args:
-        what: name of a registered model, "potential", or path of a YAML file.
+        what: name of a registered model, "potential", "property", or path of a YAML file.
         pairs: (key, text) of the command line; the last one wins.
 
     Returns:
-        Nested dicts with every key: `model`, `data`, `fit`, `seed`, `out`, `folder`, and `loss`
-        of potentials.
+        Nested dicts with every key: `model`, `data`, `fit`, `seed`, `out`, `folder`, `loss` of
+        potentials, and `target` of other models of atoms.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -141,13 +142,18 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
         model = tree.get("model")
         name = model.get("name") if isinstance(model, dict) else None
     else:
-        tree = {} if what == train_potential.SHORT else {"model": {"name": what}}
-        name = what
+        tree, name = {"model": {"name": what}}, what
     asked = dict(pairs).get("model.name", name)
-    under = train_potential.preset(asked if isinstance(asked, str) else "")
+    if not isinstance(asked, str):
+        raise ValueError(f"model.name: expected a registered model in {what}, got {asked!r}")
+    under = train_presets.preset(asked)
+    if name in train_presets.SHORT:
+        kind, usual = train_presets.SHORT[name]
+        if train_presets.kind_of(asked) != kind:
+            raise ValueError(
+                f"model.name: expected a model for {name}, like {usual['name']}, got {asked!r}"
+            )
     name = under.get("model", {}).get("name", asked)
-    if not isinstance(name, str):
-        raise ValueError(f"model.name: expected a registered model in {what}, got {name!r}")
     whole = train_schema.parser(name)
     keys = [action.dest for action in whole._actions]
     known = [*(key for key in keys if key != "help"), "model.name"]
@@ -161,7 +167,7 @@ def resolve(what: str, pairs: Pairs) -> dict[str, Any]:
     except argparse.ArgumentError as error:
         raise ValueError(_readable(str(error))) from None
     found["model"] = {"name": name} | found.get("model", {})
-    order = ("model", "data", "loss", "fit", "seed", "out", "folder")
+    order = ("model", "data", "target", "loss", "fit", "seed", "out", "folder")
     return {key: found[key] for key in order if key in found}
 
 

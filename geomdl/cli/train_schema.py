@@ -7,19 +7,25 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
+from geomdl.cli.train_presets import kind_of
+
 DATA = "data"  # as the value of an argument of the model: what the data say
 FROM_DATA = ("shape", "in_channels", "classes", "species")
-USAGE = "geomdl train MODEL|potential|CONFIG.yaml [--KEY VALUE ...] [--print_config]"
+FROM_TARGET = ("outputs", "head")
+USAGE = "geomdl train MODEL|potential|property|CONFIG.yaml [--KEY VALUE ...] [--print_config]"
 DESCRIPTION = """Train a registered model (see `geomdl list models`) on a data set and save a
 checkpoint. Images with labels, or x with whole numbers y, are classified; x with other numbers y is
 regression. A fifth of the samples is kept apart to choose the best epoch. `geomdl train potential`
 (a small NequIP), and models named potential/..., learn energies and forces of frames: arrays z, R,
-E, F of an .npz file, or a data set of molecules; blocks of time are kept apart. Every key below may
-stand in the configuration file, and on the command line over it."""
-EPILOG = """Shorter: --data NAME, --root FOLDER, --epochs N, --batch-size N, --lr X, and
---set NAME=VALUE for --model.NAME VALUE. `geomdl train MODEL --help` shows the arguments of the
-model; `geomdl train MODEL --print_config > config.yaml` begins a file. The whole configuration is
-written beside the checkpoint; training from it gives the same weights."""
+E, F of an .npz file, or a data set of molecules; blocks of time are kept apart. `geomdl train
+property` (a PaiNN), and other models of atoms, learn properties of molecules: of QM9, or arrays
+numbers, positions and the property of an .npz file. Every key below may stand in the configuration
+file, and on the command line over it."""
+EPILOG = """Shorter: --data NAME, --root FOLDER, --n N for N samples of the data set, --model NAME,
+--epochs N, --batch-size N, --lr X, and --set NAME=VALUE for --model.NAME VALUE. `geomdl train MODEL
+--help` shows the arguments of the model; `geomdl train MODEL --print_config > config.yaml` begins a
+file. The whole configuration is written beside the checkpoint; training from it gives the same
+weights."""
 
 
 def parser(model: str | None) -> Any:
@@ -47,6 +53,10 @@ def parser(model: str | None) -> Any:
     run.add_argument("--out", type=str, default="model.safetensors", help="checkpoint")
     folder = "of the run, for `fit`: history, checkpoints"
     run.add_argument("--folder", type=str | None, default=None, help=folder)
+    kind = kind_of(model) if model is not None else "samples"
+    if kind == "molecules":
+        target = "property to learn; several with commas between them, by one model"
+        run.add_argument("--target", type=str, default="u0", help=target)
     data = whole.add_argument_group("data")
     data.add_argument("--data.name", type=str, default="digits", help="or the path of an .npz file")
     root = "folder of data sets, or GEOMDL_DATA"
@@ -59,13 +69,14 @@ def parser(model: str | None) -> Any:
         fit,
         skip=("model", "train", "val", "seed", "folder"),
     )
-    if model is not None and model.startswith("potential/"):
+    if kind == "frames":
         from geomdl.euclidean.fitting import EnergyForcesLoss
 
         _add(whole.add_argument_group("loss of potentials"), "loss", EnergyForcesLoss)
     if model is not None:
         group = whole.add_argument_group(f"model {model}")
-        _add(group, "model", default[model].factory, data=FROM_DATA)
+        known = FROM_DATA + FROM_TARGET * (kind == "molecules")
+        _add(group, "model", default[model].factory, data=known)
     return whole
 
 

@@ -106,10 +106,12 @@ def test_a_corrupt_trajectory_loses_nothing(trajectory, tmp_path, capsys):
         (["--data", "digits"], "digits: R should be floats"),
         (["--set", "species=(1, 6)"], "z: unknown species 8"),
         (["--model", "potential/NequiP"], "near ones: potential/NequIP"),
+        (["--model", "euclidean/PaiNN"],
+         "expected a model for potential, like potential/NequIP, got 'euclidean/PaiNN'"),
         (["--loss.energy", "-1"], "energy, forces: expected weights of at least 0"),
         (["--loss.enrgy", "1"], "loss.enrgy: no such key; near ones: loss.energy"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_is_one_line(words, message, tmp_path, capsys):
     out = tmp_path / "p.safetensors"
     asked = ["--data", "made_molecules", *TINY, "--out", str(out), *words]

@@ -111,6 +111,18 @@ def test_seed_and_configuration_decide_the_weights(asked, tmp_path):
     assert torch.equal(states[0], states[4])
 
 
+def test_a_run_with_a_folder_goes_on(asked, tmp_path, capsys):
+    out, folder = tmp_path / "m.safetensors", tmp_path / "run"
+    words = [*TINY, "--epochs", "3", "--out", str(out), "--folder", str(folder)]
+    assert main(["train", "property", *words]) == 0
+    first, history = weights(out), (folder / "history.jsonl").read_bytes()
+    seconds = re.search(r"of 3 \(\S+ s\)", capsys.readouterr().out)[0]
+    assert main(["train", "property", *words]) == 0  # what has been done is not done again
+    assert seconds in capsys.readouterr().out
+    assert (folder / "history.jsonl").read_bytes() == history
+    assert torch.equal(weights(out), first)
+
+
 def test_molecules_of_a_file_with_a_property_of_their_own(asked, tmp_path, capsys):
     own = {"numbers": "numbers", "positions": "positions", "u0": "strain"}
     arrays = {own[name]: array.numpy() for name, array in molecules(60).items() if name in own}

@@ -38,7 +38,6 @@ from geomdl.euclidean.potential import (
 )
 from geomdl.euclidean.potentials import register_potential
 from geomdl.euclidean.properties import (
-    QM9_HEADS,
     PropertyLoss,
     fit_property,
     property_errors,
@@ -88,7 +87,6 @@ from geomdl.euclidean.wigner import wigner_D
 __all__ = [
     "EGNN",
     "MACE",
-    "QM9_HEADS",
     "ASECalculator",
     "BesselBasis",
     "Block",

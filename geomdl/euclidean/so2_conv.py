@@ -38,7 +38,7 @@ class SO2Conv(nn.Module):
     """Mixes irreps and channels in the frames of edges by all weights that their symmetry leaves.
 
     y[n] = Σ_{e: m → n} D(R_e)ᵀ M (w[e] ∘ D(R_e) x[m]),  R_e v_e/|v_e| = ±y
-    y_m + i y_-m = Σ_l (A_m + i B_m) z_l / √(terms),  z = w (x_m + i x_-m)
+    yₘ + i y₋ₘ = Σ_l (A_m + i B_m) z_l / √(terms),  z = w (xₘ + i x₋ₘ)
 
     A_m, B_m matrices between channels and irreps, the layer's own; w a radial function from
     outside, of |m|, irrep of x and channel. What e3nn does by `FullyConnectedTensorProduct` with

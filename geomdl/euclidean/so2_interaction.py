@@ -40,7 +40,7 @@ class SO2Interaction(nn.Module):
     y[n, :, u] = Σ_{e: m → n} D(R_e)ᵀ M(w[e, :, u]) D(R_e) x[m, :, u],  R_e v_e/|v_e| = ±y
 
     M commutes with turns about y (and, under O(3), with mirrors that keep y), hence is blocks of
-    equal |m|: with z = x_m + i x_-m, y_m + i y_-m = Σ_l (a + i b) z, real a and b, its weights.
+    equal |m|: with z = xₘ + i x₋ₘ, yₘ + i y₋ₘ = Σ_l (a + i b) z, real a and b, its weights.
     Tensor products with harmonics, summed over paths of degrees l₂ ≤ l₁ + l₃, are the same maps in
     another basis (`Convolution` changes it): m = 0 alone is left of harmonics in the frame of their
     edge, so that an edge costs O(l³) a channel where they cost O(l⁵) or O(l⁶).

@@ -13,8 +13,9 @@ from geomdl.auditing import audit
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, worst
-from geomdl.euclidean import QM9_HEADS, Molecules, fit_property, property_errors
+from geomdl.euclidean import Molecules, fit_property, property_errors
 from geomdl.euclidean.atoms import AtomicModel
+from geomdl.euclidean.properties import QM9_HEADS
 from geomdl.registry import default
 
 TITLE = "Properties of molecules"

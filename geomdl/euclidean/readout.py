@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.radial import lengths
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
 from geomdl.groups import group
@@ -77,7 +78,7 @@ class Readout(nn.Module):
         outputs: numbers of an atom.
 
     Raises:
-        ValueError: an unknown name, or not as many as numbers.
+        ValueError: an unknown name, not as many as numbers, or no numbers.
 
     Example:
         >>> z, pos = torch.tensor([1, 9]), torch.tensor([[0.0, 0.0, 0.0], [0.0, 0.0, 0.92]])
@@ -92,8 +93,10 @@ class Readout(nn.Module):
 
     def __init__(self, heads: Heads = "sum", outputs: int = 1) -> None:
         super().__init__()
-        names = (heads,) * outputs if isinstance(heads, str) else tuple(heads)
-        if len(names) != outputs or not set(names) <= set(get_args(Head)):
+        check_counts(outputs=outputs)
+        several = isinstance(heads, Sequence) and not isinstance(heads, str)
+        names: tuple[Any, ...] = tuple(heads) if several else (heads,) * outputs
+        if len(names) != outputs or any(name not in get_args(Head) for name in names):
             known = ", ".join(get_args(Head))
             raise ValueError(
                 f"head: expected one of {known}, or a list of {outputs} of them, got {heads!r}"
@@ -130,7 +133,18 @@ class Readout(nn.Module):
 
         Returns:
             shape (systems, target.rep.dim), one output after another.
+
+        Raises:
+            ValueError: a wrong shape.
         """
+        n = graph.num_nodes
+        for name, value, shape in (
+            ("x", x, (n, len(self.heads))),
+            ("z", z, (n,)),
+            ("pos", pos, (n, 3)),
+        ):
+            if value.shape != shape:
+                raise ValueError(f"{name}: expected shape {shape}, got {tuple(value.shape)}")
         if set(self.heads) == {"sum"}:
             return segment_sum(x.index_select(0, graph.node_perm), graph.ptr)
         known = {name: coefficients(name, z, pos, graph) for name in dict.fromkeys(self.heads)}

@@ -136,11 +136,31 @@ def test_intensive_and_extensive():
         torch.testing.assert_close(two, times * one, rtol=1e-11, atol=0)
 
 
+@pytest.mark.parametrize("heads", ["sum", ("dipole", "mean")])
+@pytest.mark.parametrize("name", ["x", "z", "pos"])
+def test_wrong_shapes_are_refused(heads, name):
+    outputs = 1 if heads == "sum" else 2
+    _, z, pos, graph = numbers()
+    given = {"x": torch.zeros(7, outputs), "z": z, "pos": pos}
+    good = given[name]
+    Readout(heads, outputs)(graph=graph, **given)
+    wrong = [torch.cat([good, good[:1]]), good[1:], good.unsqueeze(-1)]
+    if good.ndim == 2:
+        wrong += [torch.cat([good, good[:, :1]], 1), good[:, 1:]]
+    for value in wrong:
+        with pytest.raises(ValueError, match=rf"^{name}: expected shape \(7,.*\), got \("):
+            Readout(heads, outputs)(graph=graph, **{**given, name: value})
+
+
 def test_refusals():
     with pytest.raises(ValueError, match=r"^head: expected one of sum, .*, got 'max'$"):
         NequIP((1,), head="max")
     with pytest.raises(ValueError, match=r"^head: .* a list of 1 of them, got \('sum', 'mean'\)$"):
         NequIP((1,), head=("sum", "mean"))
+    with pytest.raises(ValueError, match=r"^head: expected one of sum, .*, got None$"):
+        NequIP((1,), head=None)
+    with pytest.raises(ValueError, match=r"^outputs: expected a positive number, got 0$"):
+        Readout(HEADS, 0)
     with pytest.raises(ValueError, match=r"^model: expected head 'sum', since .*, got 'mean'$"):
         Potential(NequIP((1,), channels=4, head="mean"))
     model = NequIP((1,), channels=4, head="extent")

@@ -115,7 +115,9 @@ def fit_potential(
         val: the same, or None.
         energy: weight w_E of `EnergyForcesLoss`.
         forces: weight w_F.
-        settings: other arguments of `fit`.
+        settings: other arguments of `fit`, without loss and metric. With a folder:
+            ``best.safetensors`` holds tensors alone, which `geomdl.load` refuses; keep
+            ``run.model`` by `geomdl.save`.
 
     Returns:
         The `Run`, whose model is the potential with the best weights.
@@ -132,6 +134,9 @@ def fit_potential(
         >>> run.best["val_metric"] > 0, run.model is potential
         (True, True)
     """
+    for name, own in (("loss", "EnergyForcesLoss"), ("metric", "forces_error")):
+        if name in settings:
+            raise ValueError(f"{name}: expected none, since it is {own}, got {settings[name]!r}")
     given = _arguments(potential, train)
     z = given[0]
     batch = torch.arange(len(z)).repeat_interleave(z.shape[1])

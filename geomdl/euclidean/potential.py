@@ -240,7 +240,7 @@ class Potential(nn.Module):
         batch: Tensor | None = None,
         forces: Tensor | None = None,
     ) -> None:
-        """Set the model's shift and scale by data; do so once, before training.
+        """Set the model's shift and scale by data, on any device; do so once, before training.
 
         Shifts of the species are those whose sums are nearest to the energies in the mean square
         (`species_shifts`); the scale is the root mean square of the components of forces. Both are
@@ -255,8 +255,9 @@ class Potential(nn.Module):
         Raises:
             ValueError: unknown species, wrong shapes, NaN, or forces that are all zero.
         """
-        kind = self.model.kinds(z)
-        shift = species_shifts(kind, len(self.model.species), energy, batch)
+        where = self.model.scale.device
+        kind, systems = self.model.kinds(z.to(where)), None if batch is None else batch.to(where)
+        shift = species_shifts(kind, len(self.model.species), energy.to(where), systems)
         self.model.shift.copy_(shift[:, None])
         if forces is None:
             return

@@ -286,6 +286,23 @@ def test_fitted_energies_and_forces_set_the_state():
         potential.fit_energies(z, torch.tensor([-20.0, -40.0]), batch - 1)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator here")
+def test_a_potential_on_an_accelerator_is_fitted_to_data_on_the_cpu():
+    here, there, (z, _, batch) = make(), make().cuda(), molecules()
+    given = torch.tensor([-20.0, -40.0]), batch, torch.ones(9, 3)
+    for potential in (here, there):
+        potential.fit_energies(z, *given)
+    assert torch.allclose(there.model.shift.cpu(), here.model.shift, rtol=1e-9)
+    assert torch.equal(there.model.scale.cpu(), here.model.scale)
+
+
+@pytest.mark.parametrize("name", ["loss", "metric"])
+def test_loss_and_metric_of_a_fit_are_its_own(name):
+    with pytest.raises(ValueError, match=rf"^{name}: expected none, since it is \w+, got MSELoss"):
+        fit_potential(make(), {}, **{name: torch.nn.MSELoss()})
+
+
 class Charged(NequIP):
     """Energy that grows with the charge."""
 

@@ -71,6 +71,23 @@ def test_shift_and_scale_explain_what_is_linear_in_the_composition():
     assert spreads[4] == pytest.approx(y[:, -1].square().mean().sqrt().item())
 
 
+@pytest.mark.parametrize("where", [0.0, 1.0, 1e4])
+def test_shifts_of_dipoles_stay_small_far_from_the_origin(where):
+    rng = torch.Generator().manual_seed(0)
+    pos = torch.tensor([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]).double() + 0.05 * torch.randn(
+        4, 3, 3, generator=rng, dtype=torch.float64
+    )
+    y = torch.randn(4, 3, generator=rng, dtype=torch.float64)
+    pos = pos + where * torch.tensor([12.0, -46, 33]).double()
+    water = {"numbers": torch.tensor([[8, 1, 1]]).expand(4, 3), "positions": pos}
+    model = SchNet((1, 6, 8), channels=4, head="dipole").double()
+    fit_shift_and_scale(model, *packed(water).batch(torch.arange(4)), y)
+    h, c, o = model.shift[:, 0].tolist()
+    assert 0.01 < abs(o) < 10  # e, for dipoles of about 1 e Å
+    assert h == pytest.approx(-o, rel=1e-8)
+    assert c == pytest.approx(0, abs=1e-9)
+
+
 def test_the_loss_weighs_by_spreads_and_takes_lengths_of_vectors():
     out = torch.tensor([[4.0, 3.0, 4.0, 0.0]])
     loss = PropertyLoss(("mean", "dipole"), torch.tensor([2.0, 10.0]))
@@ -112,6 +129,24 @@ def _spreads(model, train, names):
     z, pos, graph = packed(train).batch(torch.arange(len(train["numbers"])))
     y = torch.stack([train[name] for name in names], 1)
     return fit_shift_and_scale(model, z, pos, graph, y).tolist()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator here")
+def test_shift_and_scale_of_a_model_on_an_accelerator():
+    found = known(40, 0)
+    names = ("u0", "gap", "mu")
+    y = torch.stack([found[name] for name in names], 1)
+    inputs = packed(found).batch(torch.arange(40))
+    here, there = (
+        SchNet((1, 6, 8), channels=4, outputs=3, head=("sum", "mean", "dipole_norm")).double()
+        for _ in range(2)
+    )
+    expected = fit_shift_and_scale(here, *inputs, y)
+    spreads = fit_shift_and_scale(there.cuda(), *inputs, y)
+    torch.testing.assert_close(spreads.cpu(), expected, rtol=1e-9, atol=0)
+    torch.testing.assert_close(there.shift.cpu(), here.shift, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(there.scale.cpu(), here.scale, rtol=1e-9, atol=0)
 
 
 def test_refusals():

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from geomdl.euclidean.neighbors import radius_graph
 from geomdl.fields import Graph
-from geomdl.fields.graph_index import index_dtype
+from geomdl.fields.graph_index import check_integers, index_dtype
 
 _CHUNK = 2000  # molecules whose neighbours are sought at once
 
@@ -24,10 +24,10 @@ class Molecules:
         pos: Å, shape (nodes, 3).
         ptr: atoms of molecule m are ptr[m] to ptr[m + 1] - 1, shape (molecules + 1,).
         edge_ptr: likewise its edges, which are sorted by target, then source.
-        source: within the molecule, int16, shape (edges,).
+        source: within the molecule, int16 or what it takes, shape (edges,).
         target: likewise.
-        order: edges within the molecule, stably sorted by source, int32, shape (edges,).
-        in_degree: of the atoms, int16, shape (nodes,).
+        order: edges within the molecule, stably sorted by source, likewise.
+        in_degree: of the atoms, likewise, shape (nodes,).
         out_degree: likewise.
 
     Example:
@@ -57,13 +57,15 @@ class Molecules:
             cutoff: Å.
 
         Raises:
-            ValueError: wrong shapes, or positions that are not finite.
+            ValueError: wrong shapes, negative atomic numbers, or positions that are not finite.
         """
         if z.ndim != 2 or pos.shape != (*z.shape, 3):
             raise ValueError(
                 f"z, pos: expected shapes (molecules, places) and (molecules, places, 3), got"
                 f" {tuple(z.shape)} and {tuple(pos.shape)}"
             )
+        if bool((z < 0).any()):
+            raise ValueError(f"z: expected atomic numbers, 0 for no atom, got {int(z.min())}")
         parts = [
             _pack(*both, cutoff) for both in zip(z.split(_CHUNK), pos.split(_CHUNK), strict=True)
         ]
@@ -87,7 +89,18 @@ class Molecules:
 
         Returns:
             Atomic numbers, positions, graph.
+
+        Raises:
+            TypeError: no tensor of integers.
+            ValueError: another shape, or a number that no molecule has.
         """
+        check_integers("index", index)
+        index = index.long()
+        if index.ndim != 1:
+            raise ValueError(f"index: expected shape (systems,), got {tuple(index.shape)}")
+        wrong = index[(index < 0) | (index >= len(self))]
+        if len(wrong):
+            raise ValueError(f"index: expected numbers from 0 to {len(self) - 1}, got {wrong[0]}")
         atoms, edges = self.ptr.diff()[index], self.edge_ptr.diff()[index]
         ptr, edge_ptr = _ptr(atoms), _ptr(edges)
         nodes, ends = _ranges(self.ptr[index], ptr), _ranges(self.edge_ptr[index], edge_ptr)
@@ -125,12 +138,19 @@ def _pack(z: Tensor, pos: Tensor, cutoff: float) -> Molecules:
         pos=pos[there],
         ptr=ptr,
         edge_ptr=edge_ptr,
-        source=(graph.source - ptr[of_edge]).short(),
-        target=(graph.target - ptr[of_edge]).short(),
-        order=(graph.out_perm - edge_ptr[of_edge]).int(),
-        in_degree=graph.in_degree.short(),
-        out_degree=graph.out_degree.short(),
+        source=_narrow(graph.source - ptr[of_edge]),
+        target=_narrow(graph.target - ptr[of_edge]),
+        order=_narrow(graph.out_perm - edge_ptr[of_edge]),
+        in_degree=_narrow(graph.in_degree),
+        out_degree=_narrow(graph.out_degree),
     )
+
+
+def _narrow(x: Tensor) -> Tensor:
+    """In the smallest type of 16, 32 or 64 bits that holds the numbers, which are not negative."""
+    most = int(x.max()) if len(x) else 0
+    kinds = (torch.int16, torch.int32, torch.int64)
+    return x.to(next(kind for kind in kinds if most <= torch.iinfo(kind).max))
 
 
 def _ptr(counts: Tensor) -> Tensor:

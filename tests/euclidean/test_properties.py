@@ -131,6 +131,35 @@ def _spreads(model, train, names):
     return fit_shift_and_scale(model, z, pos, graph, y).tolist()
 
 
+def test_more_atoms_than_16_bits_count():
+    n = 2**15 + 10
+    pos = torch.zeros(1, n, 3)
+    pos[0, :, 0] = 1.0 + torch.arange(n)
+    z = torch.ones(1, n, dtype=torch.int64)
+    z[0, 0], pos[0, 0, 0] = 6, float(n) + 0.5
+    graph = Molecules.of(z, pos, 1.2).batch(torch.tensor([0]))[2]
+    assert graph.num_edges == 2 * (n - 1)
+    expected = radius_graph(pos[0], 1.2).graph
+    for field in fields(Graph):
+        assert torch.equal(getattr(graph, field.name), getattr(expected, field.name)), field.name
+
+
+def test_refusals_of_molecules():
+    found = known(5, 0)
+    mols = packed(found)
+    with pytest.raises(ValueError, match=r"^index: expected numbers from 0 to 4, got -1$"):
+        mols.batch(torch.tensor([2, -1]))
+    with pytest.raises(ValueError, match=r"^index: expected numbers from 0 to 4, got 5$"):
+        mols.batch(torch.tensor([5]))
+    assert len(mols.batch(torch.tensor([4], dtype=torch.uint8))[0]) == mols.ptr.diff()[4]
+    with pytest.raises(ValueError, match=r"^index: expected shape \(systems,\), got \(\)$"):
+        mols.batch(torch.tensor(1))
+    with pytest.raises(TypeError, match=r"^index: expected integers, got torch.bool$"):
+        mols.batch(torch.ones(5, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"^z: expected atomic numbers, 0 for no atom, got -6$"):
+        Molecules.of(torch.tensor([[1, -6]]), torch.zeros(1, 2, 3), 2.0)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator here")
 def test_shift_and_scale_of_a_model_on_an_accelerator():

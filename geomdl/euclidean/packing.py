@@ -1,5 +1,6 @@
 """Many molecules with their graphs, found once, out of which batches are cut."""
 
+import hashlib
 from dataclasses import dataclass, fields
 
 import torch
@@ -80,6 +81,16 @@ class Molecules:
     def __len__(self) -> int:
         """Number of molecules."""
         return len(self.ptr) - 1
+
+    @property
+    def checksum(self) -> str:
+        """Eight hexadecimal digits of what the molecules and their neighbours are."""
+        found = hashlib.sha256()
+        for field in fields(self):
+            value = getattr(self, field.name).contiguous()
+            found.update(f"{field.name} {tuple(value.shape)} {value.dtype}".encode())
+            found.update(value.reshape(-1).view(torch.uint8).numpy() if value.numel() else b"")
+        return found.hexdigest()[:8]
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor, Graph]:
         """Some molecules as one graph, as `radius_graph` would give it.

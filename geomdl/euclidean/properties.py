@@ -40,6 +40,10 @@ class OnMolecules(nn.Module):
         found: Tensor = self.model(z.to(where.device), pos.to(where), graph.to(where.device))
         return found
 
+    def extra_repr(self) -> str:
+        """What the molecules are: a run goes on from its folder with no others."""
+        return f"{len(self.molecules)} molecules of checksum {self.molecules.checksum}"
+
 
 class PropertyLoss(nn.Module):
     """Absolute errors in units of the spreads, averaged; of vectors, lengths of the errors.

@@ -131,6 +131,19 @@ def _spreads(model, train, names):
     return fit_shift_and_scale(model, z, pos, graph, y).tolist()
 
 
+def test_a_folder_goes_on_with_the_same_molecules_alone(tmp_path):
+    model = SchNet((1, 6, 8), channels=4, layers=1, cutoff=3.0)
+    settings = {"target": "u0", "epochs": 1, "folder": tmp_path}
+    found, other = known(8, 0), known(8, 0)
+    first = fit_property(model, found, **settings)
+    assert fit_property(model, found, **settings).history == first.history
+    for name, change in (("positions", 0.01), ("numbers", 5)):
+        other = found | {name: found[name].clone()}
+        other[name][found["numbers"] == 1] += change
+        with pytest.raises(ValueError, match=r"configuration of the model: should be "):
+            fit_property(model, other, **settings)
+
+
 def test_more_atoms_than_16_bits_count():
     n = 2**15 + 10
     pos = torch.zeros(1, n, 3)

@@ -104,14 +104,15 @@ def fit_property(
             shape (molecules,), of dipoles (molecules, 3).
         val: the same, or None.
         target: names of the properties, in the order of the model's outputs.
-        settings: other arguments of `fit`.
+        settings: other arguments of `fit`, without loss. With a folder: ``best.safetensors`` holds
+            tensors alone, which `geomdl.load` refuses; keep ``run.model`` by `geomdl.save`.
 
     Returns:
         The `Run`, whose model is the model with the best weights.
 
     Raises:
-        ValueError: unknown species, properties that do not fit the outputs, NaN in data or on the
-            way, or an impossible argument.
+        ValueError: unknown species, no molecules, positions that do not fit the numbers, properties
+            that do not fit the outputs, NaN in data or on the way, or an impossible argument.
 
     Example:
         >>> from geomdl.euclidean import SchNet
@@ -122,6 +123,8 @@ def fit_property(
         >>> fit_property(model, known, target="mu", epochs=1).model is model
         True
     """
+    if "loss" in settings:
+        raise ValueError(f"loss: expected none, since it is PropertyLoss, got {settings['loss']!r}")
     names = (target,) if isinstance(target, str) else tuple(target)
     parts = [train] if val is None else [train, val]
     ys = [_targets(model, part, names) for part in parts]
@@ -159,6 +162,9 @@ def property_errors(
 
     Returns:
         name of the property -> error, in its unit.
+
+    Raises:
+        ValueError: as `fit_property`.
     """
     names = (target,) if isinstance(target, str) else tuple(target)
     y, found = _targets(model, data, names), []
@@ -174,14 +180,28 @@ def _targets(model: AtomicModel, data: Mapping[str, Tensor], names: Sequence[str
     missing = [name for name in ("numbers", "positions", *names) if name not in data]
     if missing:
         raise ValueError(f"data: expected a tensor called {missing[0]!r}, got {sorted(data)}")
-    y = torch.cat([data[name].reshape(len(data["numbers"]), -1) for name in names], 1)
-    dim = model.readout.target.rep.dim
-    if len(names) != model.outputs or y.shape[1] != dim:
-        heads = ", ".join(model.readout.heads)
+    shape, heads = tuple(data["numbers"].shape), model.readout.heads
+    if len(shape) != 2 or shape[0] == 0:
         raise ValueError(
-            f"target: expected {dim} numbers for the heads {heads}, got {y.shape[1]} of"
-            f" {', '.join(names)}"
+            "data: expected numbers of shape (molecules, places), of a molecule or more, got"
+            f" {shape}"
         )
+    if data["positions"].shape != (*shape, 3):
+        found = tuple(data["positions"].shape)
+        raise ValueError(f"data: expected positions of shape {(*shape, 3)}, got {found}")
+    if len(names) != len(heads):
+        raise ValueError(
+            f"target: expected {len(heads)} names for the heads {', '.join(heads)}, got"
+            f" {len(names)}: {', '.join(names)}"
+        )
+    for name, head in zip(names, heads, strict=True):
+        found, width = tuple(data[name].shape), 3 if head == "dipole" else 1
+        if found != (shape[0], width) and (width > 1 or found != (shape[0],)):
+            wanted = (shape[0], 3) if width > 1 else (shape[0],)
+            raise ValueError(
+                f"target: expected {name!r} of shape {wanted} for the head {head}, got {found}"
+            )
+    y = torch.cat([data[name].reshape(shape[0], -1) for name in names], 1)
     if not bool(y.isfinite().all()):
         raise ValueError("target: expected finite numbers, got NaN or infinity")
     return y

@@ -173,6 +173,25 @@ def test_refusals_of_molecules():
         Molecules.of(torch.tensor([[1, -6]]), torch.zeros(1, 2, 3), 2.0)
 
 
+@pytest.mark.parametrize("call", [fit_property, property_errors])
+def test_refusals_of_data(call):
+    found = known(5, 0) | {"d": torch.zeros(5, 3)}
+    one = SchNet((1, 6, 8), channels=4, layers=1)
+    two = SchNet((1, 6, 8), channels=4, layers=1, outputs=2, head=("dipole", "sum"))
+    fewer = found | {"positions": found["positions"][:, :5]}
+    with pytest.raises(
+        ValueError, match=r"^target: .* 'u0' of shape \(5, 3\) .* dipole, got \(5,\)$"
+    ):
+        call(two, found, target=("u0", "d"))
+    with pytest.raises(ValueError, match=r"^target: .* 'd' of shape \(5,\) .* sum, got \(5, 3\)$"):
+        call(one, found, target="d")
+    with pytest.raises(ValueError, match=r"^data: expected positions of shape \(5, 6, 3\), got"):
+        call(one, fewer, target="u0")
+    none = {name: value[:0] for name, value in found.items()}
+    with pytest.raises(ValueError, match=r"^data: .* a molecule or more, got \(0, 6\)$"):
+        call(one, none, target="u0")
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator here")
 def test_shift_and_scale_of_a_model_on_an_accelerator():
@@ -191,12 +210,18 @@ def test_shift_and_scale_of_a_model_on_an_accelerator():
     torch.testing.assert_close(there.scale.cpu(), here.scale, rtol=1e-9, atol=0)
 
 
+def test_the_loss_of_a_fit_is_its_own():
+    model = SchNet((1, 6, 8), channels=4, layers=1)
+    with pytest.raises(ValueError, match=r"^loss: expected none, since it is PropertyLoss, got "):
+        fit_property(model, known(5, 0), target="u0", loss=torch.nn.MSELoss())
+
+
 def test_refusals():
     found = known(5, 0)
     model = NequIP((1, 6, 8), channels=2, layers=1, outputs=2, head="mean")
     with pytest.raises(ValueError, match=r"^data: expected a tensor called 'homo', got \["):
         fit_property(model, found, target=("gap", "homo"), epochs=1)
-    with pytest.raises(ValueError, match=r"^target: expected 2 .* mean, mean, got 1 of gap"):
+    with pytest.raises(ValueError, match=r"^target: expected 2 .* mean, mean, got 1: gap$"):
         fit_property(model, found, target="gap", epochs=1)
     found["mu"][2] = torch.nan
     with pytest.raises(ValueError, match=r"^target: expected finite numbers, got NaN or infinity"):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geomdl.bench.results import Column, Table
-from geomdl.bench.suites.molecules import speed
+from geomdl.bench.suites.molecules import speed, steps
 from geomdl.bench.suites.molecules.peers import NequIPOnE3NN
 from geomdl.euclidean import NequIP, radius_graph
 from geomdl.interop import e3nn as bridge
@@ -53,7 +53,8 @@ def row(forward=20.0, both=20.0, forces=12.0, share=0.05, error=1e-7):
 
 def tables(step=6.0, harmonics=11.0, growth=1.1):
     columns = (Column("name", "name"),)
-    whole = [{"name": n, "ratio": {"median": r}} for n, r in (("a", step), ("b", harmonics))]
+    made = (("on e3nn", 1.0, None), ("a", step, 5.0), ("b", harmonics, 10.0))
+    whole = [{"name": n, "ratio": {"median": r}, "least": least} for n, r, least in made]
     grown = [{"each": 1.0}, {"each": 1.0}, {"each": 1.0}, {"each": growth}]
     return Table("others", columns, tuple(whole)), Table("growth", columns, tuple(grown))
 
@@ -75,3 +76,24 @@ def tables(step=6.0, harmonics=11.0, growth=1.1):
 def test_verdicts(changes, others, failing):
     checks = speed.checks_of([row(**changes)], *tables(**others))
     assert [check.name for check in checks if not check.holds] == failing
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_step_is_judged_by_the_package_where_it_is(there, monkeypatch):
+    monkeypatch.setattr(steps, "find_spec", lambda _: object() if there else None)
+    monkeypatch.setattr(steps, "version", lambda _: "1.0")
+    monkeypatch.setattr(steps, "step_of_package", lambda *_: lambda: None)
+    monkeypatch.setattr(steps, "SIZES", {"lmax": 1, "channels": 2, "layers": 1, "cutoff": 2.0})
+    rows = steps.step_of_nequip(1.0, 1)
+    assert [row["least"] for row in rows] == ([None, 5.0] if there else [5.0])
+    assert rows[0]["ratio"]["median"] > 0
+
+
+def test_the_package_leaves_the_default_type():
+    pytest.importorskip("nequip", reason="the package nequip is not installed")
+    pos = torch.rand(6, 3, generator=torch.Generator().manual_seed(0)) * 2
+    batch = torch.tensor([0, 0, 0, 1, 1, 1])
+    graph = radius_graph(pos, 5.0, batch=batch).graph
+    step = steps.step_of_package(torch.tensor([1, 6, 8] * 2), pos, batch, graph)
+    step()
+    assert torch.get_default_dtype() == torch.float32

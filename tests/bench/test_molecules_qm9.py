@@ -54,7 +54,7 @@ def test_the_smallest_run_is_whole(monkeypatch, tmp_path):
         assert row["u0"]["mean"] > 0
         assert row["mu"]["mean"] > 0
         assert 0 <= row["error"] <= 1e-10
-        assert row["epochs"] == 1
+        assert row["epochs"] >= 1
     assert published.rows[0]["source"].startswith("arXiv")
     assert "30 instead of 10,000 molecules" in found.reduced
     assert len(list(tmp_path.rglob("*.png"))) == len(found.figures) == 3

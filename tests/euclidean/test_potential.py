@@ -410,7 +410,9 @@ def test_charges_are_trained_and_judged():
     before = {k: v.clone() for k, v in model.attributes.named_parameters()}
     assert before
     fit_potential(potential, frames, epochs=1, batch_size=3, lr=0.1, warmup=0.0, progress=False)
-    moved = [float((v - before[k]).abs().max()) for k, v in model.attributes.named_parameters()]
+    moved = [
+        float((v - before[k]).detach().abs().max()) for k, v in model.attributes.named_parameters()
+    ]
     assert max(moved) > 1e-3
     neutral = {k: v for k, v in frames.items() if k != "charge"}
     assert potential_errors(potential, frames) != potential_errors(potential, neutral)

@@ -44,7 +44,7 @@ _UNITS = (("u0", "U0, meV"), ("gap", "gap, meV"), ("mu", "dipole, D"))
 _NOTE = "Mean absolute error on the test molecules, over the seeds."
 COLUMNS = (
     Column("name", "model"),
-    *(Column(key, title, "scientific", "lower", _NOTE) for key, title in _UNITS),
+    *(Column(key, title, "number", "lower", _NOTE) for key, title in _UNITS),
     Column(
         "error", "equivariance error", "scientific", "lower",
         "Of the trained network, in float64, by geomdl.audit on four test molecules.",

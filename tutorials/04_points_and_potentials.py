@@ -230,8 +230,8 @@ axes[1].set_xlabel("order ν of the contraction: blue where it tells the two apa
 # Frames of ethanol at 500 K with the energies and forces of GFN2-xTB: 400 of them come with the
 # package (``load("ethanol")``; ``load("xtb_ethanol", root=…)`` reads the whole trajectory). A
 # `Potential` is an energy with its exact gradient, so forces conserve energy whatever the weights.
-# It is trained for a minute, on energies and forces; ``geomdl train potential --data ethanol`` does
-# the same from the command line.
+# It is trained for a minute, on energies and forces; ``geomdl train potential --data ethanol``
+# trains a larger one from the command line.
 
 frames = geomdl.data.parts(geomdl.data.load("ethanol"))
 torch.manual_seed(0)

@@ -165,3 +165,11 @@ def test_without_data_it_says_so(tmp_path):
     result = dynamics.dynamics(Context(root=tmp_path))
     assert "Nothing was measured" in result.summary
     assert not result.tables
+
+
+def test_the_temperature_counts_what_can_move():
+    from ase import units
+
+    atoms = spring()  # at its minimum: all energy is kinetic at first, of one motion
+    found = motion.constant_energy(atoms, 20, 300.0, Budget(None), lambda: None)
+    assert abs(units.kB * found.temperature[0] / 2 / atoms.get_total_energy() - 1) < 0.05

@@ -58,3 +58,10 @@ def test_the_smallest_run_is_whole(monkeypatch, tmp_path):
     assert published.rows[0]["source"].startswith("arXiv")
     assert "30 instead of 10,000 molecules" in found.reduced
     assert len(list(tmp_path.rglob("*.png"))) == len(found.figures) == 3
+
+
+def test_a_training_that_is_cut_short_says_how_far_it_came(monkeypatch):
+    monkeypatch.setitem(qm9.NETWORKS, "EGNN", {"channels": 4, "layers": 1, "lr": 1e-3})
+    parts = data.parts(some_molecules(90))
+    found = [qm9.trained("EGNN", 0, parts["train"], parts, 3, limit) for limit in (None, 1e-6)]
+    assert [run["epochs"] for run in found] == [3, 1]

@@ -183,7 +183,7 @@ def _figure(run: Trajectory) -> Figure:
         "curves",
         "Total energy of ethanol at constant energy",
         "meV an atom, less the first; the dotted line is 0. The kinetic energy of an atom at 500 K"
-        " is 65 meV.",
+        " is 50 meV, rigid motions at rest.",
         {
             "x": run.time[at].tolist(),
             "x_label": "time, ps",

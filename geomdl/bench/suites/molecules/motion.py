@@ -86,10 +86,16 @@ def constant_energy(
     pairs = bonds(atoms)
     first, stretch = lengths_of(atoms, pairs), 1.0
     dynamics = VelocityVerlet(atoms, timestep=STEP * units.fs)
-    kept = [(0.0, atoms.get_total_energy(), atoms.get_temperature())]
+    freedom = drawn.size - len(rigid)  # ASE's temperature counts rigid motions, which stay at rest
+
+    def now(done: int) -> tuple[float, float, float]:
+        kelvin = 2 * atoms.get_kinetic_energy() / (units.kB * max(freedom, 1))
+        return done * STEP / 1000, atoms.get_total_energy(), kelvin
+
+    kept = [now(0)]
     for done in range(KEEP, steps + 1, KEEP):
         dynamics.run(KEEP)
-        kept.append((done * STEP / 1000, atoms.get_total_energy(), atoms.get_temperature()))
+        kept.append(now(done))
         stretch = float(np.max(lengths_of(atoms, pairs) / first, initial=stretch))
         advance()
         if budget.left == 0 and len(kept) > 2:

@@ -11,7 +11,7 @@ from geomdl.euclidean.spherical import blocks, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
 from geomdl.groups import Rep
 from geomdl.kernels import interaction
-from geomdl.kernels.interaction_loops import DEGREE
+from geomdl.kernels.interaction_vectors import DEGREE
 from geomdl.kernels.precision import uncast
 from geomdl.registry import Example, register_layer
 

@@ -9,7 +9,7 @@ from functools import update_wrapper
 from types import FunctionType
 from typing import Any, ClassVar
 
-from geomdl.kernels.launch import FAILED, launcher
+from geomdl.kernels.launch import FAILED, digest, launcher
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,
@@ -34,11 +34,12 @@ class Compiled:
     environment variable GEOMDL_CACHE_DIR names, else beside the source, else in the user's cache
     folder; where none of them can be written, each process compiles anew, and says so once. Numba
     looks at the date of the function's own file only: let a function call no compiled function of
-    another file.
+    another file, but what `names` takes from `source`.
 
     Args:
         body: the function; arguments are numpy arrays and numbers.
         names: function that makes further names which the body uses, once it is compiled.
+        source: another file that they come from; its digest is part of the name in the cache.
 
     Attributes:
         body: the function as Python, to test against.
@@ -48,9 +49,12 @@ class Compiled:
     instances: ClassVar[list["Compiled"]] = []
 
     def __init__(
-        self, body: Callable[..., Any], names: Callable[[], dict[str, Any]] | None = None
+        self,
+        body: Callable[..., Any],
+        names: Callable[[], dict[str, Any]] | None = None,
+        source: str | None = None,
     ) -> None:
-        self.body, self._names = body, names
+        self.body, self._names, self._source = body, names, source
         self.__doc__ = body.__doc__
         self._function: Any = None
         self._launch: Any = None
@@ -116,7 +120,10 @@ class Compiled:
             return self.body
         body: Any = self.body
         whole = FunctionType(body.__code__, body.__globals__ | self._names(), body.__name__)
-        return update_wrapper(whole, body)
+        update_wrapper(whole, body)
+        if self._source is not None:
+            whole.__qualname__ += f"_{digest(self._source)}"
+        return whole
 
     def _launcher(self, cache: bool) -> Any:
         return compile_function(launcher(self._function), cache)

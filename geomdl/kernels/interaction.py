@@ -25,12 +25,12 @@ from geomdl.kernels.interaction_checks import (
     entries_of,
 )
 from geomdl.kernels.interaction_loops import (
-    WIDTH,
     gradient_rows,
     second_rows,
     tangent_rows,
     value_rows,
 )
+from geomdl.kernels.interaction_vectors import WIDTH
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import integers, owners, run, wide
 from geomdl.kernels.segments import first_repeat

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import is_fake
 
 from geomdl.kernels.compiled import Compiled
-from geomdl.kernels.interaction_loops import DEGREE
+from geomdl.kernels.interaction_vectors import DEGREE
 from geomdl.kernels.rows import check_features, check_rows
 
 ROWS = ("in_ptr", "in_neighbors", "perm", "out_ptr", "out_neighbors", "out_perm")

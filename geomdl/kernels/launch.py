@@ -34,15 +34,16 @@ def launcher(kernel: Any) -> Any:
     names = {"run_team": _intrinsic(), "kernel": kernel, "__name__": kernel.py_func.__module__}
     exec(compile(_SOURCE, file, "exec"), names)
     found = names["launch"]
-    found.__qualname__ = f"launch_{kernel.py_func.__qualname__}_{_digest()}"
+    found.__qualname__ = f"launch_{kernel.py_func.__qualname__}_{digest(__file__)}"
     found.__module__ = kernel.py_func.__module__
     return found
 
 
 @cache
-def _digest() -> str:
+def digest(file: str) -> str:
+    """Eight hexadecimal digits of a source file, for names of what is compiled out of it."""
     try:
-        return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:8]
     except OSError:  # installed without sources
         return "sourceless"
 

@@ -143,3 +143,14 @@ def test_warming_compiles_every_variant():
     segment_sum(torch.ones(3, 1), torch.tensor([0, 3]))
     assert cache_state()[0] == before
     assert folders or compiled._warned
+
+
+def test_names_of_another_file_change_the_name_in_the_cache(tmp_path):
+    found = set()
+    for text in ("a = 1", "a = 2"):
+        file = tmp_path / f"{len(found)}.py"
+        file.write_text(text)
+        loop = Compiled(lambda x: x, names=dict, source=str(file))
+        Compiled.instances.remove(loop)
+        found.add(loop._whole().__qualname__)
+    assert len(found) == 2

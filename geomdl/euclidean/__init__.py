@@ -21,7 +21,6 @@ from geomdl.euclidean.interaction import Interaction
 from geomdl.euclidean.layer_norm import LayerNorm
 from geomdl.euclidean.linear import Linear
 from geomdl.euclidean.mace import MACE
-from geomdl.euclidean.messages import neighbor_softmax
 from geomdl.euclidean.neighbors import (
     Neighbors,
     edge_vectors,
@@ -83,6 +82,7 @@ from geomdl.euclidean.vibrations import (
     vibrations,
 )
 from geomdl.euclidean.wigner import wigner_D
+from geomdl.fields.messages import neighbor_softmax
 
 __all__ = [
     "EGNN",

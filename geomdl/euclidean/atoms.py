@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import is_fake
 
-from geomdl.euclidean.checks import check_counts, positive
 from geomdl.euclidean.global_embedding import NEUTRAL, GlobalEmbedding
 from geomdl.euclidean.neighbors import edge_vectors
 from geomdl.euclidean.readout import Heads, Readout
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
+from geomdl.fields.numbers import check_counts, positive
 from geomdl.groups import group
 
 __all__ = ["ORGANIC", "AtomicModel", "Heads", "small_molecules", "typical"]

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from geomdl.euclidean.interaction import Interaction, small_graph
 from geomdl.euclidean.linear import Linear
-from geomdl.euclidean.messages import at_sources, at_targets, neighbor_softmax
 from geomdl.euclidean.perceptron import Dense
 from geomdl.euclidean.radial_network import RadialNetwork
 from geomdl.euclidean.spherical import single, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
+from geomdl.fields.messages import at_sources, at_targets, neighbor_softmax
 from geomdl.groups import Rep
 from geomdl.registry import Example, register_layer
 

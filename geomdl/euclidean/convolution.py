@@ -5,7 +5,6 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.interaction import Coupled, rows_of, small_graph
 from geomdl.euclidean.path_choice import PathChoice, Way, measured, timed
@@ -13,6 +12,7 @@ from geomdl.euclidean.paths import Product, summed_product
 from geomdl.euclidean.so2_interaction import SO2Interaction, check_shapes
 from geomdl.euclidean.spherical import spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels import interaction
 from geomdl.kernels.directions import unit

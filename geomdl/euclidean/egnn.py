@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.euclidean.atoms import ORGANIC, AtomicModel, Heads, small_molecules, typical
-from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
 from geomdl.euclidean.perceptron import Dense, Perceptron
 from geomdl.euclidean.radial import PolynomialCutoff, lengths
 from geomdl.fields import Graph
+from geomdl.fields.messages import at_sources, at_targets, sum_at_targets
 from geomdl.registry import Example, register_model
 
 _STEP = 1e-3  # of weights at first

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.harmonics import spherical_harmonics
 from geomdl.euclidean.paths import Path, coefficients, product
 from geomdl.euclidean.spherical import Block, single, spherical
 from geomdl.euclidean.wigner import _cubature
 from geomdl.fields import Field, Points
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels.harmonics import MOST
 from geomdl.kernels.precision import uncast

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.paths import Product, product
 from geomdl.euclidean.spherical import blocks, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels import interaction
 from geomdl.kernels.interaction_vectors import DEGREE

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.spherical import single, spherical
 from geomdl.fields import Field, Points
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.gate import unit_scale
 from geomdl.euclidean.spherical import single, spherical
 from geomdl.fields import Field, Points
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.registry import Example, register_layer
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import at_least, positive
 from geomdl.fields import Field, Vector
+from geomdl.fields.numbers import at_least, positive
 from geomdl.groups import group
 from geomdl.kernels.norms import root
 from geomdl.kernels.precision import uncast

@@ -6,9 +6,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.radial import lengths
 from geomdl.fields import Edges, Field, Graph, Points, Vector, positions
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import group
 from geomdl.kernels import segment_sum
 from geomdl.kernels.rows import wide

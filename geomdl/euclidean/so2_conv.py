@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.interaction import small_graph
-from geomdl.euclidean.messages import at_sources, sum_at_targets
 from geomdl.euclidean.so2 import Frames, SO2Maps
 from geomdl.euclidean.so2_interaction import check_shapes
 from geomdl.euclidean.spherical import blocks, spherical
 from geomdl.fields import Edges, Field, Graph, Points, Vector
+from geomdl.fields.messages import at_sources, sum_at_targets
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide

@@ -6,11 +6,11 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from geomdl.euclidean.checks import check_counts
 from geomdl.euclidean.interaction import Coupled
 from geomdl.euclidean.paths import coefficients, product
 from geomdl.euclidean.spherical import blocks, from_blocks, spherical
 from geomdl.fields import Field, Points
+from geomdl.fields.numbers import check_counts
 from geomdl.groups import Rep
 from geomdl.kernels import interaction
 from geomdl.kernels.precision import uncast

@@ -4,6 +4,7 @@ from geomdl.fields.domains import Domain, Edges, Grid, Nodes, Points, Vector
 from geomdl.fields.field import Field, positions
 from geomdl.fields.graph import Graph
 from geomdl.fields.grid import coordinates, inscribed
+from geomdl.fields.messages import at_sources, at_targets, neighbor_softmax, sum_at_targets
 from geomdl.fields.molecules import Atoms, atoms_from_pyg
 from geomdl.fields.resample import interpolate
 from geomdl.fields.restriction import restricted
@@ -32,6 +33,8 @@ __all__ = [
     "Type",
     "Vector",
     "act",
+    "at_sources",
+    "at_targets",
     "atoms_from_pyg",
     "check_chain",
     "coordinates",
@@ -41,9 +44,11 @@ __all__ = [
     "interpolate",
     "leaves",
     "map_fields",
+    "neighbor_softmax",
     "positions",
     "restricted",
     "stabilizer",
+    "sum_at_targets",
     "type_from_config",
     "type_to_config",
 ]

@@ -220,6 +220,7 @@ FAMILIES: tuple[str, ...] = (
     "geomdl.scattering",
     "geomdl.steerable",
     "geomdl.euclidean",
+    "geomdl.permutation",
     "geomdl.interop.escnn",
 )
 """Packages of layers and models, imported at the first lookup."""

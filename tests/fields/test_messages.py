@@ -5,8 +5,8 @@ import torch
 
 from geomdl.euclidean import neighbor_softmax
 from geomdl.euclidean.interaction import small_graph
-from geomdl.euclidean.messages import at_sources, at_targets, sum_at_targets
 from geomdl.fields import Graph
+from geomdl.fields.messages import at_sources, at_targets, sum_at_targets
 
 F64 = torch.float64
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from geomdl.fields import Graph
+from geomdl.fields.graph import Graph
 from geomdl.kernels import segment_spread, segment_sum
 
 _ABOVE = 30.0  # its exponential, squared, is finite in single precision

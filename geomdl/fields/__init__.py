@@ -3,6 +3,7 @@
 from geomdl.fields.domains import Domain, Edges, Grid, Nodes, Points, Vector
 from geomdl.fields.field import Field, positions
 from geomdl.fields.graph import Graph
+from geomdl.fields.graph_table import GraphTable
 from geomdl.fields.grid import coordinates, inscribed
 from geomdl.fields.messages import at_sources, at_targets, neighbor_softmax, sum_at_targets
 from geomdl.fields.molecules import Atoms, atoms_from_pyg
@@ -27,6 +28,7 @@ __all__ = [
     "Edges",
     "Field",
     "Graph",
+    "GraphTable",
     "Grid",
     "Nodes",
     "Points",

@@ -164,8 +164,8 @@ def test_refusals_of_molecules():
         mols.batch(torch.tensor([2, -1]))
     with pytest.raises(ValueError, match=r"^index: expected numbers from 0 to 4, got 5$"):
         mols.batch(torch.tensor([5]))
-    assert len(mols.batch(torch.tensor([4], dtype=torch.uint8))[0]) == mols.ptr.diff()[4]
-    with pytest.raises(ValueError, match=r"^index: expected shape \(systems,\), got \(\)$"):
+    assert len(mols.batch(torch.tensor([4], dtype=torch.uint8))[0]) == mols.graphs.ptr.diff()[4]
+    with pytest.raises(ValueError, match=r"^index: expected shape \(graphs,\), got \(\)$"):
         mols.batch(torch.tensor(1))
     with pytest.raises(TypeError, match=r"^index: expected integers, got torch.bool$"):
         mols.batch(torch.ones(5, dtype=torch.bool))

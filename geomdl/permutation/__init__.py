@@ -10,9 +10,22 @@ from geomdl.permutation.aggregate import (
     neighbor_statistics,
     neighbor_sum,
 )
+from geomdl.permutation.datasets import (
+    GraphDataset,
+    OnGraphs,
+    OnNodes,
+    fit_graphs,
+    fit_nodes,
+    predict_graphs,
+)
 
 __all__ = [
+    "GraphDataset",
+    "OnGraphs",
+    "OnNodes",
     "Statistics",
+    "fit_graphs",
+    "fit_nodes",
     "graph_attention",
     "graph_attention_v2",
     "neighbor_max",
@@ -20,4 +33,5 @@ __all__ = [
     "neighbor_min",
     "neighbor_statistics",
     "neighbor_sum",
+    "predict_graphs",
 ]

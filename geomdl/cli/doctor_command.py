@@ -64,7 +64,7 @@ def warm_kernels() -> None:
     print()
     start = time.perf_counter()
     with progress(quiet=not sys.stderr.isatty()) as bar:
-        bar.stage("compiling kernels", len(variants()) + 1)
+        bar.stage("compiling kernels", len(variants()) + 3)
         done = []
         for step in warm():
             done.append(step)

@@ -10,8 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geomdl.fields.graph6 import read_graph6, write_graph6
+from geomdl.fields.graph_build import (
+    NO_GRAPHS,
+    both_ways,
+    checked_edges,
+    checked_permutation,
+    distinct_edges,
+    one_by_one,
+    side_by_side,
+)
 from geomdl.fields.graph_formats import read_networkx, read_pyg, read_scipy
-from geomdl.fields.graph_index import check_integers, checked_count, group_by, index_dtype
+from geomdl.fields.graph_writers import write_networkx, write_pyg, write_scipy
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,9 +34,9 @@ class Graph:
     rows of m[perm] from in_ptr[i] to in_ptr[i + 1].
 
     All tensors share one dtype: int32 where the numbers of nodes and edges fit, else int64. Build a
-    graph through `from_edge_index`, `from_pyg`, `from_networkx`, `from_scipy` or `batch`, which
-    check their input; the constructor itself checks nothing. A graph is a pytree, so it passes
-    through `torch.compile` and `torch.export` as an argument of `forward`.
+    graph through `from_edge_index`, `from_pyg`, `from_networkx`, `from_scipy`, `from_graph6` or
+    `batch`, which check their input; the constructor itself checks nothing. A graph is a pytree, so
+    it passes through `torch.compile` and `torch.export` as an argument of `forward`.
 
     `==` compares nodes, edges *in their order* (features follow it) and batch; `same_structure`
     leaves the order of the edges aside.
@@ -91,46 +101,20 @@ class Graph:
             >>> Graph.from_edge_index(torch.tensor([[0, 1], [1, 1]]), num_nodes=4).in_degree
             tensor([0, 2, 0, 0], dtype=torch.int32)
         """
-        check_integers("edge_index", edge_index)
-        if edge_index.ndim != 2 or edge_index.shape[0] != 2:
-            raise ValueError(
-                f"edge_index: expected shape (2, edges), got {tuple(edge_index.shape)}"
-            )
-        edge_index = edge_index.long()
-        if batch is not None:
-            check_integers("batch", batch)
-            if batch.ndim != 1:
-                raise ValueError(f"batch: expected shape (nodes,), got {tuple(batch.shape)}")
-            batch = batch.to(edge_index.device, torch.int64)
-            num_nodes = batch.shape[0] if num_nodes is None else num_nodes
-        num_nodes = checked_count("num_nodes", num_nodes, "edge_index: node numbers", edge_index)
-        if batch is None:
-            if num_graphs not in (None, 1):
-                raise ValueError(f"num_graphs: expected 1 where batch is None, got {num_graphs}")
-            batch, num_graphs = edge_index.new_zeros(num_nodes), 1
-        if batch.shape[0] != num_nodes:
-            raise ValueError(f"batch: expected shape ({num_nodes},), got {tuple(batch.shape)}")
-        num_graphs = checked_count("num_graphs", num_graphs, "batch: graph numbers", batch)
-        source, target = edge_index
-        across = batch[source] != batch[target]
-        if across.any():
-            edge = int(across.nonzero()[0])
-            raise ValueError(
-                f"edge_index: edges should stay within one graph of batch, got edge {edge} from"
-                f" graph {int(batch[source[edge]])} to graph {int(batch[target[edge]])}"
-            )
-        return _build(source, target, num_nodes, batch, num_graphs)
+        return Graph(**both_ways(*checked_edges(edge_index, num_nodes, batch, num_graphs)))
 
     @staticmethod
     def from_pyg(data: Any) -> "Graph":
         """Graph of a `torch_geometric.data.Data` or `Batch`, its edges in the order of PyG.
 
         Args:
-            data: with `edge_index` of shape (2, edges), or a transposed sparse adjacency `adj_t`.
+            data: with `edge_index` of shape (2, edges), or a transposed sparse adjacency `adj_t`; a
+                `HeteroData` with one type of nodes and one of edges.
 
         Raises:
-            TypeError: `data` is no homogeneous PyG graph.
-            ValueError: it has neither `edge_index` nor `adj_t`, or see `from_edge_index`.
+            TypeError: `data` is no PyG graph.
+            ValueError: it has neither `edge_index` nor `adj_t`, or several types of nodes or of
+                edges (``data.to_homogeneous()`` joins them), or see `from_edge_index`.
         """
         return Graph.from_edge_index(**read_pyg(data))
 
@@ -176,6 +160,25 @@ class Graph:
         return Graph.from_edge_index(**read_scipy(matrix))
 
     @staticmethod
+    def from_graph6(text: str | bytes) -> "Graph":
+        """Graph written in graph6, its edges both ways, sorted by source, then target.
+
+        Args:
+            text: one graph, with or without the header and a newline at the end.
+
+        Raises:
+            TypeError: `text` is neither str nor bytes.
+            ValueError: it is not one whole graph in graph6.
+
+        Example:
+            >>> Graph.from_graph6("Bg").to_edge_index().tolist()
+            [[0, 1, 1, 2], [1, 0, 2, 1]]
+
+        Source: https://users.cecs.anu.edu.au/~bdm/data/formats.txt
+        """
+        return Graph.from_edge_index(**read_graph6(text))
+
+    @staticmethod
     def batch(graphs: "Sequence[Graph]") -> "Graph":
         """Join graphs, or batches, side by side: their nodes and their edges one after another.
 
@@ -189,43 +192,128 @@ class Graph:
             >>> Graph.batch([pair, pair]).to_edge_index().tolist()
             [[0, 2], [1, 3]]
         """
-        if not graphs:
-            return Graph.from_edge_index(
-                torch.empty(2, 0, dtype=torch.int64), 0, torch.empty(0, dtype=torch.int64), 0
-            )
-        counts = ("num_nodes", "num_edges", "num_graphs")
-        dtype = index_dtype(*(sum(getattr(graph, count) for graph in graphs) for count in counts))
-        joined = {}
-        for name, count in _COUNTS.items():
-            pieces: list[Tensor] = []
-            before = 0
-            for graph in graphs:
-                piece = getattr(graph, name).to(dtype) + before
-                pieces.append(piece[1:] if pieces and name.endswith("ptr") else piece)
-                before += getattr(graph, count)
-            joined[name] = torch.cat(pieces)
-        return Graph(**joined)
+        return Graph(**side_by_side(graphs)) if graphs else Graph.from_edge_index(*NO_GRAPHS)
 
     def unbatch(self) -> "list[Graph]":
         """Graphs of the batch; features x split as x[node_perm].split(ptr.diff().tolist()).
 
         Exact inverse of `batch` for single graphs.
         """
-        local = torch.empty_like(self.node_perm)
-        nodes = torch.arange(self.num_nodes, dtype=self.dtype, device=self.device)
-        local[self.node_perm] = nodes - self.ptr[self.batch_index[self.node_perm]]
-        edge_perm, edge_ptr = group_by(self.batch_index[self.source], self.num_graphs)
-        node_counts, edge_counts = self.ptr.diff().tolist(), edge_ptr.diff().tolist()
-        sources = torch.split(local[self.source[edge_perm]], edge_counts)
-        targets = torch.split(local[self.target[edge_perm]], edge_counts)
-        return [
-            _build(source, target, count, self.batch_index.new_zeros(count), 1)
-            for source, target, count in zip(sources, targets, node_counts, strict=True)
-        ]
+        return [Graph(**parts) for parts in one_by_one(self)]
 
     def to_edge_index(self) -> Tensor:
         """Edges as PyG wants them, int64 of shape (2, edges), in the order given."""
         return torch.stack([self.source, self.target]).long()
+
+    def to_graph6(self) -> str:
+        """Line of graph6, without header and newline, of one undirected graph without features.
+
+        Raises:
+            ValueError: a batch, a self-loop, an edge that comes twice or only one way.
+        """
+        if self.num_graphs != 1:
+            raise ValueError(f"graph: expected one graph, got {self.num_graphs}")
+        simple = self.undirected()[0].without_self_loops()[0]
+        if not self.same_structure(simple):
+            raise ValueError(
+                "graph: expected each edge once each way and no self-loop, got others (take"
+                " graph.undirected()[0].without_self_loops()[0])"
+            )
+        return write_graph6(self.source, self.target, self.num_nodes)
+
+    def to_networkx(self, undirected: bool = False) -> Any:
+        """Graph of networkx on the nodes 0, 1, …; of a batch all graphs, side by side.
+
+        Args:
+            undirected: whether an edge and its reverse are one, which needs each as often each way.
+
+        Returns:
+            networkx.DiGraph or, where edges repeat, MultiDiGraph; undirected Graph or MultiGraph.
+
+        Raises:
+            ValueError: `undirected`, and the edges are not the same both ways.
+        """
+        return write_networkx(self, undirected)
+
+    def to_scipy(self, weight: Tensor | None = None) -> Any:
+        """Adjacency matrix, scipy.sparse.coo_array: an entry a[i, j] for each edge i → j, in order.
+
+        Args:
+            weight: the entries, shape (edges,); ones, float32, if None.
+
+        Raises:
+            ValueError: `weight` is of another shape.
+        """
+        return write_scipy(self, weight)
+
+    def to_pyg(self, x: Tensor | None = None, edge: Tensor | None = None, **more: Any) -> Any:
+        """`torch_geometric.data.Data`, or `Batch` of several graphs, edges in the order given.
+
+        Args:
+            x: features of the nodes, shape (nodes, ...).
+            edge: features of the edges, shape (edges, ...), PyG's ``edge_attr``.
+            **more: further entries by name; for a batch tensors with a row for each node or graph,
+                or for each edge, if the name has "edge" in it.
+
+        Raises:
+            ValueError: rows do not fit, or the batch has nodes or edges of graphs mixed, or no
+                graph at all.
+        """
+        return write_pyg(self, x, edge, more)
+
+    def with_self_loops(self) -> "Graph":
+        """Graph with a self-loop at every node that has none.
+
+        Edges keep their numbers and order; the new ones come after them, in the order of the
+        nodes, so that features become torch.cat([edge, those of the new]).
+
+        Example:
+            >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 1]]))
+            >>> graph.with_self_loops().to_edge_index().tolist()
+            [[0, 1, 0], [1, 1, 0]]
+        """
+        lacks = torch.ones(self.num_nodes, dtype=torch.bool, device=self.device)
+        lacks[self.source[self.source == self.target]] = False
+        new = lacks.nonzero().flatten()
+        return self._with_edges(torch.cat([self.source, new]), torch.cat([self.target, new]))
+
+    def without_self_loops(self) -> tuple["Graph", Tensor]:
+        """Graph without its self-loops, and the numbers of the edges that remain.
+
+        Returns:
+            The graph, and kept, shape (remaining,), int64: features become edge[kept].
+        """
+        kept = (self.source != self.target).nonzero().flatten()
+        return self._with_edges(self.source[kept], self.target[kept]), kept
+
+    def coalesced(self) -> tuple["Graph", Tensor]:
+        """Graph with each edge once, sorted by source, then target, and where each edge went.
+
+        Returns:
+            The graph, and into, shape (edges,), int64: edge e became into[e], so that features are
+            added by zeros.index_add(0, into, edge).
+
+        Example:
+            >>> graph, into = Graph.from_edge_index(
+            ...     torch.tensor([[1, 0, 1], [0, 1, 0]])
+            ... ).coalesced()
+            >>> graph.to_edge_index().tolist(), into.tolist()
+            ([[0, 1], [1, 0]], [1, 0, 1])
+        """
+        edge_index, into = distinct_edges(self.source, self.target, self.num_nodes)
+        return self._with_edges(*edge_index), into
+
+    def undirected(self) -> tuple["Graph", Tensor]:
+        """Graph with each edge once each way, coalesced, and where each edge and its reverse went.
+
+        Returns:
+            The graph, and into, shape (2, edges), int64: edge e became into[0, e], its reverse
+            into[1, e]; zeros.index_add(0, into.flatten(), torch.cat([edge, edge])) adds features as
+            PyG's ``to_undirected`` does (those of a self-loop twice).
+        """
+        both = torch.cat([self.source, self.target]), torch.cat([self.target, self.source])
+        edge_index, into = distinct_edges(*both, self.num_nodes)
+        return self._with_edges(*edge_index), into.view(2, -1)
 
     def permute(self, perm: Tensor) -> "Graph":
         """Rename the nodes: node i becomes perm[i]; the order of the edges stays.
@@ -246,18 +334,11 @@ class Graph:
             >>> edge.permute(torch.tensor([2, 0, 1])).to_edge_index().tolist()
             [[2], [0]]
         """
-        check_integers("perm", perm)
-        perm = perm.to(self.device, torch.int64)
-        if perm.shape != (self.num_nodes,):
-            raise ValueError(f"perm: expected shape ({self.num_nodes},), got {tuple(perm.shape)}")
-        if not torch.equal(perm.sort().values, torch.arange(self.num_nodes, device=self.device)):
-            raise ValueError(
-                f"perm: expected each of 0, …, {self.num_nodes - 1} once, got others or repeats"
-            )
+        perm = checked_permutation(perm, self.num_nodes, self.device)
         batch = torch.empty_like(self.batch_index)
         batch[perm] = self.batch_index
         source, target = perm[self.source], perm[self.target]
-        return _build(source, target, self.num_nodes, batch, self.num_graphs)
+        return Graph(**both_ways(source, target, self.num_nodes, batch, self.num_graphs))
 
     def reverse(self) -> "Graph":
         """Graph with each edge turned around, in the same order; costs nothing."""
@@ -313,6 +394,11 @@ class Graph:
         counts = f"nodes={self.num_nodes}, edges={self.num_edges}, graphs={self.num_graphs}"
         return f"Graph({counts}, dtype={str(self.dtype).removeprefix('torch.')})"
 
+    def _with_edges(self, source: Tensor, target: Tensor) -> "Graph":
+        """Graph of the same nodes with other edges, checked."""
+        parts = both_ways(source, target, self.num_nodes, self.batch_index, self.num_graphs)
+        return Graph(**parts)
+
     def _same_nodes(self, other: "Graph") -> bool:
         return self.num_graphs == other.num_graphs and torch.equal(
             self.batch_index, other.batch_index
@@ -322,6 +408,11 @@ class Graph:
         """Edges sorted by source and, from one source, by target."""
         order = self.perm[torch.argsort(self.in_neighbors, stable=True)]
         return torch.stack([self.source[order], self.target[order]])
+
+    @property
+    def is_undirected(self) -> bool:
+        """Whether each edge comes as often one way as the other."""
+        return self.same_structure(self.reverse())
 
     @property
     def num_nodes(self) -> int:
@@ -363,45 +454,3 @@ torch.export.register_dataclass(Graph, serialized_type_name="geomdl.fields.Graph
 # An exported program keeps its example inputs; its loader (weights_only) may rebuild this class,
 # which holds tensors and runs no code of its own.
 torch.serialization.add_safe_globals([Graph])
-
-# What the entries of each attribute count: `Graph.batch` shifts them by what came before.
-_COUNTS = {
-    "source": "num_nodes",
-    "target": "num_nodes",
-    "in_ptr": "num_edges",
-    "in_neighbors": "num_nodes",
-    "perm": "num_edges",
-    "out_ptr": "num_edges",
-    "out_neighbors": "num_nodes",
-    "out_perm": "num_edges",
-    "batch_index": "num_graphs",
-    "ptr": "num_nodes",
-    "node_perm": "num_nodes",
-}
-
-
-def _build(
-    source: Tensor, target: Tensor, num_nodes: int, batch_index: Tensor, num_graphs: int
-) -> Graph:
-    """Graph of checked tensors, which are copied."""
-    dtype = index_dtype(num_nodes, source.shape[0], num_graphs)
-    source, target, batch_index = (
-        t.to(dtype, copy=True, memory_format=torch.contiguous_format)
-        for t in (source, target, batch_index)
-    )
-    perm, in_ptr = group_by(target, num_nodes)
-    out_perm, out_ptr = group_by(source, num_nodes)
-    node_perm, ptr = group_by(batch_index, num_graphs)
-    return Graph(
-        source=source,
-        target=target,
-        in_ptr=in_ptr,
-        in_neighbors=source[perm],
-        perm=perm,
-        out_ptr=out_ptr,
-        out_neighbors=target[out_perm],
-        out_perm=out_perm,
-        batch_index=batch_index,
-        ptr=ptr,
-        node_perm=node_perm,
-    )

@@ -19,15 +19,16 @@ class EdgeList(TypedDict):
 
 
 def read_pyg(data: Any) -> EdgeList:
-    """Edges of a `torch_geometric.data.Data` or `Batch`; see `Graph.from_pyg`."""
+    """Edges of a PyG `Data`, `HeteroData` or batch of them; see `Graph.from_pyg`."""
     from torch_geometric import EdgeIndex
-    from torch_geometric.data import Batch, Data
+    from torch_geometric.data import Batch, Data, HeteroData
     from torch_geometric.utils import to_edge_index
 
-    if not isinstance(data, Data):
+    if not isinstance(data, Data | HeteroData):
         kind = type(data).__name__
-        raise TypeError(f"data: expected a torch_geometric Data or Batch, got {kind}")
-    edge_index, adj_t = data.edge_index, getattr(data, "adj_t", None)
+        raise TypeError(f"data: expected a torch_geometric Data, HeteroData or Batch, got {kind}")
+    nodes, edges = stores(data)
+    edge_index, adj_t = getattr(edges, "edge_index", None), getattr(edges, "adj_t", None)
     if edge_index is None and adj_t is None:
         raise ValueError(
             "data: expected edge_index or adj_t, got neither"
@@ -39,10 +40,31 @@ def read_pyg(data: Any) -> EdgeList:
         edge_index = edge_index.as_tensor()
     return EdgeList(
         edge_index=edge_index,
-        num_nodes=data.num_nodes,
-        batch=getattr(data, "batch", None),
+        num_nodes=nodes.num_nodes,
+        batch=getattr(nodes, "batch", None),
         num_graphs=data.num_graphs if isinstance(data, Batch) else None,
     )
+
+
+def stores(data: Any) -> tuple[Any, Any]:
+    """What holds the nodes and what the edges: the data itself, or its only type of each.
+
+    Raises:
+        ValueError: a HeteroData with several types, or with edges to no node of it.
+    """
+    from torch_geometric.data import HeteroData
+
+    if not isinstance(data, HeteroData):
+        return data, data
+    nodes, edges = data.node_types, data.edge_types
+    if len(nodes) != 1 or len(edges) != 1:
+        raise ValueError(
+            f"data: expected one type of nodes and one of edges, got {len(nodes)} and {len(edges)}"
+            " (data.to_homogeneous() joins them; it keeps node_type and edge_type)"
+        )
+    if edges[0][0] != nodes[0] or edges[0][2] != nodes[0]:
+        raise ValueError(f"data: expected edges between nodes {nodes[0]!r}, got {edges[0]}")
+    return data[nodes[0]], data[edges[0]]
 
 
 def read_networkx(graph: Any) -> EdgeList:

@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from geomdl.kernels import threads
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Kernel, all_kernels
 from geomdl.kernels.radius import radius_pairs
+from geomdl.kernels.sampling import number, sample_rows
 
 FLOATS = (torch.float32, torch.float64, torch.bfloat16)
 INTEGERS = (torch.int32, torch.int64)
@@ -50,7 +52,7 @@ def variants() -> tuple[tuple[Kernel, torch.dtype, torch.dtype], ...]:
 def warm() -> Iterator[Warmed]:
     """Compile every variant of every kernel, or read it from the cache; one at a time.
 
-    The search for neighbours comes last; it is of one pair of types, and no kernel.
+    Last come the search for neighbours and their sampling, which are no kernels.
 
     Example:
         >>> next(warm()).kernel
@@ -70,6 +72,14 @@ def warm() -> Iterator[Warmed]:
         with threads.always(count):
             radius_pairs(space, torch.zeros(3).long(), space[None], torch.ones(1, 3).bool(), 1.0)
     yield Warmed("radius_pairs", torch.float64, torch.int32, time.perf_counter() - start)
+    for index_dtype, kind in ((torch.int32, np.int32), (torch.int64, np.int64)):
+        start = time.perf_counter()
+        ptr, rows = np.array([0, 3], kind), np.zeros(1, np.int64)
+        for count in (1, 2):
+            with threads.always(count):
+                sample_rows(ptr, rows, 2, key=0)
+        number(np.zeros(1, kind), np.full(1, -1), np.zeros(1, np.int64), 0)
+        yield Warmed("sample_rows", torch.float64, index_dtype, time.perf_counter() - start)
 
 
 def cache_state() -> tuple[int, int, tuple[str, ...]]:

@@ -18,9 +18,15 @@ from geomdl.permutation.datasets import (
     fit_nodes,
     predict_graphs,
 )
+from geomdl.permutation.sampling import (
+    NeighborBatch,
+    NeighborSampler,
+)
 
 __all__ = [
     "GraphDataset",
+    "NeighborBatch",
+    "NeighborSampler",
     "OnGraphs",
     "OnNodes",
     "Statistics",

@@ -68,7 +68,7 @@ def test_warming_compiles_every_kernel_and_says_where(monkeypatch, capsys):
     assert "compiled functions" not in capsys.readouterr().out
     assert main(["doctor", "--warm"]) == 0
     shown = capsys.readouterr()
-    for name in [kernel.name for kernel in all_kernels()] + ["radius_pairs"]:
+    for name in [kernel.name for kernel in all_kernels()] + ["radius_pairs", "sample_rows"]:
         assert f"\n{name} " in shown.out
     assert shown.out.count("bfloat16/int64") == len(all_kernels())
     types = ", ".join(f"{d}/{i}".replace("torch.", "") for _, d, i in first)

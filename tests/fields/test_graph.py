@@ -574,8 +574,15 @@ def test_bad_permutations(perm, error, message):
         (
             Graph.from_pyg,
             HeteroData(),
+            ValueError,
+            "data: expected one type of nodes and one of edges, got 0 and 0"
+            " (data.to_homogeneous() joins them; it keeps node_type and edge_type)",
+        ),
+        (
+            Graph.from_pyg,
+            {},
             TypeError,
-            "data: expected a torch_geometric Data or Batch, got HeteroData",
+            "data: expected a torch_geometric Data, HeteroData or Batch, got dict",
         ),
         (
             Graph.from_pyg,

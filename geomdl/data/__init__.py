@@ -9,6 +9,7 @@ Example:
 """
 
 from geomdl.data import (
+    atlas,
     digits,
     lookalikes,
     made_molecules,
@@ -18,30 +19,42 @@ from geomdl.data import (
     shapes3d,
     sounds,
     trajectories,
+    tu,
 )
 from geomdl.data.files import data_folder
 from geomdl.data.images import upsample
+from geomdl.data.molecular_graphs import bonds
+from geomdl.data.random_graphs import BlockModel, power_law_graph, stochastic_block_model
 from geomdl.data.registry import load, names, register
-from geomdl.data.split import parts, split, time_blocks
+from geomdl.data.split import folds, parts, split, time_blocks
 from geomdl.data.trajectories import as_frames
+from geomdl.data.tu import load_tu
 
 __all__ = [
+    "BlockModel",
     "as_frames",
+    "atlas",
+    "bonds",
     "data_folder",
     "digits",
+    "folds",
     "load",
+    "load_tu",
     "lookalikes",
     "made_molecules",
     "mnist",
     "names",
     "parts",
+    "power_law_graph",
     "qm9",
     "register",
     "rotated_mnist",
     "shapes3d",
     "sounds",
     "split",
+    "stochastic_block_model",
     "time_blocks",
     "trajectories",
+    "tu",
     "upsample",
 ]

@@ -70,7 +70,8 @@ def load(
 
     Returns:
         For images: `images`, floating, shape (n, channels, height, width), and `labels`, int64,
-        shape (n,). Never NaN or infinite.
+        shape (n,); for graphs: `edge_index`, int64, shape (2, edges), and `batch`, the graph of
+        each node. Never NaN or infinite.
 
     Raises:
         FileNotFoundError: files are missing; the message says what to do.

@@ -66,6 +66,42 @@ def split(
     return tuple({key: value[part] for key, value in data.items()} for part in parts)
 
 
+def folds(labels: Tensor, k: int = 10, seed: int = 0) -> Tensor:
+    """Fold of each sample, for cross-validation, with classes spread evenly over the folds.
+
+    The samples of each class are shuffled and dealt out in turn, each class going on where the one
+    before it ended: folds differ by at most one sample in each class and in all.
+
+    Args:
+        labels: classes, integers, shape (n,).
+        k: number of folds, from 2 to n.
+        seed: of the shuffle.
+
+    Returns:
+        0, …, k - 1, int64, shape (n,); fold f tests what it holds: ``labels[found == f]``.
+
+    Raises:
+        ValueError: labels of another kind, or k out of range.
+
+    Example:
+        >>> found = folds(torch.tensor([0, 0, 0, 1, 1, 1]), k=3)
+        >>> [sorted(found[:3].tolist()), sorted(found[3:].tolist())]
+        [[0, 1, 2], [0, 1, 2]]
+    """
+    n = len(labels)
+    if labels.ndim != 1 or labels.is_floating_point() or labels.is_complex():
+        raise ValueError(
+            f"labels: expected integers of shape (n,), got {labels.dtype} {tuple(labels.shape)}"
+        )
+    if not isinstance(k, int) or not 2 <= k <= n:
+        raise ValueError(f"k: expected a whole number from 2 to {n}, got {k!r}")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    order = order[labels[order].argsort(stable=True)]
+    found = torch.empty(n, dtype=torch.int64)
+    found[order] = torch.arange(n) % k
+    return found
+
+
 PARTS = ("train", "validation", "test")
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geomdl.data import parts, split, time_blocks
+from geomdl.data import folds, parts, split, time_blocks
 
 
 @given(
@@ -91,3 +91,44 @@ def test_parts_want_a_split():
         parts({"x": torch.arange(5)})
     with pytest.raises(ValueError, match=r"^data: tensors should be as long as each other"):
         parts(whole | {"y": torch.arange(4)})
+
+
+@given(
+    counts=st.lists(st.integers(0, 30), min_size=1, max_size=5).filter(lambda c: sum(c) >= 10),
+    k=st.integers(2, 10),
+    seed=st.integers(0, 99),
+)
+def test_folds_are_balanced_in_all_and_in_each_class(counts, k, seed):
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))]
+    found = folds(labels, k, seed)
+    for chosen in [labels >= 0, *(labels == c for c in range(len(counts)))]:
+        sizes = found[chosen].bincount(minlength=k)
+        assert len(sizes) == k and sizes.max() - sizes.min() <= 1
+    assert torch.equal(folds(labels, k, seed), found)
+
+
+def test_folds_are_random():
+    labels = torch.arange(600) % 6
+    found = [folds(labels, seed=seed) for seed in (0, 1)]
+    assert (found[0] == found[1]).float().mean() < 0.2
+    together = torch.stack([folds(labels, seed=seed)[:2] for seed in range(300)])
+    assert 0.05 < (together[:, 0] == together[:, 1]).float().mean() < 0.16  # 0.1 by chance
+
+
+@pytest.mark.parametrize(
+    ("labels", "k", "message"),
+    [
+        (
+            torch.zeros(3),
+            2,
+            r"^labels: expected integers of shape \(n,\), got torch.float32 \(3,\)$",
+        ),
+        (torch.zeros(3, 1).long(), 2, r"^labels: expected integers of shape \(n,\), got"),
+        (torch.zeros(3).long(), 4, r"^k: expected a whole number from 2 to 3, got 4$"),
+        (torch.zeros(3).long(), 1, r"^k: expected a whole number from 2 to 3, got 1$"),
+    ],
+)
+def test_wrong_folds_are_refused(labels, k, message):
+    with pytest.raises(ValueError, match=message):
+        folds(labels, k)

@@ -1,3 +1,8 @@
-"""Suites `graphs/…`: message passing against PyG, expressivity on BREC, real tasks."""
+"""Suites `graphs/…`: message passing against PyG, expressivity on BREC, real tasks.
 
-__all__: list[str] = []
+`large`: three layers of SAGE on sampled neighbourhoods of a graph with ten million edges.
+"""
+
+from geomdl.bench.suites.graphs import large
+
+__all__ = ["large"]

@@ -9,8 +9,10 @@ from geomdl.fields import Edges, Field, Graph, Nodes, Vector
 from geomdl.groups import group
 from geomdl.permutation.checks import check_choice, check_count, check_shape
 from geomdl.permutation.dense import dense_edges, dense_nodes, largest, node_mask
-from geomdl.permutation.perceptron import Dense, Perceptron
+from geomdl.permutation.perceptron import Dense, Perceptron, check_sine
 from geomdl.registry import Example, register_model
+
+EPS = 1e-5  # of variances
 
 
 def example_graphs(rng: torch.Generator, *channels: int) -> tuple[Any, ...]:
@@ -30,25 +32,46 @@ def example_graphs(rng: torch.Generator, *channels: int) -> tuple[Any, ...]:
     return x, graph, *edge
 
 
+def standardized(x: Tensor, mask: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Channels with mean 0 and variance 1 over the pairs of each graph; mean and deviation.
+
+    Args:
+        x: shape (graphs, channels, n, n).
+        mask: pairs that there are, bool of shape (graphs, 1, n, n).
+        share: of one pair, 1/n² of each graph, shape (graphs, 1, 1, 1).
+
+    Returns:
+        (graphs, channels, n, n), 0 where there is no pair, and (graphs, channels) twice.
+    """
+    x = torch.where(mask, x, 0)
+    mean = x.sum((2, 3), keepdim=True) * share
+    x = torch.where(mask, x - mean, 0)
+    deviation = (x.square().sum((2, 3), keepdim=True) * share + EPS).sqrt()
+    return x / deviation, mean.flatten(1), deviation.flatten(1)
+
+
 class PairProduct(nn.Module):
     """One block: y = MLP([x, m₁(x) · m₂(x)]), the product one of n × n matrices, by channels.
 
     Args:
-        rows: channels that come in.
-        channels: of the factors and of the result.
+        channels: that come in, of the factors and of the result.
         depth: affine maps of each perceptron.
+        sine: frequency of their sines; SiLU if None.
         rng: for the weights.
     """
 
-    def __init__(self, rows: int, channels: int, depth: int, rng: torch.Generator | None) -> None:
+    def __init__(
+        self, channels: int, depth: int, sine: float | None, rng: torch.Generator | None
+    ) -> None:
         super().__init__()
         sizes = [channels] * depth
-        self.left = Perceptron([rows, *sizes], axis=1, rng=rng)
-        self.right = Perceptron([rows, *sizes], axis=1, rng=rng)
-        self.mix = Perceptron([rows + channels, *sizes], axis=1, rng=rng)
+        self.left, self.right, self.mix = (
+            Perceptron([rows, *sizes], sine=sine, axis=1, rng=rng)
+            for rows in (channels, channels, 2 * channels)
+        )
 
     def forward(self, x: Tensor, mask: Tensor, scale: Tensor) -> Tensor:
-        """Pairs (graphs, rows, n, n) to (graphs, channels, n, n); scale (graphs, 1, 1, 1)."""
+        """Pairs (graphs, channels, n, n) to the same; scale 1/n, (graphs, 1, 1, 1)."""
         left, right = (torch.where(mask, f(x), 0) for f in (self.left, self.right))
         return self.mix(torch.cat([x, left @ right * scale], 1))  # type: ignore[no-any-return]
 
@@ -66,8 +89,12 @@ class PPGN(nn.Module):
     """Provably powerful graph network: as strong as 2-FWL (3-WL) on graphs.
 
     h_ij = (A_ij, δ_ij, δ_ij x_i, Σ_{e: j → i} edge_e) at first,
-    h ← MLP([h, m₁(h) · m₂(h) / n]) layer by layer, then a perceptron of the sums over the diagonal
+    h ← MLP([ĥ, m₁(ĥ) · m₂(ĥ) / n]) layer by layer, then a perceptron of the means over the diagonal
     and over all pairs.
+
+    ĥ is h with mean 0 and variance 1 over the pairs of the graph, channel by channel: products
+    blur what differs between few pairs, and this keeps it in sight. Nothing is lost by it, as the
+    means and deviations of all layers go to the last perceptron too.
 
     Numbers of a graph do not change when its nodes are renamed, *exact* up to the order of sums,
     and do not depend on the other graphs of the batch. Products are divided by n, which keeps
@@ -80,7 +107,10 @@ class PPGN(nn.Module):
         edge_channels: numbers of an edge, 0 for none.
         channels: of pairs.
         layers: of products.
-        depth: affine maps of each perceptron in a layer.
+        depth: affine maps of each perceptron in a layer, 2 or more for full strength.
+        sine: frequency of sines in the layers; SiLU if None. What two graphs differ by is squared
+            from layer to layer where it is a parity, as in the graphs of Cai, Fürer and Immerman;
+            sin(6 x) keeps it above rounding in float64, SiLU does not.
         outputs: numbers of a graph.
         readout: "sum" over nodes, or "mean".
         size: most nodes of a graph, if known beforehand (needed to compile and to export).
@@ -105,6 +135,7 @@ class PPGN(nn.Module):
         channels: int = 32,
         layers: int = 3,
         depth: int = 2,
+        sine: float | None = None,
         outputs: int = 1,
         readout: str = "sum",
         size: int | None = None,
@@ -114,14 +145,15 @@ class PPGN(nn.Module):
         self.in_channels = check_count("in_channels", in_channels)
         self.edge_channels = check_count("edge_channels", edge_channels, 0)
         channels, depth = check_count("channels", channels), check_count("depth", depth)
+        check_sine(sine)
         self.readout = check_choice("readout", readout, ("sum", "mean"))
         self.size = None if size is None else check_count("size", size)
         self.first = Dense(2 + in_channels + edge_channels, channels, axis=1, rng=rng)
         self.layers = nn.ModuleList(
-            PairProduct(channels, channels, depth, rng)
-            for _ in range(check_count("layers", layers))
+            PairProduct(channels, depth, sine, rng) for _ in range(check_count("layers", layers))
         )
-        self.head = Perceptron([2 * channels, channels, check_count("outputs", outputs)], rng=rng)
+        rows = 2 * channels * (1 + layers)
+        self.head = Perceptron([rows, channels, check_count("outputs", outputs)], rng=rng)
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
         if edge_channels:
@@ -152,12 +184,15 @@ class PPGN(nn.Module):
         both = (mask.unsqueeze(1) & mask.unsqueeze(2)).unsqueeze(1)
         number = counts.clamp(min=1).to(x.dtype).view(-1, 1)
         scale = 1 / number.view(-1, 1, 1, 1)
+        moments: list[Tensor] = []
         for layer in self.layers:
+            h, mean, deviation = standardized(h, both, scale**2)
+            moments += [mean, deviation]
             h = layer(h, both, scale)
         h = torch.where(both, h, 0)
         diagonal = h.diagonal(dim1=2, dim2=3).sum(-1) / number
         every = h.sum((2, 3)) / number**2
-        pooled: Tensor = self.head(torch.cat([diagonal, every], 1))
+        pooled: Tensor = self.head(torch.cat([diagonal, every, *moments], 1))
         return pooled * number if self.readout == "sum" else pooled
 
     def pairs(self, x: Tensor, graph: Graph, edge: Tensor | None, size: int) -> Tensor:

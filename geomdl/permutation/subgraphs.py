@@ -18,7 +18,7 @@ from geomdl.permutation.bags import (
 )
 from geomdl.permutation.checks import check_choice, check_count, check_shape
 from geomdl.permutation.dense import largest
-from geomdl.permutation.perceptron import Dense, Perceptron, activation
+from geomdl.permutation.perceptron import Dense, Perceptron, activation, check_sine
 from geomdl.permutation.ppgn import example_graphs
 from geomdl.registry import Example, register_model
 
@@ -33,14 +33,20 @@ class BagLayer(nn.Module):
         channels: of nodes in copies.
         aggregation: what is summed, see `SubgraphGNN`.
         neighbors: typical number, by whose root sums are divided.
+        sine: frequency of its sines; SiLU if None.
         rng: for the weights.
     """
 
     def __init__(
-        self, channels: int, aggregation: str, neighbors: float, rng: torch.Generator | None
+        self,
+        channels: int,
+        aggregation: str,
+        neighbors: float,
+        sine: float | None,
+        rng: torch.Generator | None,
     ) -> None:
         super().__init__()
-        self.aggregation, self.scale = aggregation, neighbors**-0.5
+        self.aggregation, self.scale, self.sine = aggregation, neighbors**-0.5, sine
         terms = {"ds": 2, "dss": 4, "sswl+": 4}[aggregation]
         self.mix = Dense(terms * channels, channels, rng=rng)
         self.inner = Perceptron([channels, channels], rng=rng)
@@ -57,7 +63,7 @@ class BagLayer(nn.Module):
             across = neighbor_sum(_turned(h, transposed), graph) * self.scale
             root = h.masked_fill(bag.marks == 0, 0).sum(1, keepdim=True)
             terms += [_turned(across, transposed), root.expand_as(h)]
-        update = self.inner(activation(self.mix(torch.cat(terms, 2))))
+        update = self.inner(activation(self.mix(torch.cat(terms, 2)), self.sine))
         return torch.where(bag.kept.unsqueeze(2), h + update, 0)
 
 
@@ -107,6 +113,8 @@ class SubgraphGNN(nn.Module):
         hops: of "ego".
         readout: "sum" over nodes and over copies, or "mean".
         neighbors: typical number of a node, by whose root sums over neighbours are divided.
+        sine: frequency of sines in the layers and between sums; SiLU if None. They magnify small
+            differences, which SiLU does not.
         size: most copies of a graph, if known beforehand (needed to compile and to export).
         rng: for the weights; torch's global one if None.
 
@@ -134,6 +142,7 @@ class SubgraphGNN(nn.Module):
         hops: int = 2,
         readout: str = "sum",
         neighbors: float = 4.0,
+        sine: float | None = None,
         size: int | None = None,
         rng: torch.Generator | None = None,
     ) -> None:
@@ -147,15 +156,16 @@ class SubgraphGNN(nn.Module):
         self.readout = check_choice("readout", readout, ("sum", "mean"))
         if not 0 < neighbors < float("inf"):
             raise ValueError(f"neighbors: expected a positive number, got {neighbors!r}")
+        check_sine(sine)
         self.size = None if size is None else check_count("size", size)
         channels = check_count("channels", channels)
         marks = 2 if policy == "pairs" else 1
         self.first = Dense(in_channels + marks, channels, rng=rng)
         self.layers = nn.ModuleList(
-            BagLayer(channels, aggregation, neighbors, rng)
+            BagLayer(channels, aggregation, neighbors, sine, rng)
             for _ in range(check_count("layers", layers))
         )
-        self.copy = Perceptron([channels, channels, channels], rng=rng)
+        self.copy = Perceptron([channels, channels, channels], sine=sine, rng=rng)
         self.head = Perceptron([channels, channels, check_count("outputs", outputs)], rng=rng)
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}

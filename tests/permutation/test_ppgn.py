@@ -39,12 +39,17 @@ def by_hand(net, x, graph, edge):
         h[i, i, 4] = 1
         h[i, i, 5:] = x[i]
     h = last(net.first, h)
+    moments = []
     for layer in net.layers:
+        mean = h.mean((0, 1))
+        deviation = (h.var((0, 1), correction=0) + 1e-5).sqrt()
+        moments += [mean, deviation]
+        h = (h - mean) / deviation
         a, b = last(layer.left, h), last(layer.right, h)
         product = torch.stack([a[..., c] @ b[..., c] for c in range(a.shape[2])], 2) / n
         h = last(layer.mix, torch.cat([h, product], 2))
     diagonal = sum(h[i, i] for i in range(n)) / n
-    return net.head(torch.cat([diagonal, h.mean((0, 1))])) * n
+    return net.head(torch.cat([diagonal, h.mean((0, 1)), *moments])) * n
 
 
 def test_formula_and_batches():

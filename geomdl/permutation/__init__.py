@@ -10,6 +10,15 @@ from geomdl.permutation.aggregate import (
     neighbor_statistics,
     neighbor_sum,
 )
+from geomdl.permutation.appnp import (
+    APPNP,
+)
+from geomdl.permutation.basis_net import (
+    BasisNet,
+)
+from geomdl.permutation.chebyshev import (
+    ChebConv,
+)
 from geomdl.permutation.datasets import (
     GraphDataset,
     OnGraphs,
@@ -21,14 +30,73 @@ from geomdl.permutation.datasets import (
 from geomdl.permutation.deep_sets import (
     DeepSets,
 )
+from geomdl.permutation.diff_pool import (
+    Clusters,
+    DiffPool,
+)
 from geomdl.permutation.equivariant_linear import (
     EquivariantLinear,
+)
+from geomdl.permutation.gat import (
+    GATConv,
+    GATv2Conv,
+)
+from geomdl.permutation.gcn import (
+    GCNConv,
+)
+from geomdl.permutation.gin import (
+    GINConv,
+    GINEConv,
+)
+from geomdl.permutation.global_attention import (
+    GlobalAttention,
+)
+from geomdl.permutation.gps import (
+    GPSLayer,
+)
+from geomdl.permutation.graph_norm import (
+    GraphNorm,
+)
+from geomdl.permutation.models import (
+    GAT,
+    GCN,
+    GIN,
+    GPS,
+    PNA,
+    SAGE,
+    APPNPNet,
+    ChebNet,
+)
+from geomdl.permutation.network import (
+    GraphNetwork,
 )
 from geomdl.permutation.partitions import (
     partitions,
 )
+from geomdl.permutation.pna import (
+    PNAConv,
+    mean_log_degree,
+)
+from geomdl.permutation.pooling import (
+    AttentionPool,
+    MaxPool,
+    MeanPool,
+    SumPool,
+    graph_max,
+    graph_mean,
+    graph_softmax,
+    graph_sum,
+)
+from geomdl.permutation.positions import (
+    Spectrum,
+    laplacian_pe,
+    random_walk_pe,
+)
 from geomdl.permutation.ppgn import (
     PPGN,
+)
+from geomdl.permutation.sage import (
+    SAGEConv,
 )
 from geomdl.permutation.sampling import (
     NeighborBatch,
@@ -41,26 +109,75 @@ from geomdl.permutation.set_transformer import (
 from geomdl.permutation.sets import (
     pad_sets,
 )
+from geomdl.permutation.sign_net import (
+    SignNet,
+)
 from geomdl.permutation.subgraphs import (
     SubgraphGNN,
 )
+from geomdl.permutation.top_k import (
+    Selected,
+    TopKPool,
+)
+from geomdl.permutation.virtual_node import (
+    VirtualNode,
+)
 
 __all__ = [
+    "APPNP",
+    "GAT",
+    "GCN",
+    "GIN",
+    "GPS",
+    "PNA",
     "PPGN",
+    "SAGE",
+    "APPNPNet",
+    "AttentionPool",
+    "BasisNet",
+    "ChebConv",
+    "ChebNet",
+    "Clusters",
     "DeepSets",
+    "DiffPool",
     "EquivariantLinear",
+    "GATConv",
+    "GATv2Conv",
+    "GCNConv",
+    "GINConv",
+    "GINEConv",
+    "GPSLayer",
+    "GlobalAttention",
     "GraphDataset",
+    "GraphNetwork",
+    "GraphNorm",
+    "MaxPool",
+    "MeanPool",
     "NeighborBatch",
     "NeighborSampler",
     "OnGraphs",
     "OnNodes",
+    "PNAConv",
+    "SAGEConv",
+    "Selected",
     "SetTransformer",
+    "SignNet",
+    "Spectrum",
     "Statistics",
     "SubgraphGNN",
+    "SumPool",
+    "TopKPool",
+    "VirtualNode",
     "fit_graphs",
     "fit_nodes",
     "graph_attention",
     "graph_attention_v2",
+    "graph_max",
+    "graph_mean",
+    "graph_softmax",
+    "graph_sum",
+    "laplacian_pe",
+    "mean_log_degree",
     "neighbor_max",
     "neighbor_mean",
     "neighbor_min",
@@ -69,5 +186,6 @@ __all__ = [
     "pad_sets",
     "partitions",
     "predict_graphs",
+    "random_walk_pe",
     "set_attention",
 ]

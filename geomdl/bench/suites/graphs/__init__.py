@@ -3,6 +3,12 @@
 `large`: three layers of SAGE on sampled neighbourhoods of a graph with ten million edges.
 """
 
-from geomdl.bench.suites.graphs import large
+from geomdl.bench.suites.graphs import (
+    large,
+    parity,
+)
 
-__all__ = ["large"]
+__all__ = [
+    "large",
+    "parity",
+]

@@ -1,0 +1,111 @@
+"""What the tasks on graphs share: a training of given length, errors, equivariance, rows."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.auditing import audit
+from geomdl.bench.results import Column, Figure
+from geomdl.bench.statistics import mean_sd, worst
+from geomdl.permutation import GraphDataset, fit_graphs, predict_graphs
+
+SAMPLES = 4  # graphs that are audited
+BESIDES = (
+    Column(
+        "error", "equivariance error", "scientific", "lower",
+        "Of the trained network under renumbering of the nodes, in float64, by geomdl.audit; the"
+        " worst over the seeds.",
+    ),
+    Column("epochs", "epochs", "count", note="That were begun; mean over the runs."),
+    Column("seconds", "training", "seconds", note="Mean over the runs."),
+    Column("parameters", "parameters", "count"),
+)  # fmt: skip
+"""Columns that stand beside errors."""
+
+
+def train(
+    model: nn.Module,
+    parts: Mapping[str, GraphDataset],
+    seed: int,
+    *,
+    seconds: float | None,
+    epochs: int,
+    **settings: Any,
+) -> tuple[Tensor, dict[str, float]]:
+    """Train on "train", keep what is best on "validation", and answer for "test".
+
+    Args:
+        model: fresh.
+        parts: of the data.
+        seed: of the order of batches.
+        seconds: of training; None for `epochs`.
+        epochs: where no time is given.
+        settings: other arguments of `fit`.
+
+    Returns:
+        Outputs on the test graphs, and what stands beside errors: see `BESIDES`.
+    """
+    length = {"epochs": epochs} if seconds is None else {"seconds": max(seconds, 1.0)}
+    run = fit_graphs(
+        model, parts["train"], parts["validation"], seed=seed, progress=False, accelerator="cpu",
+        **length, **settings,
+    )  # fmt: skip
+    test = parts["test"]
+    inputs = test.inputs(torch.arange(min(len(test), SAMPLES)))
+    nodes = inputs[1].num_nodes
+    return predict_graphs(model, test), {
+        "error": audit(model, *inputs, group=f"S{nodes}").error,
+        "epochs": len(run.history),
+        "seconds": run.seconds,
+        "parameters": sum(p.numel() for p in model.parameters()),
+    }
+
+
+def beside(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Cells of `BESIDES` out of the runs of one model."""
+    return {
+        "error": worst([run["error"] for run in runs]),
+        "epochs": round(sum(run["epochs"] for run in runs) / len(runs)),
+        "seconds": sum(run["seconds"] for run in runs) / len(runs),
+        "parameters": int(runs[0]["parameters"]),
+    }
+
+
+def parts_of(data: GraphDataset, sizes: Sequence[float], seed: int) -> dict[str, GraphDataset]:
+    """Training, validation and test graphs, drawn from a seed.
+
+    Args:
+        data: all graphs.
+        sizes: shares of training and validation; the rest is for testing.
+        seed: of the order.
+    """
+    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(seed))
+    first, second = (math.floor(share * len(data)) for share in (sizes[0], sum(sizes)))
+    names = ("train", "validation", "test")
+    return {
+        name: data[index]
+        for name, index in zip(names, order.tensor_split([first, second]), strict=True)
+    }
+
+
+def summaries(runs: Sequence[Mapping[str, float]], keys: Sequence[str]) -> dict[str, Any]:
+    """Mean and deviation over the runs, key by key."""
+    return {key: vars(mean_sd([run[key] for run in runs])) for key in keys}
+
+
+def dots(
+    runs: Mapping[str, Sequence[Mapping[str, float]]],
+    key: str,
+    title: str,
+    label: str,
+    scale: Callable[[float], float] = float,
+) -> Figure:
+    """One number of every run, a row a model."""
+    rows = [{"name": name, "values": [scale(run[key]) for run in of]} for name, of in runs.items()]
+    return Figure(
+        key, "dots", title, "A dot a run; the large one is their median.",
+        {"rows": rows, "x_label": label},
+    )  # fmt: skip

@@ -10,7 +10,9 @@ Example:
 
 from geomdl.data import (
     atlas,
+    brec,
     digits,
+    graph6,
     lookalikes,
     made_molecules,
     mnist,
@@ -35,9 +37,11 @@ __all__ = [
     "as_frames",
     "atlas",
     "bonds",
+    "brec",
     "data_folder",
     "digits",
     "folds",
+    "graph6",
     "load",
     "load_tu",
     "lookalikes",

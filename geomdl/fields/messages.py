@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields.graph import Graph
-from geomdl.kernels import segment_spread, segment_sum
+from geomdl.kernels import segment_softmax, segment_spread, segment_sum
 
 _ABOVE = 30.0  # its exponential, squared, is finite in single precision
 
@@ -71,6 +71,8 @@ def neighbor_softmax(
         >>> neighbor_softmax(torch.zeros(2, 1), graph).flatten().tolist()
         [0.5, 0.5]
     """
+    if weight is None and spare == 0:
+        return segment_softmax(logits, graph.in_ptr, graph.perm)
     with torch.no_grad():  # the value does not depend on what is taken off
         least = 0.0 if spare > 0 else -math.inf
         at = graph.target.long().unsqueeze(1).expand_as(logits)

@@ -11,6 +11,8 @@ Example:
     [[1.0, 1.0], [2.0, 2.0]]
 """
 
+from geomdl.kernels.attention import additive_attention
+from geomdl.kernels.extremes import neighbor_extreme
 from geomdl.kernels.folding import filter_fold, filter_spread
 from geomdl.kernels.harmonics import spherical_harmonics
 from geomdl.kernels.interaction import interaction
@@ -19,26 +21,35 @@ from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
 from geomdl.kernels.phases import phase_times
 from geomdl.kernels.segments import segment_spread, segment_sum
+from geomdl.kernels.softmax import segment_softmax
 from geomdl.kernels.spectra import real_spectrum, real_synthesis
+from geomdl.kernels.statistics import neighbor_statistics
 from geomdl.kernels.warming import warm
 from geomdl.kernels.wavelets import wavelet_modulus
+from geomdl.kernels.weighted import edge_products, weighted_sum
 
 __all__ = [
     "Kernel",
+    "additive_attention",
     "all_kernels",
     "component_norm",
+    "edge_products",
     "filter_fold",
     "filter_spread",
     "interaction",
+    "neighbor_extreme",
+    "neighbor_statistics",
     "neighbor_sum",
     "phase_times",
     "power_sums",
     "real_spectrum",
     "real_synthesis",
     "register",
+    "segment_softmax",
     "segment_spread",
     "segment_sum",
     "spherical_harmonics",
     "warm",
     "wavelet_modulus",
+    "weighted_sum",
 ]

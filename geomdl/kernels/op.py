@@ -135,10 +135,13 @@ def all_kernels() -> tuple[Kernel, ...]:
     Example:
         >>> import geomdl.kernels
         >>> [kernel.name for kernel in all_kernels()]
-        ['component_norm', 'filter_fold', 'filter_spread', 'harmonic_ladder', 'interaction',
+        ['additive_attention', 'additive_attention_gradient', 'component_norm', 'edge_products',
+         'filter_fold', 'filter_spread', 'harmonic_ladder', 'interaction',
          'interaction_gradient', 'interaction_second', 'interaction_tangent', 'modulus_gradient',
-         'neighbor_sum', 'phase_times', 'power_slopes', 'power_sums', 'real_spectrum',
-         'real_synthesis', 'segment_spread', 'segment_sum', 'spherical_harmonics',
-         'spherical_harmonics_gradient', 'wavelet_modulus']
+         'neighbor_extreme', 'neighbor_extreme_gradient', 'neighbor_statistics',
+         'neighbor_statistics_gradient', 'neighbor_sum', 'phase_times', 'power_slopes',
+         'power_sums', 'real_spectrum', 'real_synthesis', 'segment_softmax',
+         'segment_softmax_gradient', 'segment_spread', 'segment_sum', 'spherical_harmonics',
+         'spherical_harmonics_gradient', 'wavelet_modulus', 'weighted_sum']
     """
     return tuple(_kernels[name] for name in sorted(_kernels))

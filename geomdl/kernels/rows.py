@@ -87,13 +87,40 @@ def run(body: Compiled, ptr: Any, entries: int, channels: int, *arrays: Any) -> 
     Raises:
         ValueError: ptr does not share out the entries, or an index is out of range.
     """
+    check_bounds(ptr, entries)
     rows = len(ptr) - 1
-    if int(ptr[0]) != 0 or int(ptr[rows]) != entries:
+    check_codes(share_rows(body, ptr, (entries + rows) * channels, ptr, *arrays), rows)
+
+
+def run_channels(body: Compiled, ptr: Any, entries: int, channels: int, *arrays: Any) -> None:
+    """As `run`, but threads share out the channels: for loops that add into rows of other nodes.
+
+    Args:
+        body: (start, stop, ptr, *arrays) -> code, works on channels 8 start, … before 8 stop.
+        ptr: bounds of the rows.
+        entries: number of entries that the rows share out.
+        channels: numbers per entry.
+        arrays: the loop's further arguments.
+
+    Raises:
+        ValueError: as `run`.
+    """
+    check_bounds(ptr, entries)
+    rows, groups = len(ptr) - 1, range(-(-channels // 8) + 1)
+    check_codes(share_rows(body, groups, (entries + rows) * channels, ptr, *arrays), rows)
+
+
+def check_bounds(ptr: Any, entries: int) -> None:
+    """Refuse bounds that do not share out the entries."""
+    if int(ptr[0]) != 0 or int(ptr[-1]) != entries:
         raise ValueError(
             f"ptr: expected to begin with 0 and end with {entries} (the number of entries),"
-            f" got {int(ptr[0])} and {int(ptr[rows])}"
+            f" got {int(ptr[0])} and {int(ptr[-1])}"
         )
-    codes = share_rows(body, ptr, (entries + rows) * channels, ptr, *arrays)
+
+
+def check_codes(codes: list[Any], rows: int) -> None:
+    """Say what a loop over rows found wrong."""
     for code in codes:
         if code >= rows:
             raise ValueError(f"index: entry {code - rows} is out of range")

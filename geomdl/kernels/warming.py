@@ -56,7 +56,7 @@ def warm() -> Iterator[Warmed]:
 
     Example:
         >>> next(warm()).kernel
-        'component_norm'
+        'additive_attention'
     """
     for kernel, dtype, index_dtype in variants():
         start = time.perf_counter()

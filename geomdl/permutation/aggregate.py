@@ -5,13 +5,14 @@ threads, and gives a node without neighbours zeros. Features are (nodes, ...); w
 features are in the order in which the graph's edges were given.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from geomdl import kernels
-from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax, sum_at_targets
+from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax
 
 
 class Statistics(NamedTuple):
@@ -44,9 +45,32 @@ def neighbor_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tenso
         return kernels.neighbor_sum(
             x, graph.in_ptr, graph.in_neighbors, graph.out_ptr, graph.out_neighbors
         )
-    while weight.ndim < x.ndim:
-        weight = weight.unsqueeze(-1)
-    return sum_at_targets(at_sources(x, graph) * weight, graph)
+    heads, given = weight.shape[1:], weight.ndim - 1
+    if heads != x.shape[1 : given + 1]:
+        raise ValueError(
+            f"weight: expected shape (edges, …) with … = {tuple(x.shape[1 : given + 1])}, as of x,"
+            f" got {tuple(weight.shape)}"
+        )
+    boxes = x.reshape(x.shape[0], math.prod(heads), math.prod(x.shape[given + 1 :]))
+    y = kernels.weighted_sum(boxes, weight.reshape(weight.shape[0], boxes.shape[1]), _rows(graph))
+    return y.view(graph.num_nodes, *x.shape[1:])
+
+
+def _rows(graph: Graph) -> list[Tensor]:
+    """Both orders of the edges, as kernels take them."""
+    return [
+        graph.in_ptr,
+        graph.in_neighbors,
+        graph.perm,
+        graph.out_ptr,
+        graph.out_neighbors,
+        graph.out_perm,
+    ]
+
+
+def _check_nodes(x: Tensor, graph: Graph) -> None:
+    if x.ndim < 1 or x.shape[0] != graph.num_nodes:
+        raise ValueError(f"x: expected shape ({graph.num_nodes}, …), got {tuple(x.shape)}")
 
 
 def neighbor_mean(x: Tensor, graph: Graph) -> Tensor:
@@ -57,18 +81,14 @@ def neighbor_mean(x: Tensor, graph: Graph) -> Tensor:
 
 def neighbor_max(x: Tensor, graph: Graph) -> Tensor:
     """Greatest over the edges that enter each node, 0 where none does; ties: the first edge's."""
-    return _extreme(x, graph, "amax")
+    _check_nodes(x, graph)
+    return kernels.neighbor_extreme(x, graph.in_ptr, graph.in_neighbors, True)
 
 
 def neighbor_min(x: Tensor, graph: Graph) -> Tensor:
     """Least over the edges that enter each node, 0 where none does; ties: the first edge's."""
-    return _extreme(x, graph, "amin")
-
-
-def _extreme(x: Tensor, graph: Graph, which: str) -> Tensor:
-    at = graph.target.long().view(-1, *[1] * (x.ndim - 1)).expand(-1, *x.shape[1:])
-    zeros = torch.zeros_like(x)
-    return zeros.scatter_reduce(0, at, at_sources(x, graph), which, include_self=False)
+    _check_nodes(x, graph)
+    return kernels.neighbor_extreme(x, graph.in_ptr, graph.in_neighbors, False)
 
 
 def neighbor_statistics(x: Tensor, graph: Graph, edge: Tensor | None = None) -> Statistics:
@@ -82,18 +102,9 @@ def neighbor_statistics(x: Tensor, graph: Graph, edge: Tensor | None = None) -> 
         graph: whose neighbours these are.
         edge: shape (edges, channels), or None.
     """
-    m = at_sources(x, graph) if edge is None else at_sources(x, graph) + edge
-    degree = graph.in_degree.clamp(min=1).to(x.dtype).unsqueeze(1)
-    mean = sum_at_targets(m, graph) / degree
-    var = sum_at_targets((m - at_targets(mean, graph)).square(), graph) / degree
-    at = graph.target.long().unsqueeze(1).expand_as(m)
-    low, high = (
-        torch.zeros_like(x).scatter_reduce(0, at, m, which, include_self=False)
-        for which in ("amin", "amax")
-    )
-    some = var > 0
-    std = torch.where(some, torch.where(some, var, 1).sqrt(), var)
-    return Statistics(mean, low, high, std)
+    _check_nodes(x, graph)
+    found = kernels.neighbor_statistics(x, edge, graph.in_ptr, graph.in_neighbors, graph.perm)
+    return Statistics(*found)
 
 
 def graph_attention(
@@ -119,9 +130,7 @@ def graph_attention(
     Returns:
         shape (nodes, heads, channels).
     """
-    logits = at_targets(at_target, graph) + at_sources(at_source, graph)
-    logits = torch.nn.functional.leaky_relu(logits if edge is None else logits + edge, slope)
-    return neighbor_sum(x, graph, neighbor_softmax(logits, graph))
+    return kernels.additive_attention(x, at_target, at_source, edge, _rows(graph), slope)
 
 
 def graph_attention_v2(

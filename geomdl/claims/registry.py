@@ -25,6 +25,11 @@ BUILT_IN = (
     "scattering_symmetry",
     "points",
     "neighborhoods",
+    "graphs_sets",
+    "graphs_spectra",
+    "graphs_depth",
+    "graphs_capacity",
+    "graphs_communities",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

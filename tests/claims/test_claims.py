@@ -14,9 +14,10 @@ from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
 OURS = (
-    *("addition-theorem", "augmentation-kernel", "augmented-training", "body-order", "burnside"),
-    *("chain-layers", "clebsch-gordan"),
-    "data-efficiency",
+    *("addition-theorem", "aggregators", "augmentation-kernel", "augmented-training"),
+    *("bell-numbers", "body-order", "burnside", "cheeger"),
+    *("chain-layers", "clebsch-gordan", "community-eigenvalues"),
+    *("data-efficiency", "deep-sets-width", "detectability"),
     *("fourier-oversampling", "frobenius"),
     *(
         "hom-dimension",
@@ -26,6 +27,8 @@ OURS = (
         "littlewood-paley",
         "molien",
     ),
+    *("graph-curvature", "laplacian-kernel", "over-smoothing", "over-smoothing-rate"),
+    *("over-squashing", "power-sums", "vc-dimension"),
     *("rademacher", "reynolds", "sampling-slope", "scattering-deformation", "scattering-distance"),
     *("scattering-energy", "scattering-graph-isometry", "scattering-graph-permutation"),
     *("scattering-localisation", "scattering-pruned", "scattering-translation"),
@@ -97,6 +100,7 @@ def test_the_figure_is_drawn(name, tmp_path):
 @pytest.mark.parametrize(("name", "share"), [
     ("scattering-distance", 0.9999), ("scattering-translation", 0.5),
     ("scattering-localisation", 0.85), ("scattering-pruned", 0.9999),
+    ("over-smoothing", 0.9999), ("over-squashing", 0.9999), ("cheeger", 0.9999),
 ])  # fmt: skip
 def test_bounds_are_reached(name, share):
     """A bound that nothing comes near shows little."""

@@ -114,7 +114,8 @@ def pulled(reference: Any, args: Sequence[Any], gradients: Sequence[Tensor]) -> 
             full[place] = x
         return reference(*full)
 
-    value, pull = torch.func.vjp(function, *(args[place] for place in places))
+    pair: Any = torch.func.vjp(function, *(args[place] for place in places))
+    value, pull = pair
     found: list[Any] = [[None] * len(a) if isinstance(a, (list, tuple)) else None for a in args]
     given = tuple(gradients) if isinstance(value, tuple) else gradients[0]
     for place, gradient in zip(places, pull(given), strict=True):

@@ -119,7 +119,7 @@ def extreme_slopes(start, stop, ptr, index, g, x, sign, gx):  # type: ignore[no-
     """Gradient g[i, c] to the first x[index[k], c] that is the greatest; see `run_channels`."""
     sources, channels = x.shape
     rows = g.shape[0]
-    low, high = 8 * start, min(8 * stop, channels)
+    low, high = np.uint64(8 * start), np.uint64(min(8 * stop, channels))  # signed ones may wrap
     best = np.empty(channels, x.dtype)
     place = np.empty(channels, index.dtype)
     for j in range(sources):

@@ -114,8 +114,8 @@ def pulled(reference: Any, args: Sequence[Any], gradients: Sequence[Tensor]) -> 
             full[place] = x
         return reference(*full)
 
-    pair: Any = torch.func.vjp(function, *(args[place] for place in places))
-    value, pull = pair
+    vjp: Any = torch.func.vjp
+    value, pull = vjp(function, *(args[place] for place in places))
     found: list[Any] = [[None] * len(a) if isinstance(a, (list, tuple)) else None for a in args]
     given = tuple(gradients) if isinstance(value, tuple) else gradients[0]
     for place, gradient in zip(places, pull(given), strict=True):

@@ -176,7 +176,7 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
     """Gradients gx and, where there is an edge, ge; see `run_channels`."""
     sources, channels = x.shape
     rows, edges, with_edge = g_mean.shape[0], index.shape[0], edge.shape[0] > 0
-    low, high = 8 * start, min(8 * stop, channels)
+    low, high = np.uint64(8 * start), np.uint64(min(8 * stop, channels))  # signed ones may wrap
     longest = 0
     for i in range(rows):
         first, last = ptr[i], ptr[i + 1]

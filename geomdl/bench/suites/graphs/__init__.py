@@ -1,10 +1,11 @@
 """Suites `graphs/…`: message passing against PyG, expressivity on BREC, real tasks.
 
-`parity`: outputs of layers beside PyG's. `large`: three layers of SAGE on sampled neighbourhoods of
-a graph with ten million edges. `counting`: cycles and paths in the graph atlas. `enzymes`: classes
-of proteins over ten folds. `communities`: nodes of a block model beside the known optimum.
+`parity`: outputs of layers beside PyG's. `speed`: their time and memory. `large`: three layers of
+SAGE on sampled neighbourhoods of a graph with ten million edges. `counting`: cycles and paths in
+the graph atlas. `enzymes`: classes of proteins over ten folds. `communities`: nodes of a block
+model beside the known optimum.
 """
 
-from geomdl.bench.suites.graphs import communities, counting, enzymes, large, parity
+from geomdl.bench.suites.graphs import communities, counting, enzymes, large, parity, speed
 
-__all__ = ["communities", "counting", "enzymes", "large", "parity"]
+__all__ = ["communities", "counting", "enzymes", "large", "parity", "speed"]

@@ -57,6 +57,7 @@ from geomdl.permutation.gps import (
 from geomdl.permutation.graph_norm import (
     GraphNorm,
 )
+from geomdl.permutation.messages import sum_of_messages
 from geomdl.permutation.models import (
     GAT,
     GCN,
@@ -188,4 +189,5 @@ __all__ = [
     "predict_graphs",
     "random_walk_pe",
     "set_attention",
+    "sum_of_messages",
 ]

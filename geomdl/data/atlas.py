@@ -18,8 +18,7 @@ def atlas(root: Root = None, download: bool = False) -> dict[str, Tensor]:
         download: not needed.
 
     Returns:
-        edge_index: node numbers of all graphs together, each edge both ways, sorted by source, then
-            target, int64, shape (2, edges).
+        edge_index: each edge both ways, sorted, in numbers of all nodes, int64, shape (2, edges).
         batch: graph of each node, int64, shape (nodes,).
         ptr: nodes of graph k are ptr[k], …, ptr[k + 1] - 1, int64, shape (1254,).
 

@@ -16,8 +16,8 @@ def bonds(z: Tensor, pos: Tensor, stretch: float = 1.2) -> dict[str, Tensor]:
 
     With covalent radii r: a rule of thumb, right for relaxed organic molecules in their ground
     state; it knows no orders of bonds, and what a chemist would draw may differ where bonds are
-    strained or half broken. Neither does it look at anything but distances, so that the graph is
-    invariant, *exact* but for distances at the threshold.
+    strained or half broken (F2 has none by this rule). Neither does it look at anything but
+    distances, so that the graph is invariant, *exact* but for distances at the threshold.
 
     Args:
         z: atomic numbers, 0 where there is no atom, as of `load("qm9")["numbers"]`, int64, shape

@@ -33,8 +33,7 @@ def enzymes(root: Root = None, download: bool = False) -> dict[str, Tensor]:
         download: nothing is fetched, as no hash is published that a download could be held to.
 
     Returns:
-        edge_index: node numbers of all graphs together, each edge both ways, in the order of the
-            file, int64, shape (2, 74564).
+        edge_index: each edge both ways, as in the file, int64, shape (2, 74564).
         batch: graph of each node, int64, shape (19580,).
         x: float32, shape (19580, 21).
         labels: int64, 0 to 5, shape (600,).

@@ -26,9 +26,9 @@ def group_by(key: Tensor, groups: int) -> tuple[Tensor, Tensor]:
         >>> group_by(torch.tensor([2, 0, 2]), 4)
         (tensor([1, 0, 2]), tensor([0, 1, 1, 3, 3]))
     """
-    perm = torch.argsort(key, stable=True)
+    ordered, perm = torch.sort(key, stable=True)
     first = torch.arange(groups + 1, dtype=key.dtype, device=key.device)
-    return perm.to(key.dtype), torch.searchsorted(key[perm], first).to(key.dtype)
+    return perm.to(key.dtype), torch.searchsorted(ordered, first).to(key.dtype)
 
 
 def check_integers(name: str, x: object) -> None:

@@ -187,19 +187,20 @@ def sample(
     numbers = np.full(graph.num_nodes, -1, np.int64)
     met = nodes.numpy()
     numbers[met] = np.arange(len(met))
-    first, bounds, entries = 0, [np.zeros(1, np.int64)], []
+    first, total, bounds, entries = 0, 0, [np.zeros(1, np.int64)], []
     for layer, fanout in enumerate(fanouts):
         rows = met[first:]
         ends, drawn = sample_rows(ptr, rows, fanout, mixed(key, layer))
-        bounds.append(bounds[-1][-1] + ends[1:])
+        bounds.append(total + ends[1:])
         entries.append(drawn)
+        total += len(drawn)
         first = len(met)
         found = np.concatenate([met, np.empty(len(drawn), np.int64)])
         met = found[: number(neighbors[drawn], numbers, found, first)]
     at = np.concatenate(entries)
     source, n_id = torch.from_numpy(numbers[neighbors[at]]), torch.from_numpy(met.copy())
     in_ptr = np.concatenate(bounds)
-    in_ptr = np.concatenate([in_ptr, np.full(len(met) + 1 - len(in_ptr), in_ptr[-1])])
+    in_ptr = np.concatenate([in_ptr, np.full(len(met) + 1 - len(in_ptr), total)])
     return _graph(source, torch.from_numpy(in_ptr)), n_id, torch.from_numpy(perm[at]).long()
 
 

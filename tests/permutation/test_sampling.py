@@ -64,6 +64,16 @@ def test_each_layer_takes_as_many_as_it_may():
         assert taken[local] == min(most, int(degree[node]))
 
 
+def test_more_layers_than_there_are_new_nodes():
+    bare = Graph.from_edge_index(torch.empty(2, 0, dtype=torch.int64), 5)
+    batch = NeighborSampler(bare, (2, 2, 2), 3, shuffle=False)[0]
+    assert (batch.graph.num_nodes, batch.graph.num_edges) == (3, 0)
+    path = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]), 3)
+    batch = NeighborSampler(path, (1, 1, 1, 1), 1, torch.tensor([2]))[0]
+    assert batch.n_id.tolist() == [2, 1, 0] and batch.e_id.tolist() == [1, 0]
+    assert batch.graph.in_ptr.tolist() == [0, 1, 2, 2]
+
+
 def test_all_neighbours_give_what_the_whole_graph_gives():
     def network(x, graph):
         for _ in range(2):

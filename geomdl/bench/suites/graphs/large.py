@@ -15,7 +15,7 @@ from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.data import power_law_graph
 from geomdl.fields import Graph
-from geomdl.permutation import NeighborSampler, neighbor_mean
+from geomdl.permutation import NeighborSampler, SAGEConv, neighbor_mean
 
 TITLE = "Training on a large graph"
 NODES, EDGES, EXPONENT = 1_000_000, 10_000_000, 2.5
@@ -31,25 +31,17 @@ PARTS = 20  # of the curve
 
 
 class SAGE(nn.Module):
-    """Layers y = U x + V mean of the neighbours' x, ReLU between them; the last has 2 outputs."""
+    """Layers `SAGEConv` with ReLU between them, to scores of two classes."""
 
-    def __init__(self, neighbors: bool, rng: torch.Generator) -> None:
+    def __init__(self, rng: torch.Generator) -> None:
         super().__init__()
-        self.neighbors = neighbors
         sizes = [FEATURES, *[CHANNELS] * (LAYERS - 1), 2]
-        pairs = list(pairwise(sizes))
-        self.own = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
-        self.others = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
-        for weight in self.parameters():
-            bound = 1 / math.sqrt(weight.shape[-1])
-            nn.init.uniform_(weight, -bound, bound, generator=rng)
+        self.layers = nn.ModuleList(SAGEConv(a, b, rng=rng) for a, b in pairwise(sizes))
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
-        """Scores of the two classes, shape (nodes, 2)."""
-        for k, (own, others) in enumerate(zip(self.own, self.others, strict=True)):
-            x = x.relu() if k else x
-            around = others(neighbor_mean(x, graph)) if self.neighbors else 0.0
-            x = own(x) + around
+        """Scores, shape (nodes, 2)."""
+        for k, layer in enumerate(self.layers):
+            x = layer(x.relu() if k else x, graph)
         return x
 
 
@@ -119,15 +111,17 @@ def learn(data: Nodes, neighbors: bool, seed: int, steps: int, limit: float) -> 
 
     Args:
         data: graph, features and classes.
-        neighbors: whether the network sees them.
+        neighbors: whether the network sees them; if not, the graph has no edges.
         seed: of weights and batches.
         steps: most of them.
         limit: seconds; one step is always done.
     """
-    model = SAGE(neighbors, torch.Generator().manual_seed(seed))
+    graph = data.graph
+    if not neighbors:
+        graph = Graph.from_edge_index(torch.empty(2, 0, dtype=torch.int64), graph.num_nodes)
+    model = SAGE(torch.Generator().manual_seed(seed))
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    fanouts = FANOUTS if neighbors else (1,)
-    sampler = NeighborSampler(data.graph, fanouts, BATCH, data.train, seed=seed, x=data.x, y=data.y)
+    sampler = NeighborSampler(graph, FANOUTS, BATCH, data.train, seed=seed, x=data.x, y=data.y)
     losses: list[float] = []
     sampling, nodes, edges = 0.0, 0, 0
     begin = time.perf_counter()
@@ -152,7 +146,7 @@ def learn(data: Nodes, neighbors: bool, seed: int, steps: int, limit: float) -> 
                 steps = len(losses)
     spent = time.perf_counter() - begin
     with torch.no_grad():
-        right = model(data.x, data.graph)[data.test].argmax(1) == data.y[data.test]
+        right = model(data.x, graph)[data.test].argmax(1) == data.y[data.test]
     return Learnt(
         losses,
         float(right.double().mean()),
@@ -215,7 +209,7 @@ def large(context: Context) -> SuiteResult:
     memory = peak()
     rows: tuple[dict[str, Any], ...] = (
         _row("SAGE, 3 layers", ours),
-        _row("the same without neighbours", without),
+        _row("the same without edges", without),
     )
     once: tuple[dict[str, Any], ...] = (
         {"name": "drawing the edges", "seconds": data.seconds["edges"], "bytes": 16 * edges},

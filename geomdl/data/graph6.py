@@ -1,23 +1,28 @@
-"""graph6: undirected graphs as lines of printable characters, read and written exactly."""
+"""The format graph6: an undirected simple graph as a line of printable text.
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+A character stands for six bits, its code less 63. First comes the number of nodes n, in 1, 4 or 8
+characters, then the upper triangle of the adjacency matrix, column by column: (0, 1), (0, 2),
+(1, 2), (0, 3), …, the first bit the highest, filled up with zeros.
 
+Source: B. D. McKay, Description of graph6, sparse6 and digraph6 encodings,
+https://users.cecs.anu.edu.au/~bdm/data/formats.txt.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    import numpy
-
-_FIRST, _LAST = 63, 126  # "?" to "~": six bits each
-_SHORT, _LONG = 62, (1 << 18) - 1  # most nodes of one byte, and of three after "~"
-_HEADER = b">>graph6<<"
+HEADER = b">>graph6<<"
+_SHORT, _MIDDLE, _LONG = 62, 258047, (1 << 36) - 1  # most nodes that 1, 4 and 8 characters name
 
 
 class EdgeList(NamedTuple):
-    """A graph without multi-edges or self-loops, each edge both ways.
+    """An undirected simple graph, each edge both ways.
 
     Attributes:
-        edge_index: sources and targets, int64, shape (2, edges); sorted by source, then target.
+        edge_index: sources and targets, int64, shape (2, edges), sorted by source, then target.
         num_nodes: isolated nodes included.
     """
 
@@ -25,87 +30,87 @@ class EdgeList(NamedTuple):
     num_nodes: int
 
 
-def read_graph6(line: str | bytes) -> EdgeList:
-    """Graph of one line of graph6, of up to 258047 nodes.
-
-    Args:
-        line: with or without the header `>>graph6<<` and an end of line.
+def read_graph6(text: str | bytes) -> EdgeList:
+    """Edges of a graph in graph6, both ways, sorted by source, then target.
 
     Raises:
-        TypeError: neither text nor bytes.
-        ValueError: the line is empty, too short or too long, or holds other characters.
+        TypeError: `text` is neither str nor bytes.
+        ValueError: it is not one whole graph in graph6.
 
     Example:
-        >>> read_graph6("Bw")  # a triangle
-        EdgeList(edge_index=tensor([[0, 0, 1, 1, 2, 2],
-                [1, 2, 0, 2, 0, 1]]), num_nodes=3)
-
-    Source: McKay, Description of graph6, sparse6 and digraph6 encodings.
+        >>> read_graph6("Bw").edge_index.tolist()  # a triangle
+        [[0, 0, 1, 1, 2, 2], [1, 2, 0, 2, 0, 1]]
     """
-    import numpy as np
-
-    if not isinstance(line, str | bytes):
-        raise TypeError(f"line: expected a graph6 text, got {type(line).__name__}")
-    raw = line.encode("ascii", "replace") if isinstance(line, str) else line
-    raw = raw.rstrip(b"\r\n").removeprefix(_HEADER)
-    codes = np.frombuffer(raw, np.uint8).astype(np.int64) - _FIRST
-    if not len(codes) or codes.min() < 0 or codes.max() > _LAST - _FIRST:
+    if not isinstance(text, str | bytes):
+        raise TypeError(f"text: expected str or bytes, got {type(text).__name__}")
+    line = text.encode(errors="surrogatepass") if isinstance(text, str) else bytes(text)
+    line = line.removeprefix(HEADER).rstrip(b"\r\n")
+    if line[:1] in (b":", b";", b"&"):
+        kind = "digraph6" if line[:1] == b"&" else "sparse6"
+        raise ValueError(f"text: expected graph6, got {kind}")
+    values = np.frombuffer(line, np.uint8).astype(np.int64) - 63
+    if bool((wrong := (values < 0) | (values > 63)).any()):
+        at = int(wrong.argmax())
         raise ValueError(
-            f"line: expected the characters ? to ~ of graph6, got {raw[:40].decode('latin1')!r}"
+            f"text: expected characters from '?' to '~', got {line[at : at + 1]!r} at {at}"
+            " (one graph at a time)"
         )
-    n, body = _count(codes)
-    pairs = n * (n - 1) // 2
-    length = -(-pairs // 6)
-    if len(body) != length:
+    n, used = _count(values)
+    expected, got = -(-n * (n - 1) // 12), len(values) - used
+    if got != expected:
         raise ValueError(
-            f"line: expected {length} characters for the pairs of {n} nodes, got {len(body)}"
+            f"text: expected {expected} characters for the edges of {n} nodes, got {got}"
         )
-    bits = np.unpackbits(body.astype(np.uint8)[:, None], axis=1)[:, 2:].reshape(-1)
-    upper = np.flatnonzero(bits[:pairs])
-    # pair (i, j), i < j, is bit j (j - 1) / 2 + i
-    j = ((1 + np.sqrt(1 + 8 * upper)) / 2).astype(np.int64)
-    j -= j * (j - 1) // 2 > upper  # where the root was rounded up
-    j += (j + 1) * j // 2 <= upper  # or down
-    i = upper - j * (j - 1) // 2
-    source, target = np.concatenate([i, j]), np.concatenate([j, i])
-    order = np.lexsort((target, source))
-    return EdgeList(torch.from_numpy(np.stack([source[order], target[order]])), n)
+    full = np.flatnonzero(values[used:])
+    rows, columns = np.nonzero(np.unpackbits(values[used:][full, None].astype(np.uint8), axis=1))
+    bits = 6 * full[rows] + columns - 2  # of eight bits the first two are none of ours
+    if len(bits) and bits[-1] >= n * (n - 1) // 2:
+        raise ValueError(f"text: expected zeros after the edges of {n} nodes, got an edge there")
+    ends = np.arange(n, dtype=np.int64)
+    before = ends * (ends - 1) // 2  # bits of the columns before
+    high = np.searchsorted(before, bits, side="right") - 1
+    low = bits - before[high]
+    pairs = np.stack([np.concatenate([low, high]), np.concatenate([high, low])])
+    edge_index = torch.from_numpy(pairs[:, np.lexsort((pairs[1], pairs[0]))])
+    return EdgeList(edge_index, n)
 
 
-def write_graph6(edge_index: Tensor, num_nodes: int) -> str:
-    """Line of graph6, without an end of line.
-
-    Args:
-        edge_index: integers, shape (2, edges), each edge one way or both; no self-loops.
-        num_nodes: at most 258047.
+def write_graph6(source: Tensor, target: Tensor, n: int) -> str:
+    """Text of an undirected simple graph, whose edges come both ways, without header or newline.
 
     Raises:
-        ValueError: a self-loop, a node out of range, or too many nodes.
-
-    Example:
-        >>> write_graph6(torch.tensor([[0, 1, 2], [1, 2, 0]]), 3)
-        'Bw'
+        ValueError: too many nodes.
     """
-    import numpy as np
-
-    n = int(num_nodes)
-    if not 0 <= n <= _LONG:
-        raise ValueError(f"num_nodes: expected 0 to {_LONG}, got {num_nodes}")
-    ends = edge_index.cpu().numpy().astype(np.int64)
-    i, j = ends.min(0), ends.max(0)
-    if ends.size and (int(i.min()) < 0 or int(j.max()) >= n or bool((i == j).any())):
-        raise ValueError(f"edge_index: expected edges between two of 0, …, {n - 1}, got others")
-    bits = np.zeros(-(-(n * (n - 1) // 2) // 6) * 6, np.uint8)
-    bits[j * (j - 1) // 2 + i] = 1
-    body = bits.reshape(-1, 6) @ (1 << np.arange(5, -1, -1))
-    head = [n] if n <= _SHORT else [_LAST - _FIRST, n >> 12, n >> 6 & 63, n & 63]
-    return bytes(np.concatenate([head, body]).astype(np.uint8) + _FIRST).decode()
+    if n > _LONG:
+        raise ValueError(f"graph: expected at most {_LONG} nodes, got {n}")
+    digits = 1 if n <= _SHORT else 3 if n <= _MIDDLE else 6
+    prefix = [63] * {1: 0, 3: 1, 6: 2}[digits]
+    prefix += [n >> 6 * k & 63 for k in reversed(range(digits))]
+    low, high = source.cpu().long().numpy(), target.cpu().long().numpy()
+    low, high = low[low < high], high[low < high]
+    bits = high * (high - 1) // 2 + low
+    values = np.zeros(-(-n * (n - 1) // 12), np.uint8)
+    np.bitwise_or.at(values, bits // 6, (32 >> bits % 6).astype(np.uint8))
+    return bytes([63 + v for v in prefix]).decode() + (values + 63).tobytes().decode()
 
 
-def _count(codes: "numpy.ndarray[Any, Any]") -> "tuple[int, numpy.ndarray[Any, Any]]":
-    """Number of nodes, and the codes that follow it."""
-    if codes[0] <= _SHORT:
-        return int(codes[0]), codes[1:]
-    if len(codes) < 4 or codes[1] > _SHORT:
-        raise ValueError("line: expected a graph6 number of nodes up to 258047, got another header")
-    return int(codes[1] << 12 | codes[2] << 6 | codes[3]), codes[4:]
+def _count(values: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> tuple[int, int]:
+    """Number of nodes, and how many characters say it."""
+    if not len(values):
+        raise ValueError("text: expected graph6, got no character")
+    start = 2 if values[:2].tolist() == [63, 63] else int(values[0] == 63)
+    digits = values[start : start + (1, 3, 6)[start]]
+    if len(digits) < (1, 3, 6)[start]:
+        raise ValueError(
+            f"text: expected {start + (1, 3, 6)[start]} characters for the number of nodes,"
+            f" got {len(values)}"
+        )
+    n = 0
+    for digit in digits.tolist():
+        n = n << 6 | digit
+    least = (0, _SHORT + 1, _MIDDLE + 1)[start]
+    if n < least:
+        raise ValueError(
+            f"text: expected at least {least} nodes in {start + len(digits)} characters, got {n}"
+        )
+    return n, start + len(digits)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geomdl.fields.graph6 import read_graph6, write_graph6
+from geomdl.data.graph6 import read_graph6, write_graph6
 from geomdl.fields.graph_build import (
     NO_GRAPHS,
     both_ways,
@@ -176,7 +176,7 @@ class Graph:
 
         Source: https://users.cecs.anu.edu.au/~bdm/data/formats.txt
         """
-        return Graph.from_edge_index(**read_graph6(text))
+        return Graph.from_edge_index(*read_graph6(text))
 
     @staticmethod
     def batch(graphs: "Sequence[Graph]") -> "Graph":

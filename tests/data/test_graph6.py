@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geomdl.data.graph6 import _count
 from geomdl.fields.graph import Graph
-from geomdl.fields.graph6 import _count
 
 EMPTY = torch.empty(2, 0, dtype=torch.int64)
 

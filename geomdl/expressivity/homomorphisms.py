@@ -38,6 +38,7 @@ def homomorphism_counts(patterns: Graphs, graphs: Graphs) -> Tensor:
     Source: Lovász 1967; Dell, Grohe and Rattan 2018, arXiv:1802.08876.
     """
     small, big = _once(layout_of(patterns)), _once(layout_of(graphs))
+    mutual = _mutual(big)
     sizes = np.diff(big.node_ptr)
     matrices: dict[int, tuple[Integers, Integers]] = {}
     columns = []
@@ -51,7 +52,7 @@ def homomorphism_counts(patterns: Graphs, graphs: Graphs) -> Tensor:
             )
         pairs = set(zip(pattern.source.tolist(), pattern.target.tolist(), strict=True))
         if _is_forest(pairs, vertices):
-            columns.append(_forest(pairs, vertices, big))
+            columns.append(_forest(pairs, vertices, mutual))
             continue
         matrices = matrices or _matrices(big)
         column = np.empty(big.num_graphs, np.int64)
@@ -89,6 +90,17 @@ def _once(layout: Layout) -> Layout:
     return layout._replace(source=source[new], in_ptr=ptr, edge_color=color)
 
 
+def _mutual(layout: Layout) -> Layout:
+    """Without the edges whose reverse is missing."""
+    target, n = layout.target, len(layout.node_color)
+    kept = np.isin(layout.source * n + target, target * n + layout.source)
+    counts = np.bincount(target[kept], minlength=n)
+    ptr = np.concatenate([[0], counts.cumsum()]).astype(np.int64)
+    return layout._replace(
+        source=layout.source[kept], in_ptr=ptr, edge_color=layout.edge_color[kept]
+    )
+
+
 def _is_forest(pairs: set[tuple[int, int]], vertices: int) -> bool:
     """Whether the edges, each both ways, hold no cycle and no self-loop."""
     if any((b, a) not in pairs or a == b for a, b in pairs):
@@ -111,20 +123,25 @@ def _components(pairs: set[tuple[int, int]], vertices: int) -> list[list[int]]:
 
 
 def _forest(pairs: set[tuple[int, int]], vertices: int, big: Layout) -> Integers:
-    """Leaves inwards: what hangs below a vertex, for each place of that vertex."""
-    target = big.target
+    """Leaves inwards: what hangs below a vertex, for each place of that vertex.
+
+    Running sums may wrap around in 64 bits; their differences are right all the same.
+    """
     total = np.ones(big.num_graphs, np.int64)
     for part in _components(pairs, vertices):
         below = {v: np.ones(len(big.node_color), np.int64) for v in part}
         for at in range(len(part) - 1, 0, -1):
             v = part[at]
             (parent,) = (u for u in part[:at] if (u, v) in pairs)
-            sums = np.zeros_like(below[v])
-            np.add.at(sums, target, below[v][big.source])
-            below[parent] = below[parent] * sums
-        running = np.concatenate([[0], below[part[0]].cumsum()])
-        total = total * np.diff(running[big.node_ptr])
+            below[parent] = below[parent] * _sums(below[v][big.source], big.in_ptr)
+        total = total * _sums(below[part[0]], big.node_ptr)
     return total
+
+
+def _sums(values: Integers, ptr: Integers) -> Integers:
+    """Sums over values[ptr[i]:ptr[i + 1]]."""
+    running = np.concatenate([[0], values.cumsum()])
+    return running[ptr[1:]] - running[ptr[:-1]]
 
 
 def _matrices(big: Layout) -> dict[int, tuple[Integers, Integers]]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields import Graph
+from geomdl.permutation.memo import once
 
 
 class Blocks(NamedTuple):
@@ -33,6 +34,7 @@ class Blocks(NamedTuple):
         return y.flatten(0, 1).index_select(0, self.place)
 
 
+@once
 def blocks_of(graph: Graph) -> Blocks:
     """A block a graph, as long as the largest; where it is traced, one block of all nodes.
 
@@ -43,8 +45,8 @@ def blocks_of(graph: Graph) -> Blocks:
     if torch.compiler.is_compiling() or not nodes:
         order = torch.arange(nodes, device=graph.device)
         together = graph.batch_index.unsqueeze(0) == graph.batch_index.unsqueeze(1)
-        return Blocks(order[None], torch.ones_like(order[None], dtype=torch.bool), together[None],
-                      order)  # fmt: skip
+        there = torch.ones_like(order, dtype=torch.bool)
+        return Blocks(order[None], there[None], together[None], order)
     sizes = graph.ptr.diff()
     length = int(sizes.max())
     there = torch.arange(length, device=graph.device) < sizes.unsqueeze(1)

@@ -10,7 +10,7 @@ from geomdl.fields.numbers import check_counts
 from geomdl.permutation.affine import affine, plus
 from geomdl.permutation.aggregate import neighbor_sum
 from geomdl.permutation.inputs import check_nodes, check_weight, node_field, small_graphs, sources
-from geomdl.permutation.loops import loop_weight
+from geomdl.permutation.loops import loop_count
 from geomdl.registry import Example, register_layer
 
 
@@ -49,7 +49,7 @@ def adjacency(
     if normalize:
         degree = sum_at_targets(weight, graph) if weight is not None else graph.in_degree.to(like)
         if loops:
-            own = torch.where(loop_weight(graph, like) > 0, 0.0, loops).to(like.dtype)
+            own = torch.where(loop_count(graph) > 0, 0.0, loops).to(like.dtype)
             degree = degree + own
         some = degree != 0
         scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0).unsqueeze(1)

@@ -1,12 +1,12 @@
 """Edges from nodes to themselves: what is there, and graphs in which each node has one."""
 
-import weakref
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from geomdl.fields import Graph, sum_at_targets
+from geomdl.permutation.memo import once
 
 
 class Looped(NamedTuple):
@@ -26,21 +26,28 @@ def is_loop(graph: Graph) -> Tensor:
     return graph.source == graph.target
 
 
-def loop_weight(graph: Graph, like: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Sum of the weights of the loops of each node, shape (nodes,), of the type of `like`.
+@once
+def loop_count(graph: Graph) -> Tensor:
+    """Number of loops of each node, shape (nodes,), int64.
 
     Example:
-        >>> graph = Graph.from_edge_index(torch.tensor([[0, 1, 1], [1, 1, 1]]))
-        >>> loop_weight(graph, torch.zeros(0)).tolist()
-        [0.0, 2.0]
+        >>> loop_count(Graph.from_edge_index(torch.tensor([[0, 1, 1], [1, 1, 1]]))).tolist()
+        [0, 2]
     """
-    loops = is_loop(graph)
-    weight = loops.to(like.dtype) if weight is None else torch.where(loops, weight, 0)
-    return sum_at_targets(weight, graph)
+    count = torch.zeros(graph.num_nodes, dtype=torch.int64, device=graph.device)
+    return count.index_add(0, graph.source, is_loop(graph).long())
 
 
+def loop_weight(graph: Graph, like: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Sum of the weights of the loops of each node, shape (nodes,), of the type of `like`."""
+    if weight is None:
+        return loop_count(graph).to(like.dtype)
+    return sum_at_targets(torch.where(is_loop(graph), weight, 0), graph)
+
+
+@once
 def with_loops(graph: Graph) -> Looped:
-    """One loop a node. Made once for each graph, as long as it lives.
+    """One loop a node. Made once for each graph.
 
     Not for tracing: how many loops there are to be left out depends on the graph.
 
@@ -49,24 +56,10 @@ def with_loops(graph: Graph) -> Looped:
         >>> looped.graph.to_edge_index().tolist(), looped.kept.tolist()
         ([[0, 0, 1], [1, 0, 1]], [0])
     """
-    key = id(graph)
-    if key not in _made:
-        _made[key] = _with_loops(graph)
-        weakref.finalize(graph, _made.pop, key, None)
-    return _made[key]
-
-
-_made: dict[int, Looped] = {}
-
-
-def _with_loops(graph: Graph) -> Looped:
     ends, loops = graph.to_edge_index(), is_loop(graph)
     kept = (~loops).nonzero().flatten() if bool(loops.any()) else None
     ends = ends if kept is None else ends[:, kept]
     own = torch.arange(graph.num_nodes, device=graph.device).expand(2, -1)
-    return Looped(
-        Graph.from_edge_index(
-            torch.cat([ends, own], 1), batch=graph.batch_index, num_graphs=graph.num_graphs
-        ),
-        kept,
-    )
+    ends = torch.cat([ends, own], 1)
+    made = Graph.from_edge_index(ends, batch=graph.batch_index, num_graphs=graph.num_graphs)
+    return Looped(made, kept)

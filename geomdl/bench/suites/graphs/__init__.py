@@ -6,6 +6,22 @@ the graph atlas. `enzymes`: classes of proteins over ten folds. `communities`: n
 model beside the known optimum.
 """
 
-from geomdl.bench.suites.graphs import communities, counting, enzymes, large, parity, speed
+from geomdl.bench.suites.graphs import (
+    brec,
+    communities,
+    counting,
+    enzymes,
+    large,
+    parity,
+    speed,
+)
 
-__all__ = ["communities", "counting", "enzymes", "large", "parity", "speed"]
+__all__ = [
+    "brec",
+    "communities",
+    "counting",
+    "enzymes",
+    "large",
+    "parity",
+    "speed",
+]

@@ -9,6 +9,7 @@ from torch import Tensor
 from geomdl.claims import figures
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.registry import claim
+from geomdl.data import stochastic_block_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,8 +28,7 @@ def two_communities(
 ) -> tuple[Tensor, Tensor]:
     """Stochastic block model of two equal communities.
 
-    Nodes of one community are joined with probability inside/n, others with across/n: numbers of
-    edges are drawn, then their ends; pairs drawn twice count once, of which there are O(1).
+    Nodes of one community are joined with probability inside/n, others with across/n.
 
     Args:
         n: nodes, even.
@@ -41,21 +41,12 @@ def two_communities(
 
     Example:
         >>> side, edges = two_communities(1000, 9.0, 1.0, torch.Generator().manual_seed(0))
-        >>> bool((side[edges[0]] * side[edges[1]]).float().mean() > 0.7)
+        >>> bool((side[edges[0]] * side[edges[1]]).mean() > 0.7)
         True
     """
-    half = n // 2
-    rates = torch.tensor([inside * (half - 1) / 4, inside * (half - 1) / 4, across * half / 2])
-    counts = torch.poisson(rates.double(), generator=rng).long().tolist()
-    parts = []
-    for count, low, high in zip(counts, (0, half, 0), (0, half, half), strict=True):
-        parts.append(torch.randint(half, (2, count), generator=rng) + torch.tensor([[low], [high]]))
-    ends = torch.cat(parts, 1).sort(0).values
-    keys = (ends[0] * n + ends[1])[ends[0] != ends[1]].unique()
-    ends = torch.stack([keys // n, keys % n])
-    side = torch.ones(n, dtype=torch.float64)
-    side[half:] = -1
-    return side, ends
+    seed = int(torch.randint(2**31, (), generator=rng))
+    both, labels = stochastic_block_model([n // 2, n // 2], inside / n, across / n, seed=seed)
+    return 1 - 2 * labels.double(), both[:, both[0] < both[1]]
 
 
 @claim(

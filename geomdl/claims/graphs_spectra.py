@@ -10,6 +10,7 @@ from torch import Tensor
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.figures import MEASURED, PREDICTED
 from geomdl.claims.registry import claim
+from geomdl.data import load
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,20 +33,22 @@ def atlas(n: int) -> Tensor:
         >>> [len(atlas(n)) for n in range(1, 8)]
         [1, 2, 4, 11, 34, 156, 1044]
     """
-    graphs = [edges for nodes, edges in _lists() if nodes == n]
-    found = torch.zeros(len(graphs), n, n, dtype=torch.float64)
-    for matrix, edges in zip(found, graphs, strict=True):
-        for i, j in edges:
-            matrix[i, j] = matrix[j, i] = 1.0
-    return found
+    ptr, edge_index = _table()
+    sizes = ptr.diff()
+    found = torch.zeros(len(sizes), n, n, dtype=torch.float64)
+    source, target = edge_index
+    graph = torch.searchsorted(ptr, source, right=True) - 1
+    here = sizes[graph] == n
+    first = ptr[graph[here]]
+    found[graph[here], source[here] - first, target[here] - first] = 1.0
+    return found[sizes == n]
 
 
 @cache
-def _lists() -> list[tuple[int, list[tuple[int, int]]]]:
-    """Nodes and edges of all of them."""
-    from networkx.generators.atlas import graph_atlas_g
-
-    return [(g.number_of_nodes(), list(g.edges)) for g in graph_atlas_g()]
+def _table() -> tuple[Tensor, Tensor]:
+    """First nodes of all of them, and edges both ways."""
+    found = load("atlas")
+    return found["ptr"], found["edge_index"]
 
 
 def reach(a: Tensor) -> Tensor:

@@ -6,37 +6,27 @@ from torch import Tensor
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.graphs_spectra import atlas
 from geomdl.claims.registry import claim
+from geomdl.expressivity import wl
+from geomdl.fields import Graph
 
 TOPIC = "graphs"
 
 
-def refine(a: Tensor) -> list[tuple[int, ...]]:
-    """Stable colours of the nodes of graphs, by colour refinement (1-WL), sorted in each graph.
-
-    Two graphs have the same colours if and only if no network of messages tells them apart.
-    *Exact*: colours are whole numbers, numbered by sorting, alike in all graphs of one call.
+def joined(a: Tensor) -> Graph:
+    """Graphs of as many nodes each, as one batch.
 
     Args:
         a: adjacency matrices, shape (graphs, n, n).
 
     Example:
-        >>> path, star = torch.zeros(2, 4, 4)
-        >>> for i, j in ((0, 1), (1, 2), (2, 3)):
-        ...     path[i, j] = path[j, i] = 1
-        >>> star[0, 1:] = star[1:, 0] = 1
-        >>> one, other, again = refine(
-        ...     torch.stack([path, star, path[[2, 0, 1, 3]][:, [2, 0, 1, 3]]])
-        ... )
-        >>> one == again, one == other
-        (True, False)
+        >>> joined(atlas(3)).num_graphs
+        4
     """
-    n = a.shape[-1]
-    colour = torch.zeros(a.shape[:2], dtype=torch.int64)
-    for _ in range(n):
-        others = torch.where(a > 0, colour.unsqueeze(1) + 1, 0).sort(-1).values
-        own = torch.cat([colour.unsqueeze(-1), others], -1).flatten(0, 1)
-        colour = own.unique(dim=0, return_inverse=True)[1].view(a.shape[:2])
-    return [tuple(row) for row in colour.sort(-1).values.tolist()]
+    count, n = a.shape[:2]
+    graph, source, target = torch.nonzero(a, as_tuple=True)
+    ends = torch.stack([source, target]) + n * graph
+    batch = torch.arange(count).repeat_interleave(n)
+    return Graph.from_edge_index(ends, num_nodes=count * n, batch=batch)
 
 
 def messages(a: Tensor, rng: torch.Generator, width: int = 16, layers: int = 6) -> Tensor:
@@ -106,7 +96,7 @@ def vc_dimension(rng: torch.Generator, sabotage: bool) -> Evidence:
     labels: list[str] = []
     for n in range(3, 8):
         a = atlas(n)
-        colours = refine(a)
+        colours = wl(joined(a)).tolist()
         output = messages(a, rng)
         first = {c: i for i, c in reversed(list(enumerate(colours)))}
         predicted.append(len(first))

@@ -141,7 +141,8 @@ def _forest(pairs: set[tuple[int, int]], vertices: int, big: Layout) -> Integers
 def _sums(values: Integers, ptr: Integers) -> Integers:
     """Sums over values[ptr[i]:ptr[i + 1]]."""
     running = np.concatenate([[0], values.cumsum()])
-    return running[ptr[1:]] - running[ptr[:-1]]
+    found: Integers = running[ptr[1:]] - running[ptr[:-1]]
+    return found
 
 
 def _matrices(big: Layout) -> dict[int, tuple[Integers, Integers]]:

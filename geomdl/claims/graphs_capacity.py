@@ -81,7 +81,7 @@ def fit_labels(x: Tensor, y: Tensor) -> Tensor:
     statement="Of graphs on n nodes, networks of messages can label one of each class of colour"
     " refinement as one likes, and no more of them: their VC dimension is the number of classes.",
     formula=r"\mathrm{VCdim}(\mathrm{MPNN}_n) = \#\{G : |G| = n\}/{\sim_{1\text{-WL}}}",
-    source="Morris et al. 2023, arXiv:2301.11039, proposition 1",
+    source="Morris et al. 2023, arXiv:2301.11039",
     topic=TOPIC,
     sabotage="one graph of each class of isomorphism is labelled",
 )

@@ -129,7 +129,8 @@ def negative(matrix: "csr_matrix", most: int = 4, margin: float = 0.03) -> int:
 def detectability(rng: torch.Generator, sabotage: bool) -> Evidence:
     """Overlap of beliefs with the communities, on graphs, against the law on trees.
 
-    Overlap: |mean of σ_i m_i| with m_i = tanh(h_i/2) the belief; for the tree E[m | σ = 1].
+    Overlap: the absolute mean of σ_i m_i, with m_i = tanh(h_i/2) the belief; for the tree the
+    expectation of m where σ = 1.
     """
     n, c, repeats = 2000, 3.0, 6
     predicted: list[float] = []

@@ -35,7 +35,7 @@ def propagation(a: Tensor, loops: bool = True) -> Tensor:
 
 
 def dirichlet(p: Tensor, x: Tensor) -> float:
-    """Energy tr Xᵀ (I - P) X = ½ Σ_ij ã_ij |x_i/√d_i - x_j/√d_j|².
+    """Energy tr Xᵀ (I - P) X = ½ Σ_ij ã_ij ‖x_i/√d_i - x_j/√d_j‖².
 
     Example:
         >>> p = propagation(torch.tensor([[0.0, 1], [1, 0]]))
@@ -85,7 +85,7 @@ def _families() -> list[tuple[str, Tensor, float]]:
 def over_smoothing_rate(rng: torch.Generator, sabotage: bool) -> Evidence:
     """Ratio of energies after 300 layers of random features, against closed forms.
 
-    E(PX) = Σ λ (1 - λ)² |c_λ|² over components c of X. The kernel of I - P carries no energy and is
+    E(PX) = Σ λ (1 - λ)² ‖c_λ‖² over components c of X. The kernel of I - P carries no energy and is
     taken off, features are scaled, so that nothing is lost to rounding.
     """
     predicted: list[float] = []

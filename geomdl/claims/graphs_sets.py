@@ -43,7 +43,7 @@ def partitions(m: int, blocks: int) -> int:
     " if n ≥ k + l, fewer below.",
     formula=r"\dim\mathrm{Hom}_{S_n}(V^{\otimes k}, V^{\otimes l}) = \sum_{j \le n} S(k + l, j)"
     r" \stackrel{n \ge k + l}{=} \mathrm{Bell}(k + l)",
-    source="Maron et al. 2019, arXiv:1812.09902; for small n Finzi et al. 2021, arXiv:2104.09459",
+    source="Maron et al. 2019, arXiv:1812.09902; for small n Pearce-Crump 2022, arXiv:2212.08648",
     topic=TOPIC,
     sabotage="the Bell number is predicted for every n",
 )

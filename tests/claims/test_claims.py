@@ -74,7 +74,13 @@ def test_the_seed_decides_and_nothing_else(name):
     assert np.array_equal(one.predicted, two.predicted)
 
 
-@pytest.mark.parametrize("name", ["hom-dimension", "rademacher", "invariance-gap", "frobenius"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("hom-dimension", "rademacher", "invariance-gap", "frobenius"),
+        *("over-smoothing", "over-squashing", "power-sums"),
+    ],
+)
 def test_another_seed_is_another_measurement(name):
     runs = [claims.run(name, seed).measured.tolist() for seed in range(4)]
     assert any(run != runs[0] for run in runs[1:])

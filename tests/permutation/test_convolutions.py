@@ -13,12 +13,17 @@ from geomdl.permutation.loops import loop_count, with_loops
 from geomdl.registry import default
 
 F64 = torch.float64
-NAMES = [
-    name
-    for name in [*default.list_layers("permutation/*"), *default.list_models("permutation/*")]
-    if list(default.example(name).build().source) in (["x", "graph"], ["x", "graph", "edge"],
-                                                      ["x", "graph", "weight"])
-]  # fmt: skip
+
+
+def on_graphs(name):
+    """Whether it is called with features, a graph, and what is attached to edges or nothing."""
+    source = default.example(name).build().source
+    names = list(source) if isinstance(source, dict) else []
+    return names[:2] == ["x", "graph"] and names[2:] in ([], ["edge"], ["weight"])
+
+
+EVERY = [*default.list_layers("permutation/*"), *default.list_models("permutation/*")]
+NAMES = [name for name in EVERY if on_graphs(name)]
 
 
 def draw(*shape, seed=0):

@@ -30,6 +30,7 @@ BUILT_IN = (
     "graphs_depth",
     "graphs_capacity",
     "graphs_communities",
+    "graphs_wl",
 )
 
 Body = Callable[[torch.Generator, bool], Evidence]

@@ -14,6 +14,7 @@ from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
 OURS = (
+    *("cfi-treewidth", "fractional-isomorphism", "gin-colour-refinement", "tree-homomorphisms"),
     *("addition-theorem", "aggregators", "augmentation-kernel", "augmented-training"),
     *("bell-numbers", "body-order", "burnside", "cheeger"),
     *("chain-layers", "clebsch-gordan", "community-eigenvalues"),

@@ -1,9 +1,10 @@
 """Suites `graphs/…`: message passing against PyG, expressivity on BREC, real tasks.
 
-`parity`: outputs of layers beside PyG's. `speed`: their time and memory. `large`: three layers of
-SAGE on sampled neighbourhoods of a graph with ten million edges. `counting`: cycles and paths in
-the graph atlas. `enzymes`: classes of proteins over ten folds. `communities`: nodes of a block
-model beside the known optimum.
+`expressivity`: what each colouring tells apart on BREC, SR25 and CSL, exactly. `brec`: what
+networks trained on its pairs do. `parity`: outputs of layers beside PyG's. `speed`: their time and
+memory. `large`: three layers of SAGE on sampled neighbourhoods of a graph with ten million edges.
+`counting`: cycles and paths in the graph atlas. `enzymes`: classes of proteins over ten folds.
+`communities`: nodes of a block model beside the known optimum.
 """
 
 from geomdl.bench.suites.graphs import (
@@ -11,6 +12,7 @@ from geomdl.bench.suites.graphs import (
     communities,
     counting,
     enzymes,
+    expressivity,
     large,
     parity,
     speed,
@@ -21,6 +23,7 @@ __all__ = [
     "communities",
     "counting",
     "enzymes",
+    "expressivity",
     "large",
     "parity",
     "speed",

@@ -19,7 +19,9 @@ class Kernel:
     `reference`, fake tensors `fake` (so `torch.compile` and `torch.export` see one op), and
     autograd `backward`. Calling the object runs the op; where forward-mode differentiation or a
     transform of `torch.func` is under way, it runs `reference` instead, whose derivatives are
-    torch's own, since an op registered with a backward alone has a silent zero for a tangent.
+    torch's own, since an op registered with a backward alone has a silent zero for a tangent. On
+    plain CPU tensors that nothing watches it runs `cpu` itself: the way through the dispatcher is
+    longer than a loop over a small graph.
 
     Attributes:
         name: of the op.
@@ -52,6 +54,7 @@ class Kernel:
     cases: tuple[str, ...] = ("usual",)
     namespace: str = "geomdl"
     op: Any = field(init=False)
+    _eager: Any = field(init=False)
 
     def __post_init__(self) -> None:
         def checked(face: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,6 +76,7 @@ class Kernel:
         definition.register_autograd(self.backward, setup_context=self.setup)
         op = getattr(getattr(torch.ops, self.namespace), self.name).default
         object.__setattr__(self, "op", op)
+        object.__setattr__(self, "_eager", _eager_function(self))
 
     def __call__(self, *args: Any) -> Tensor:
         result: Tensor = self.run(*args)
@@ -83,7 +87,12 @@ class Kernel:
         if transformed():
             self.check(*args)
             return self.reference(*args)
-        return self.op(*args)
+        if torch.compiler.is_compiling() or not _plain(args):
+            return self.op(*args)
+        self.check(*args)
+        if torch.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args):
+            return self._eager.apply(*args)
+        return _fixed(self.cpu(*args))
 
     def _refuse_tangents(self, args: Args) -> None:
         """The bare op of torch.ops would lose them: a silent zero."""
@@ -95,6 +104,58 @@ class Kernel:
                     f"{self.name}: torch.ops.{self.namespace}.{self.name} has no forward mode;"
                     " call the function of geomdl.kernels instead"
                 )
+
+
+def _eager_function(kernel: Kernel) -> Any:
+    """The op as a function of autograd: the same face, setup and backward."""
+
+    class Eager(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *args: Any) -> Any:
+            output = _fixed(kernel.cpu(*args))
+            kernel.setup(ctx, args, output)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+            found = kernel.backward(ctx, *gradients)
+            return tuple(g if isinstance(g, Tensor) else None for g in _as_tuple(found))
+
+    Eager.__name__ = Eager.__qualname__ = kernel.name
+    return Eager
+
+
+def _fixed(found: Any) -> Any:
+    """Several results as a tuple, for autograd sees no others."""
+    return tuple(found) if isinstance(found, list) else found
+
+
+def _as_tuple(found: Any) -> tuple[Any, ...]:
+    return tuple(found) if isinstance(found, (tuple, list)) else (found,)
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def _plain(args: Args) -> bool:
+    """Whether all tensors are plain ones on the CPU, and nothing watches the dispatcher."""
+    if (
+        torch._C._len_torch_dispatch_stack()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._autograd._profiler_enabled()
+    ):
+        return False
+    for a in args:
+        if isinstance(a, Tensor):
+            if type(a) not in _PLAIN or not a.is_cpu:
+                return False
+        elif isinstance(a, (list, tuple)):
+            for b in a:
+                if isinstance(b, Tensor) and (
+                    type(b) not in _PLAIN or not b.is_cpu or b.requires_grad
+                ):
+                    return False
+    return True
 
 
 def transformed() -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,19 @@ def perceptron(
             layers += [nn.Dropout(dropout)] if dropout else []
         layers.append(affine(rows, columns, rng=rng))
     return nn.Sequential(*layers)
+
+
+def alike(x: Tensor, *others: Tensor | None) -> tuple[Any, ...]:
+    """All of them in the widest type among them, as autocast leaves some and rounds others.
+
+    Example:
+        >>> [x.dtype for x in alike(torch.zeros(1, dtype=torch.bfloat16), torch.zeros(1))]
+        [torch.float32, torch.float32]
+    """
+    dtype = x.dtype
+    for other in others:
+        dtype = dtype if other is None else torch.promote_types(dtype, other.dtype)
+    return x.to(dtype), *(None if other is None else other.to(dtype) for other in others)
 
 
 def plus(y: Tensor, bias: Tensor | None) -> Tensor:

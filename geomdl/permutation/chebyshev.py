@@ -68,7 +68,8 @@ def scaled_laplacian(
 
     def apply(x: Tensor) -> Tensor:
         scaled = before * x
-        neighbors = after * (neighbor_sum(scaled, graph, weight) - loops * scaled)
+        kept = None if weight is None else weight.to(scaled.dtype)
+        neighbors = after * (neighbor_sum(scaled, graph, kept) - loops * scaled)
         return factor * (diagonal * x - neighbors) - x
 
     return apply

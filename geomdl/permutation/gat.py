@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax, sum_at_targets
 from geomdl.fields.numbers import check_counts
-from geomdl.permutation.affine import affine, glorot, plus
+from geomdl.permutation.affine import affine, alike, glorot, plus
 from geomdl.permutation.aggregate import graph_attention, graph_attention_v2, neighbor_sum
 from geomdl.permutation.inputs import check_edges, check_nodes, node_field, small_graphs, sources
 from geomdl.permutation.loops import is_loop, with_loops
@@ -190,6 +190,7 @@ class GATConv(_Attention):
         if edge is not None and self.edge is not None and self.at_edge is not None:
             rows = self.split(self.edge.weight.T) * self.at_edge
             edge = edge @ rows.sum(-1)  # (edges, heads): V f_e is not made
+        h, s, t, edge = alike(h, s, t, edge)
         if self.fused:
             graph, edge = self.looped(graph, edge)
             return self.finish(graph_attention(h, t, s, graph, edge, self.slope), x)
@@ -283,9 +284,10 @@ class GATv2Conv(_Attention):
         t = s if self.at_target is self.at_source else self.split(self.at_target(x))
         if edge is not None and self.edge is not None:
             edge = self.split(self.edge(edge))
+        s, t, a, edge = alike(s, t, self.attention, edge)
         if self.fused:
             graph, edge = self.looped(graph, edge)
-            y = graph_attention_v2(t, s, self.attention, graph, edge, self.slope)
+            y = graph_attention_v2(t, s, a, graph, edge, self.slope)
             return self.finish(y, x)
         m = at_targets(t, graph) + at_sources(s, graph)
         own = t + s if self.loops else None

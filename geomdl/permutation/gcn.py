@@ -62,9 +62,10 @@ def adjacency(
             kept = nn.functional.dropout(kept, dropout)
             own = None if stay is None else nn.functional.dropout(stay, dropout)
         if scale is None:
-            return neighbor_sum(x, graph, kept)
-        y = scale * neighbor_sum(scale * x, graph, kept)
-        return y if own is None else y + own * x
+            return neighbor_sum(x, graph, None if kept is None else kept.to(x.dtype))
+        given, x = x, scale * x
+        y = scale * neighbor_sum(x, graph, None if kept is None else kept.to(x.dtype))
+        return y if own is None else y + own * given
 
     return apply
 

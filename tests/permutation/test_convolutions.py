@@ -320,3 +320,18 @@ def test_inputs_that_do_not_fit():
         gcn(x, graph, edge)
     with pytest.raises(ValueError, match=r"^edge: expected None of a layer without edge_channels"):
         P.GATConv(3, 2).double()(x, graph, edge)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.split("/")[1] in P.__all__])
+def test_autocast_rounds_and_no_more(name):
+    """Some tensors come rounded then, others do not; gradients come through."""
+    module, inputs = built(name).float(), default.example(name).draw(0)
+    inputs = [x.float() if isinstance(x, torch.Tensor) else x for x in inputs]
+    expected = leaves(module(*inputs))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = leaves(module(*inputs))
+    for y, reference in zip(found, expected, strict=True):
+        assert (y.float() - reference).abs().max() <= 0.1 * reference.abs().max()
+    if any(y.requires_grad for y in found):
+        sum(y.float().sum() for y in found).backward()
+        assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())

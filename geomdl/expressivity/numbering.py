@@ -1,13 +1,19 @@
 """Number the different ones of many multisets of integers, exactly and in linear time."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geomdl.expressivity.layout import Integers
 from geomdl.kernels.compiled import Compiled
 
 
 def number_multisets(
-    first: Integers, ptr: Integers, index: Integers, values: Integers, extra: Integers
+    first: Integers,
+    ptr: Integers,
+    index: Integers,
+    values: Integers,
+    extra: Integers,
+    alone: NDArray[np.bool_] | None = None,
 ) -> tuple[Integers, int]:
     """Equal numbers to equal rows (first[i], {{values[index[k]] of extra[k]}}_k).
 
@@ -21,6 +27,7 @@ def number_multisets(
         index: shape (entries,).
         values: at least 0, shape (n,).
         extra: at least 0, shape (entries,), or of length 0 for none.
+        alone: rows whose `first` no other row has, shape (rows,): their entries are not looked at.
 
     Returns:
         The numbers, shape (rows,), and how many there are.
@@ -36,18 +43,23 @@ def number_multisets(
     keys = np.empty(len(index), np.int64)
     table = np.full(1 << max(2 * rows, 2).bit_length(), -1, np.int64)
     numbers = np.empty(rows, np.int64)
-    count = _number(first, ptr, index, values, extra, size, keys, table, numbers)
+    alone = np.zeros(rows, np.bool_) if alone is None else alone
+    count = _number(first, ptr, index, values, extra, alone, size, keys, table, numbers)
     return numbers, int(count)
 
 
 @Compiled
 def _number(  # type: ignore[no-untyped-def]
-    first, ptr, index, values, extra, size, keys, table, numbers
+    first, ptr, index, values, extra, alone, size, keys, table, numbers
 ):
     """Fill `numbers`; the table holds, at each place, the first row that fell there."""
     mask = len(table) - 1
     count = 0
     for i in range(len(first)):
+        if alone[i]:
+            numbers[i] = count
+            count += 1
+            continue
         low, high = ptr[i], ptr[i + 1]
         for k in range(low, high):
             key = values[index[k]]

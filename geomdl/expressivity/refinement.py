@@ -76,7 +76,9 @@ def refine(layout: Layout, rounds: int | None = None) -> tuple[Integers, int, bo
     color = layout.node_color
     count, done = len(np.unique(color)), 0
     while rounds is None or done < rounds:
-        finer, classes = number_multisets(color, layout.in_ptr, layout.source, color, extra)
+        alone = np.bincount(color)[color] == 1  # such classes split no further
+        rows = layout.in_ptr, layout.source
+        finer, classes = number_multisets(color, *rows, color, extra, alone)
         if classes == count:
             return finer, done, True
         color, count, done = finer, classes, done + 1

@@ -335,3 +335,33 @@ def test_autocast_rounds_and_no_more(name):
     if any(y.requires_grad for y in found):
         sum(y.float().sum() for y in found).backward()
         assert all(p.grad is None or p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize("floor", [0.0, 1e-2])
+@pytest.mark.parametrize("edge_channels", [None, 2])
+def test_pna_by_degree_is_pna_node_by_node(monkeypatch, floor, edge_channels):
+    """Values and gradients, with isolated nodes, all aggregators and scalers."""
+    rng = torch.Generator().manual_seed(0)
+    ends = torch.randint(60, (2, 150), generator=rng)
+    graph = Graph.from_edge_index(ends, num_nodes=70)
+    layer = P.PNAConv(
+        3, 5, delta=1.3, aggregators=("std", "sum", "max", "mean", "min"), floor=floor,
+        edge_channels=edge_channels, scalers=("attenuation", "identity", "amplification"), rng=rng,
+    ).double()  # fmt: skip
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_(generator=rng)
+    x = torch.randn(70, 3, generator=rng, dtype=torch.float64, requires_grad=True)
+    edge = None
+    if edge_channels:
+        edge = torch.randn(150, edge_channels, generator=rng, dtype=torch.float64)
+    inputs = [x, *layer.parameters()]
+    found = []
+    for many in (0, 10**9):
+        monkeypatch.setattr("geomdl.permutation.pna._MANY", many)
+        y = layer(x, graph, edge)
+        found.append([y, *torch.autograd.grad(y.sin().sum(), inputs)])
+    for a, b in zip(*found, strict=True):
+        assert (a - b).abs().max() <= 1e-12 * b.abs().max()
+    assert (graph.in_degree == 0).any()
+    assert found[0][0].std() > 0.1

@@ -20,6 +20,7 @@ from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
 from geomdl.kernels.phases import phase_times
+from geomdl.kernels.scaled import scaled_sum
 from geomdl.kernels.segments import segment_spread, segment_sum
 from geomdl.kernels.softmax import segment_softmax
 from geomdl.kernels.spectra import real_spectrum, real_synthesis
@@ -45,6 +46,7 @@ __all__ = [
     "real_spectrum",
     "real_synthesis",
     "register",
+    "scaled_sum",
     "segment_softmax",
     "segment_spread",
     "segment_sum",

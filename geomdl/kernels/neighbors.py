@@ -88,6 +88,13 @@ def _fake(x: Tensor, ptr: Tensor, index: Tensor, out_ptr: Tensor, out_index: Ten
 
 def _check(x: Tensor, ptr: Tensor, index: Tensor, out_ptr: Tensor, out_index: Tensor) -> None:
     check_features("x", x)
+    check_transposed(x, ptr, index, out_ptr, out_index)
+
+
+def check_transposed(
+    x: Tensor, ptr: Tensor, index: Tensor, out_ptr: Tensor, out_index: Tensor
+) -> None:
+    """Refuse rows and rows of the transpose that do not belong to x or to each other."""
     check_rows(x, ptr=ptr, index=index, out_ptr=out_ptr, out_index=out_index)
     if out_ptr.shape[0] != x.shape[0] + 1:
         raise ValueError(f"out_ptr: expected shape ({x.shape[0] + 1},), got {tuple(out_ptr.shape)}")
@@ -106,7 +113,8 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     return neighbor_sum(gradient, out_ptr, out_index, ptr, index), None, None, None, None
 
 
-def _example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
+def example_of_rows(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
+    """Features and rows both ways of random edges; the last source and target have none."""
     nodes, targets, edges, trailing = {
         "usual": (7, 5, 23, (3,)),
         "tensors": (6, 8, 30, (2, 3)),
@@ -114,6 +122,7 @@ def _example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
         "no channels": (4, 4, 9, (0,)),
         "no edges": (4, 3, 0, (2,)),
         "no nodes": (0, 0, 0, (2,)),
+        "square": (7, 7, 23, (3,)),
     }[case]
     rng = torch.Generator().manual_seed(nodes + edges)
     x = torch.randn(nodes, *trailing, generator=rng, dtype=torch.float64).to(dtype)
@@ -143,7 +152,7 @@ KERNEL = register(
         setup=_setup,
         backward=_backward,
         check=_check,
-        example=_example,
+        example=example_of_rows,
         bound=_bound,
         cases=("usual", "tensors", "numbers", "no channels", "no edges", "no nodes"),
     )

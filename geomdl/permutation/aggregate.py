@@ -13,6 +13,8 @@ from torch import Tensor
 
 from geomdl import kernels
 from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax
+from geomdl.kernels.rows import wide
+from geomdl.permutation.memo import once
 
 
 class Statistics(NamedTuple):
@@ -73,10 +75,56 @@ def _check_nodes(x: Tensor, graph: Graph) -> None:
         raise ValueError(f"x: expected shape ({graph.num_nodes}, …), got {tuple(x.shape)}")
 
 
+def scaled_neighbor_sum(
+    x: Tensor,
+    graph: Graph,
+    at_target: Tensor | None = None,
+    at_source: Tensor | None = None,
+    own: Tensor | None = None,
+) -> Tensor:
+    """Sum over the edges that enter each node, with factors: y_i = t_i Σ s_j x_j + o_i x_i.
+
+    Args:
+        x: shape (nodes, ...).
+        graph: whose neighbours these are.
+        at_target: t, shape (nodes,); 1 if None.
+        at_source: s, shape (nodes,); 1 if None.
+        own: o, shape (nodes,); 0 if None.
+
+    Returns:
+        shape of x.
+
+    Example:
+        >>> graph = Graph.from_edge_index(torch.tensor([[0, 2], [1, 1]]))
+        >>> x, half = torch.tensor([[1.0], [2.0], [4.0]]), torch.full((3,), 0.5)
+        >>> scaled_neighbor_sum(x, graph, at_source=half, own=half).flatten().tolist()
+        [0.5, 3.5, 2.0]
+    """
+    _check_nodes(x, graph)
+    y = kernels.scaled_sum(
+        x.flatten(1) if x.ndim > 1 else x.unsqueeze(1),
+        graph.in_ptr,
+        graph.in_neighbors,
+        graph.out_ptr,
+        graph.out_neighbors,
+        at_target,
+        at_source,
+        own,
+    )
+    return y.view(x.shape)
+
+
+@once
+def _shares(graph: Graph) -> dict[torch.dtype, Tensor]:
+    return {}
+
+
 def neighbor_mean(x: Tensor, graph: Graph) -> Tensor:
     """Mean over the edges that enter each node, 0 where none does."""
-    degree = graph.in_degree.clamp(min=1).to(x.dtype)
-    return neighbor_sum(x, graph) / degree.view(-1, *[1] * (x.ndim - 1))
+    shares, dtype = _shares(graph), wide(x.dtype)
+    if dtype not in shares:
+        shares[dtype] = graph.in_degree.clamp(min=1).to(dtype).reciprocal()
+    return scaled_neighbor_sum(x, graph, at_target=shares[dtype])
 
 
 def neighbor_max(x: Tensor, graph: Graph) -> Tensor:

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from geomdl.fields import Graph, sum_at_targets
 from geomdl.fields.numbers import check_counts
 from geomdl.permutation.affine import affine, plus
-from geomdl.permutation.aggregate import neighbor_sum
+from geomdl.permutation.aggregate import neighbor_sum, scaled_neighbor_sum
 from geomdl.permutation.inputs import check_nodes, check_weight, node_field, small_graphs, sources
 from geomdl.permutation.loops import loop_count
+from geomdl.permutation.memo import once
 from geomdl.registry import Example, register_layer
 
 
@@ -45,29 +46,43 @@ def adjacency(
                 [3.0000]])
     """
     weight = None if weight is None else weight.to(like.dtype)
+    known, key = _unweighted(graph), (like.dtype, float(loops))
     scale = stay = None
-    if normalize:
+    if normalize and weight is None and key in known:
+        scale, stay = known[key]
+    elif normalize:
         degree = sum_at_targets(weight, graph) if weight is not None else graph.in_degree.to(like)
         if loops:
             own = torch.where(loop_count(graph) > 0, 0.0, loops).to(like.dtype)
             degree = degree + own
         some = degree != 0
-        scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0).unsqueeze(1)
-        stay = scale.square() * own.unsqueeze(1) if loops else None
+        scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0)
+        stay = scale.square() * own if loops else None
+        if weight is None:
+            known[key] = scale, stay
 
     def apply(x: Tensor, dropout: float = 0.0) -> Tensor:
         kept, own = weight, stay
+        if kept is None and not dropout:
+            return scaled_neighbor_sum(x, graph, scale, scale, own)
         if dropout:
             kept = like.new_ones(graph.num_edges) if weight is None else weight
             kept = nn.functional.dropout(kept, dropout)
             own = None if stay is None else nn.functional.dropout(stay, dropout)
         if scale is None:
             return neighbor_sum(x, graph, None if kept is None else kept.to(x.dtype))
-        given, x = x, scale * x
-        y = scale * neighbor_sum(x, graph, None if kept is None else kept.to(x.dtype))
-        return y if own is None else y + own * given
+        at, given = scale.unsqueeze(1), x
+        x = at * x
+        y = at * neighbor_sum(x, graph, None if kept is None else kept.to(x.dtype))
+        return y if own is None else y + own.unsqueeze(1) * given
 
     return apply
+
+
+@once
+def _unweighted(graph: Graph) -> dict[tuple[torch.dtype, float], tuple[Tensor, Tensor | None]]:
+    """What `adjacency` has worked out already."""
+    return {}
 
 
 @register_layer(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from geomdl.fields import Graph, at_sources, sum_at_targets
 from geomdl.fields.numbers import check_counts
 from geomdl.permutation.affine import affine, perceptron
-from geomdl.permutation.aggregate import neighbor_sum
+from geomdl.permutation.aggregate import scaled_neighbor_sum
 from geomdl.permutation.inputs import check_edges, check_nodes, node_field, small_graphs, sources
 from geomdl.registry import Example, register_layer
 
@@ -66,7 +66,8 @@ class GINConv(nn.Module):
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, in_channels) to features (nodes, out_channels)."""
         check_nodes(x, graph, self.in_channels)
-        y: Tensor = self.mlp(neighbor_sum(x, graph) + (1 + self.eps) * x)
+        own = (1 + self.eps).expand(graph.num_nodes)
+        y: Tensor = self.mlp(scaled_neighbor_sum(x, graph, own=own))
         return y
 
 

@@ -5,8 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geomdl.kernels import prefetch
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Args, Kernel, register
+from geomdl.kernels.prefetch import AHEAD
 from geomdl.kernels.rows import check_features, check_rows, integers, matrix, owners, run, wide
 
 
@@ -54,8 +56,7 @@ def _reference(x: Tensor, ptr: Tensor, index: Tensor, out_ptr: Tensor, out_index
     return zeros.index_add(0, owners(ptr, index.shape[0]), values).to(x.dtype)
 
 
-@Compiled
-def gather_rows(start, stop, ptr, index, x, y):  # type: ignore[no-untyped-def]
+def _gather_rows(start, stop, ptr, index, x, y):  # type: ignore[no-untyped-def]
     """y[i] = Σ x[index[k]] for start ≤ i < stop; returns a code as `rows.run` expects."""
     sources, channels = x.shape
     rows = y.shape[0]
@@ -69,9 +70,14 @@ def gather_rows(start, stop, ptr, index, x, y):  # type: ignore[no-untyped-def]
             j = index[k]
             if j < 0 or j >= sources:
                 return rows + k
+            if k + AHEAD < index.shape[0]:
+                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
             for c in range(channels):
                 y[i, c] += x[j, c]
     return -1
+
+
+gather_rows = Compiled(_gather_rows, prefetch.names, prefetch.__file__)
 
 
 def _cpu(x: Tensor, ptr: Tensor, index: Tensor, out_ptr: Tensor, out_index: Tensor) -> Tensor:

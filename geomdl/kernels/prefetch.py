@@ -4,13 +4,14 @@ from functools import cache
 from typing import Any
 
 LINE = 64  # bytes that come at once
+AHEAD = 12  # edges by which rows are asked for before they are added
 
 
 @cache
 def names() -> dict[str, Any]:
-    """What a loop calls: fetch_row(x, j) for a matrix x, any j; nothing is read or checked.
+    """What a loop calls: fetch_row(x, j) for a contiguous array x, any j; nothing is read.
 
-    Addresses outside of the matrix do no harm.
+    Rows outside of the array do no harm.
     """
     from llvmlite import ir
     from numba.core import cgutils as utilities
@@ -24,16 +25,14 @@ def names() -> dict[str, Any]:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, given[0])
             byte, word, bits = ir.IntType(8).as_pointer(), ir.IntType(64), ir.IntType(32)
-            stride, _ = cgutils.unpack_tuple(builder, array.strides, 2)
-            _, width = cgutils.unpack_tuple(builder, array.shape, 2)
-            size = builder.mul(width, array.itemsize)
+            stride = cgutils.unpack_tuple(builder, array.strides, signature.args[0].ndim)[0]
             number = context.cast(builder, given[1], signature.args[1], types.int64)
             first = builder.ptrtoint(array.data, word)
             first = builder.add(first, builder.mul(number, stride))
             function = builder.module.declare_intrinsic(
                 "llvm.prefetch", [byte], ir.FunctionType(ir.VoidType(), [byte, bits, bits, bits])
             )
-            with cgutils.for_range_slice(builder, word(0), size, word(LINE)) as (offset, _):
+            with cgutils.for_range_slice(builder, word(0), stride, word(LINE)) as (offset, _):
                 place = builder.inttoptr(builder.add(first, offset), byte)
                 builder.call(function, [place, bits(0), bits(3), bits(1)])
             return context.get_dummy_value()

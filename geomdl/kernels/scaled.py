@@ -9,9 +9,8 @@ from geomdl.kernels import prefetch
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.neighbors import check_transposed, example_of_rows
 from geomdl.kernels.op import Args, Kernel, register
+from geomdl.kernels.prefetch import AHEAD
 from geomdl.kernels.rows import check_features, integers, matrix, owners, run, wide
-
-AHEAD = 12  # edges by which features are asked for before they are added
 
 
 def scaled_sum(
@@ -83,7 +82,7 @@ def _reference(
     return (y if o is None else y + o * rows).to(x.dtype)
 
 
-def _scaled_rows(start, stop, ptr, index, x, t, s, o, ahead, y):  # type: ignore[no-untyped-def]
+def _scaled_rows(start, stop, ptr, index, x, t, s, o, y):  # type: ignore[no-untyped-def]
     """y[i] = t[i] Σ s[index[k]] x[index[k]] + o[i] x[i] for start ≤ i < stop."""
     sources, channels = x.shape
     rows, edges = y.shape[0], index.shape[0]
@@ -97,8 +96,8 @@ def _scaled_rows(start, stop, ptr, index, x, t, s, o, ahead, y):  # type: ignore
             j = index[k]
             if j < 0 or j >= sources:
                 return rows + k
-            if ahead and k + ahead < edges:
-                fetch_row(x, index[k + ahead])  # type: ignore[name-defined]  # noqa: F821
+            if k + AHEAD < edges:
+                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
             if s.shape[0]:
                 factor = s[j]
                 for c in range(channels):
@@ -138,15 +137,11 @@ def _cpu(
         (none if f is None else f.detach().to(flat.dtype).contiguous()).numpy()
         for f in (at_target, at_source, own)
     ]
-    ahead = AHEAD if flat.numel() * flat.element_size() > _NEAR else 0
     run(
-        scaled_rows, bounds, len(neighbors), y.shape[1], neighbors, flat.numpy(), *factors, ahead,
+        scaled_rows, bounds, len(neighbors), y.shape[1], neighbors, flat.numpy(), *factors,
         y.numpy(),
     )  # fmt: skip
     return y.to(x.dtype)
-
-
-_NEAR = 1 << 21  # bytes that are near anyway, in the cache of a core
 
 
 def _fake(

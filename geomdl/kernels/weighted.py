@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geomdl.kernels import prefetch
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.incidence import (
     check_incidence,
@@ -20,6 +21,7 @@ from geomdl.kernels.incidence import (
     transposed,
 )
 from geomdl.kernels.op import Args, Kernel, register
+from geomdl.kernels.prefetch import AHEAD
 from geomdl.kernels.rows import check_features, integers, matrix, run, wide
 
 
@@ -88,8 +90,7 @@ def _products_reference(g: Tensor, x: Tensor, rows: Sequence[Tensor]) -> Tensor:
     return (a.index_select(0, target) * b.index_select(0, source)).sum(-1).to(x.dtype)
 
 
-@Compiled
-def weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-untyped-def]
+def _weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-untyped-def]
     """y[i, h] = Σ w[perm[k], h] x[index[k], h] for start ≤ i < stop."""
     sources, heads, channels = x.shape
     rows, edges = y.shape[0], w.shape[0]
@@ -104,6 +105,8 @@ def weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-un
             j, e = index[k], perm[k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
                 return rows + k
+            if k + AHEAD < index.shape[0]:
+                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
             for h in range(heads):
                 a = w[e, h]
                 for c in range(channels):
@@ -111,8 +114,10 @@ def weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-un
     return -1
 
 
-@Compiled
-def product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore[no-untyped-def]
+weighted_rows = Compiled(_weighted_rows, prefetch.names, prefetch.__file__)
+
+
+def _product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore[no-untyped-def]
     """p[perm[k], h] = ⟨g[i, h], x[index[k], h]⟩ for start ≤ i < stop; marks what was written."""
     sources, heads, channels = x.shape
     rows, edges = g.shape[0], p.shape[0]
@@ -125,12 +130,17 @@ def product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore[
             if j < 0 or j >= sources or e < 0 or e >= edges:
                 return rows + k
             seen[e] = 1
+            if k + AHEAD < index.shape[0]:
+                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
             for h in range(heads):
                 total = p.dtype.type(0)
                 for c in range(channels):
                     total += g[i, h, c] * x[j, h, c]
                 p[e, h] = total
     return -1
+
+
+product_rows = Compiled(_product_rows, prefetch.names, prefetch.__file__)
 
 
 def boxes(x: Tensor) -> Tensor:

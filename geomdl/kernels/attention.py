@@ -242,7 +242,8 @@ def _gradient_cpu(
     run(attention_slopes, ptr, edges, size, index, perm, *arrays, number, *made, seen)
     check_order(perm, seen)
     gx, gs = torch.empty_like(a), a.new_empty(s.shape)
-    run(weighted_rows, out_ptr, edges, size, out_index, out_perm, arrays[0], made[0], gx.numpy())
+    flat = (matrix(b).numpy(), made[0], matrix(gx).numpy())
+    run(weighted_rows, out_ptr, edges, size, out_index, out_perm, *flat)
     run(gather_rows, out_ptr, edges, x.shape[1], out_perm, made[1], gs.numpy())
     return gx.to(x.dtype), gt.to(x.dtype), gs.to(x.dtype), ga.to(x.dtype)
 

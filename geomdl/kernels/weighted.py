@@ -91,26 +91,27 @@ def _products_reference(g: Tensor, x: Tensor, rows: Sequence[Tensor]) -> Tensor:
 
 
 def _weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-untyped-def]
-    """y[i, h] = Σ w[perm[k], h] x[index[k], h] for start ≤ i < stop."""
-    sources, heads, channels = x.shape
-    rows, edges = y.shape[0], w.shape[0]
+    """y[i, h] = Σ w[perm[k], h] x[index[k], h] for start ≤ i < stop; heads lie side by side."""
+    sources, rows, edges, heads = x.shape[0], y.shape[0], w.shape[0], w.shape[1]
+    channels = x.shape[1] // max(heads, 1)
     for i in range(start, stop):
         first, last = ptr[i], ptr[i + 1]
         if first < 0 or last < first or last > index.shape[0]:
             return i
-        for h in range(heads):
-            for c in range(channels):
-                y[i, h, c] = 0
+        total = y[i]
+        total[:] = 0
         for k in range(first, last):
             j, e = index[k], perm[k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
                 return rows + k
-            if k + AHEAD < index.shape[0]:
+            if k + 2 * AHEAD < index.shape[0]:
                 fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
+                fetch_row(w, perm[k + 2 * AHEAD])  # type: ignore[name-defined]  # noqa: F821
+            row = x[j]
             for h in range(heads):
-                a = w[e, h]
+                a, at = w[e, h], h * channels
                 for c in range(channels):
-                    y[i, h, c] += a * x[j, h, c]
+                    total[at + c] += a * row[at + c]
     return -1
 
 
@@ -119,12 +120,13 @@ weighted_rows = Compiled(_weighted_rows, prefetch.names, prefetch.__file__)
 
 def _product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore[no-untyped-def]
     """p[perm[k], h] = ⟨g[i, h], x[index[k], h]⟩ for start ≤ i < stop; marks what was written."""
-    sources, heads, channels = x.shape
-    rows, edges = g.shape[0], p.shape[0]
+    sources, rows, edges, heads = x.shape[0], g.shape[0], p.shape[0], p.shape[1]
+    channels = x.shape[1] // max(heads, 1)
     for i in range(start, stop):
         first, last = ptr[i], ptr[i + 1]
         if first < 0 or last < first or last > index.shape[0]:
             return i
+        own = g[i]
         for k in range(first, last):
             j, e = index[k], perm[k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
@@ -132,10 +134,11 @@ def _product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore
             seen[e] = 1
             if k + AHEAD < index.shape[0]:
                 fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
+            row = x[j]
             for h in range(heads):
-                total = p.dtype.type(0)
+                total, at = p.dtype.type(0), h * channels
                 for c in range(channels):
-                    total += g[i, h, c] * x[j, h, c]
+                    total += own[at + c] * row[at + c]
                 p[e, h] = total
     return -1
 
@@ -149,19 +152,19 @@ def boxes(x: Tensor) -> Tensor:
 
 
 def _sum_cpu(x: Tensor, w: Tensor, rows: Sequence[Tensor]) -> Tensor:
-    a, b = boxes(x), matrix(w)
-    y = a.new_empty(rows[0].shape[0] - 1, *x.shape[1:])
+    a, b = matrix(x), matrix(w)
+    y = a.new_empty(rows[0].shape[0] - 1, a.shape[1])
     ptr, index, perm = (integers(t) for t in rows[:3])
-    size = x.shape[1] * x.shape[2]
+    size = a.shape[1]
     run(weighted_rows, ptr, len(index), size, index, perm, a.numpy(), b.numpy(), y.numpy())
-    return y.to(x.dtype)
+    return y.view(-1, *x.shape[1:]).to(x.dtype) if size else x.new_empty(len(y), *x.shape[1:])
 
 
 def _products_cpu(g: Tensor, x: Tensor, rows: Sequence[Tensor]) -> Tensor:
-    a, b = boxes(g), boxes(x)
+    a, b = matrix(g), matrix(x)
     ptr, index, perm = (integers(t) for t in rows[:3])
     p, seen = a.new_empty(len(perm), x.shape[1]), torch.zeros(len(perm), dtype=torch.uint8).numpy()
-    size = x.shape[1] * x.shape[2]
+    size = a.shape[1]
     run(product_rows, ptr, len(index), size, index, perm, a.numpy(), b.numpy(), p.numpy(), seen)
     check_order(perm, seen)
     return p.to(x.dtype)

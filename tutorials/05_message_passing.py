@@ -261,7 +261,7 @@ torch.manual_seed(0)
 learners = {
     "GIN": GIN(1, 2, channels=16, layers=4),
     "marked nodes": SubgraphGNN(
-        1, channels=16, layers=3, outputs=2, policy="marking", aggregation="ds", readout="mean",
+        1, 2, channels=16, layers=3, policy="marking", aggregation="ds", readout="mean",
         neighbors=3.0, sine=2.0,
     ),
 }  # fmt: skip

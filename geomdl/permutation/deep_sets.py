@@ -19,7 +19,7 @@ def example_sets(rng: torch.Generator) -> tuple[Any, ...]:
 
 @register_model(
     "permutation/DeepSets",
-    example=Example(lambda: DeepSets(2, channels=4, outputs=2, members=4), example_sets),
+    example=Example(lambda: DeepSets(2, channels=4, out_channels=2, members=4), example_sets),
 )
 class DeepSets(nn.Module):
     """ρ(Σ_i φ(x_i)) over the members of a set, φ and ρ perceptrons.
@@ -31,9 +31,9 @@ class DeepSets(nn.Module):
 
     Args:
         in_channels: numbers of a member.
+        out_channels: numbers of a set.
         channels: of the perceptrons.
         depth: affine maps of each perceptron.
-        outputs: numbers of a set.
         pooling: "sum", "mean" or "max".
         members: number of places of a set, if `source` is to name the group S_n.
         rng: for the weights; torch's global one if None.
@@ -42,7 +42,7 @@ class DeepSets(nn.Module):
         ValueError: an impossible argument; when called, a wrong shape.
 
     Example:
-        >>> DeepSets(outputs=3)(torch.rand(5, 7, 1)).shape
+        >>> DeepSets(out_channels=3)(torch.rand(5, 7, 1)).shape
         torch.Size([5, 3])
 
     Source: Zaheer et al. 2017, arXiv:1703.06114.
@@ -51,10 +51,10 @@ class DeepSets(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         depth: int = 2,
-        outputs: int = 1,
         pooling: str = "sum",
         members: int | None = None,
         rng: torch.Generator | None = None,
@@ -65,8 +65,8 @@ class DeepSets(nn.Module):
         self.members = None if members is None else check_count("members", members)
         sizes = [check_count("channels", channels)] * check_count("depth", depth)
         self.inner = Perceptron([in_channels, *sizes], rng=rng)
-        self.outer = Perceptron([*sizes, check_count("outputs", outputs)], rng=rng)
-        self.source, self.target = set_fields(in_channels, outputs, self.members)
+        self.outer = Perceptron([*sizes, check_count("out_channels", out_channels)], rng=rng)
+        self.source, self.target = set_fields(in_channels, out_channels, self.members)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Numbers of the sets.
@@ -76,7 +76,7 @@ class DeepSets(nn.Module):
             mask: which places hold a member, bool of shape (batch, n); all if None.
 
         Returns:
-            shape (batch, outputs).
+            shape (batch, out_channels).
         """
         check_sets(x, mask, self.in_channels, self.members)
         y: Tensor = self.outer(pool(self.inner(x), mask, self.pooling))

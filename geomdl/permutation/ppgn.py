@@ -80,7 +80,13 @@ class PairProduct(nn.Module):
     "permutation/PPGN",
     example=Example(
         lambda: PPGN(
-            2, 3, channels=4, layers=2, outputs=2, size=4, rng=torch.Generator().manual_seed(0)
+            2,
+            2,
+            edge_channels=3,
+            channels=4,
+            layers=2,
+            size=4,
+            rng=torch.Generator().manual_seed(0),
         ),
         lambda rng: example_graphs(rng, 2, 3),
     ),
@@ -104,6 +110,7 @@ class PPGN(nn.Module):
 
     Args:
         in_channels: numbers of a node.
+        out_channels: numbers of a graph.
         edge_channels: numbers of an edge, 0 for none.
         channels: of pairs.
         layers: of products.
@@ -111,7 +118,6 @@ class PPGN(nn.Module):
         sine: frequency of sines in the layers; SiLU if None. What two graphs differ by is squared
             from layer to layer where it is a parity, as in the graphs of Cai, Fürer and Immerman;
             sin(6 x) keeps it above rounding in float64, SiLU does not.
-        outputs: numbers of a graph.
         readout: "sum" over nodes, or "mean".
         size: most nodes of a graph, if known beforehand (needed to compile and to export).
         rng: for the weights; torch's global one if None.
@@ -121,7 +127,7 @@ class PPGN(nn.Module):
 
     Example:
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
-        >>> PPGN(outputs=3)(torch.ones(3, 1), graph).shape
+        >>> PPGN(out_channels=3)(torch.ones(3, 1), graph).shape
         torch.Size([1, 3])
 
     Source: Maron, Ben-Hamu, Serviansky & Lipman 2019, arXiv:1905.11136.
@@ -130,13 +136,13 @@ class PPGN(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
-        edge_channels: int = 0,
+        out_channels: int = 1,
         *,
+        edge_channels: int = 0,
         channels: int = 32,
         layers: int = 3,
         depth: int = 2,
         sine: float | None = None,
-        outputs: int = 1,
         readout: str = "sum",
         size: int | None = None,
         rng: torch.Generator | None = None,
@@ -153,12 +159,12 @@ class PPGN(nn.Module):
             PairProduct(channels, depth, sine, rng) for _ in range(check_count("layers", layers))
         )
         rows = 2 * channels * (1 + layers)
-        self.head = Perceptron([rows, channels, check_count("outputs", outputs)], rng=rng)
+        self.head = Perceptron([rows, channels, check_count("out_channels", out_channels)], rng=rng)
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
         if edge_channels:
             self.source["edge"] = Field(Vector(), edge_channels * one)
-        self.target = Field(Vector(), outputs * one)
+        self.target = Field(Vector(), out_channels * one)
 
     def forward(self, x: Tensor, graph: Graph, edge: Tensor | None = None) -> Tensor:
         """Numbers of the graphs.
@@ -169,7 +175,7 @@ class PPGN(nn.Module):
             edge: shape (edges, edge_channels), if there are any.
 
         Returns:
-            shape (graphs, outputs).
+            shape (graphs, out_channels).
         """
         check_shape("x", x, graph.num_nodes, self.in_channels)
         if (edge is None) != (self.edge_channels == 0):

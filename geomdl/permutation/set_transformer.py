@@ -102,7 +102,7 @@ class InducedAttention(nn.Module):
     "permutation/SetTransformer",
     example=Example(
         lambda: SetTransformer(
-            2, channels=8, heads=2, layers=1, points=3, seeds=2, outputs=2, members=4
+            2, channels=8, heads=2, layers=1, points=3, seeds=2, out_channels=2, members=4
         ),
         example_sets,
     ),
@@ -117,12 +117,12 @@ class SetTransformer(nn.Module):
 
     Args:
         in_channels: numbers of a member.
+        out_channels: numbers of a set.
         channels: of members inside.
         heads: of attention; they divide channels.
         layers: of attention among members.
         points: inducing points, 0 for attention of all to all.
         seeds: of the pooling.
-        outputs: numbers of a set.
         members: number of places of a set, if `source` is to name the group S_n.
         rng: for the weights; torch's global one if None.
 
@@ -130,7 +130,7 @@ class SetTransformer(nn.Module):
         ValueError: an impossible argument; when called, a wrong shape.
 
     Example:
-        >>> SetTransformer(outputs=3)(torch.rand(5, 7, 1)).shape
+        >>> SetTransformer(out_channels=3)(torch.rand(5, 7, 1)).shape
         torch.Size([5, 3])
 
     Source: Lee et al. 2019, arXiv:1810.00825.
@@ -139,13 +139,13 @@ class SetTransformer(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         heads: int = 4,
         layers: int = 2,
         points: int = 16,
         seeds: int = 1,
-        outputs: int = 1,
         members: int | None = None,
         rng: torch.Generator | None = None,
     ) -> None:
@@ -166,8 +166,8 @@ class SetTransformer(nn.Module):
         self.seeds = nn.Parameter(torch.randn(1, seeds, channels, generator=rng))
         self.pool = SetAttention(channels, heads, rng)
         self.among = SetAttention(channels, heads, rng) if seeds > 1 else None
-        self.head = Dense(seeds * channels, check_count("outputs", outputs), rng=rng)
-        self.source, self.target = set_fields(in_channels, outputs, self.members)
+        self.head = Dense(seeds * channels, check_count("out_channels", out_channels), rng=rng)
+        self.source, self.target = set_fields(in_channels, out_channels, self.members)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Numbers of the sets.
@@ -177,7 +177,7 @@ class SetTransformer(nn.Module):
             mask: which places hold a member, bool of shape (batch, n); all if None.
 
         Returns:
-            shape (batch, outputs).
+            shape (batch, out_channels).
         """
         check_sets(x, mask, self.in_channels, self.members)
         h = self.first(x if mask is None else torch.where(mask.unsqueeze(2), x, 0))

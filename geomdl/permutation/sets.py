@@ -40,12 +40,12 @@ def pad_sets(rows: Tensor, ptr: Tensor, size: int | None = None) -> tuple[Tensor
 
 
 def set_fields(
-    in_channels: int, outputs: int, members: int | None
+    in_channels: int, out_channels: int, members: int | None
 ) -> tuple[dict[str, Field | None], Field]:
     """Fields of (x, mask) and of the numbers of a set, under S_n where n is known."""
     one = group("C1" if members is None else f"S{members}").trivial
     inputs = {"x": Field(Nodes(), in_channels * one), "mask": Field(Nodes(), one, shape=())}
-    return {**inputs}, Field(Vector(), outputs * one)
+    return {**inputs}, Field(Vector(), out_channels * one)
 
 
 def check_sets(x: Tensor, mask: Tensor | None, in_channels: int, members: int | None) -> None:

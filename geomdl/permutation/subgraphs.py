@@ -76,7 +76,7 @@ def _turned(h: Tensor, transposed: Tensor) -> Tensor:
     "permutation/SubgraphGNN",
     example=Example(
         lambda: SubgraphGNN(
-            2, channels=4, layers=2, outputs=2, size=4, rng=torch.Generator().manual_seed(0)
+            2, channels=4, layers=2, out_channels=2, size=4, rng=torch.Generator().manual_seed(0)
         ),
         lambda rng: example_graphs(rng, 2),
     ),
@@ -105,9 +105,9 @@ class SubgraphGNN(nn.Module):
 
     Args:
         in_channels: numbers of a node.
+        out_channels: numbers of a graph.
         channels: of nodes in copies.
         layers: of messages.
-        outputs: numbers of a graph.
         policy: of the copies.
         aggregation: between and within copies.
         hops: of "ego".
@@ -123,7 +123,9 @@ class SubgraphGNN(nn.Module):
 
     Example:
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]]))
-        >>> SubgraphGNN(policy="pairs", aggregation="ds", outputs=3)(torch.ones(3, 1), graph).shape
+        >>> SubgraphGNN(policy="pairs", aggregation="ds", out_channels=3)(
+        ...     torch.ones(3, 1), graph
+        ... ).shape
         torch.Size([1, 3])
 
     Source: Bevilacqua et al. 2022, arXiv:2110.02910; Zhang et al. 2023, arXiv:2302.07090; Huang et
@@ -133,10 +135,10 @@ class SubgraphGNN(nn.Module):
     def __init__(
         self,
         in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 32,
         layers: int = 4,
-        outputs: int = 1,
         policy: str = "marking",
         aggregation: str = "sswl+",
         hops: int = 2,
@@ -166,10 +168,12 @@ class SubgraphGNN(nn.Module):
             for _ in range(check_count("layers", layers))
         )
         self.copy = Perceptron([channels, channels, channels], sine=sine, rng=rng)
-        self.head = Perceptron([channels, channels, check_count("outputs", outputs)], rng=rng)
+        self.head = Perceptron(
+            [channels, channels, check_count("out_channels", out_channels)], rng=rng
+        )
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
-        self.target = Field(Vector(), outputs * one)
+        self.target = Field(Vector(), out_channels * one)
 
     def bag(self, graph: Graph, like: Tensor) -> Bag:
         """Copies of the graphs by the policy."""
@@ -188,7 +192,7 @@ class SubgraphGNN(nn.Module):
             graph: one, or a batch.
 
         Returns:
-            shape (graphs, outputs).
+            shape (graphs, out_channels).
         """
         check_shape("x", x, graph.num_nodes, self.in_channels)
         bag = self.bag(graph, x)

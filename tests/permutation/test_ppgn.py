@@ -13,8 +13,8 @@ F64 = torch.float64
 
 
 def model(**options):
-    options = {"channels": 4, "layers": 2, "outputs": 2} | options
-    return PPGN(2, 3, rng=torch.Generator().manual_seed(0), **options).double()
+    options = {"channels": 4, "layers": 2, "out_channels": 2} | options
+    return PPGN(2, edge_channels=3, rng=torch.Generator().manual_seed(0), **options).double()
 
 
 def inputs():
@@ -81,7 +81,8 @@ class Last(PPGN):
 def test_names_of_nodes_do_not_matter_and_a_sabotaged_twin_fails():
     group = f"S{inputs()[1].num_nodes}"
     assert geomdl.audit(model(), *inputs(), group=group).passed(1e-12)
-    bad = Last(2, 3, channels=4, layers=2, rng=torch.Generator().manual_seed(0)).double()
+    rng = torch.Generator().manual_seed(0)
+    bad = Last(2, edge_channels=3, channels=4, layers=2, rng=rng).double()
     assert not geomdl.audit(bad, *inputs(), group=group).passed(1e-3)
 
 
@@ -94,7 +95,7 @@ def test_it_tells_apart_what_2_fwl_does_and_no_more():
 
 @pytest.mark.parametrize("readout", ["sum", "mean"])
 def test_readouts_and_empty_graphs(readout):
-    net = PPGN(channels=4, layers=1, outputs=2, readout=readout).double()
+    net = PPGN(channels=4, layers=1, out_channels=2, readout=readout).double()
     none = Graph.from_edge_index(torch.empty(2, 0, dtype=torch.int64), 0)
     one = Graph.from_edge_index(torch.empty(2, 0, dtype=torch.int64), 1)
     both = Graph.batch([none, one, none])

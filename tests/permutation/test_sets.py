@@ -12,11 +12,13 @@ F64 = torch.float64
 def networks():
     rng = torch.Generator().manual_seed(0)
     return {
-        "sum": DeepSets(2, channels=8, outputs=3, members=5, rng=rng),
-        "mean": DeepSets(2, channels=8, outputs=3, members=5, pooling="mean", rng=rng),
-        "max": DeepSets(2, channels=8, outputs=3, members=5, pooling="max", rng=rng),
-        "SAB": SetTransformer(2, channels=8, heads=2, points=0, outputs=3, members=5, rng=rng),
-        "ISAB": SetTransformer(2, channels=8, heads=2, points=3, seeds=2, outputs=3, members=5),
+        "sum": DeepSets(2, channels=8, out_channels=3, members=5, rng=rng),
+        "mean": DeepSets(2, channels=8, out_channels=3, members=5, pooling="mean", rng=rng),
+        "max": DeepSets(2, channels=8, out_channels=3, members=5, pooling="max", rng=rng),
+        "SAB": SetTransformer(2, channels=8, heads=2, points=0, out_channels=3, members=5, rng=rng),
+        "ISAB": SetTransformer(
+            2, channels=8, heads=2, points=3, seeds=2, out_channels=3, members=5
+        ),
     }
 
 

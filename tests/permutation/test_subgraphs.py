@@ -22,7 +22,7 @@ KINDS = [
 
 
 def model(policy="marking", aggregation="sswl+", **options):
-    options = {"channels": 4, "layers": 2, "outputs": 2, "hops": 1} | options
+    options = {"channels": 4, "layers": 2, "out_channels": 2, "hops": 1} | options
     rng = torch.Generator().manual_seed(0)
     return SubgraphGNN(2, policy=policy, aggregation=aggregation, rng=rng, **options).double()
 

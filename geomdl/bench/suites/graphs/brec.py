@@ -30,14 +30,14 @@ class Pair(NamedTuple):
 
 def ppgn(graph: Graph, rng: torch.Generator) -> nn.Module:
     """Five layers: as many rounds as 2-FWL needs on these graphs."""
-    return PPGN(channels=8, layers=5, sine=8.0, outputs=OUTPUTS, readout="mean", rng=rng)
+    return PPGN(channels=8, layers=5, sine=8.0, out_channels=OUTPUTS, readout="mean", rng=rng)
 
 
 def _copies(policy: str, aggregation: str, **sizes: Any) -> Make:
     def make(graph: Graph, rng: torch.Generator) -> nn.Module:
         neighbors = max(1.0, graph.num_edges / graph.num_nodes)
         return SubgraphGNN(
-            policy=policy, aggregation=aggregation, outputs=OUTPUTS, readout="mean",
+            policy=policy, aggregation=aggregation, out_channels=OUTPUTS, readout="mean",
             neighbors=neighbors, rng=rng, **sizes,
         )  # fmt: skip
 

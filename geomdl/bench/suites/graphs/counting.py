@@ -35,17 +35,17 @@ NETWORKS: dict[str, tuple[str, Make]] = {
     "node marking": (
         "marking",
         lambda rng: SubgraphGNN(
-            1, channels=32, layers=4, outputs=5, aggregation="ds", rng=rng
+            1, channels=32, layers=4, out_channels=5, aggregation="ds", rng=rng
         ),
     ),
     "SSWL+": (
-        "SSWL", lambda rng: SubgraphGNN(1, channels=32, layers=4, outputs=5, rng=rng)
+        "SSWL", lambda rng: SubgraphGNN(1, channels=32, layers=4, out_channels=5, rng=rng)
     ),
-    "PPGN": ("2-FWL", lambda rng: PPGN(1, channels=32, layers=3, outputs=5, rng=rng)),
+    "PPGN": ("2-FWL", lambda rng: PPGN(1, channels=32, layers=3, out_channels=5, rng=rng)),
     "pair marking": (
         "adjacent pairs",
         lambda rng: SubgraphGNN(
-            1, channels=32, layers=4, outputs=5, policy="pairs", aggregation="ds", rng=rng
+            1, channels=32, layers=4, out_channels=5, policy="pairs", aggregation="ds", rng=rng
         ),
     ),
 }  # fmt: skip

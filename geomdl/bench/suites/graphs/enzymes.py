@@ -49,7 +49,7 @@ class Members(nn.Module):
 
     def __init__(self, rows: int, rng: torch.Generator) -> None:
         super().__init__()
-        self.sets = DeepSets(rows, channels=64, outputs=CLASSES, rng=rng)
+        self.sets = DeepSets(rows, channels=64, out_channels=CLASSES, rng=rng)
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), rows * one), "graph": Field(Edges(), one)}
         self.target = Field(Vector(), CLASSES * one)

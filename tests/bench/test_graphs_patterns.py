@@ -8,6 +8,7 @@ import torch
 
 from geomdl.bench.suites.graphs.belief import belief_propagation
 from geomdl.bench.suites.graphs.patterns import PATTERNS, count
+from geomdl.data import stochastic_block_model
 from geomdl.fields import Graph
 
 
@@ -54,6 +55,21 @@ def test_beliefs_on_a_tree_are_exact():
     flat = belief_propagation(graph, affinity, torch.full((6,), -1))
     assert (flat - 0.5).abs().max() < 1e-12
     assert (exact - 0.5).abs().max() > 0.1
+
+
+def test_each_graph_of_a_batch_is_one_by_itself():
+    """The field keeps the groups of every graph in balance, not those of all together."""
+    affinity = torch.tensor([[7.0, 1.0], [1.0, 7.0]], dtype=torch.float64)
+    graphs, known = [], []
+    for seed in range(3):
+        ends, labels = stochastic_block_model([100, 100], matrix=affinity / 200, seed=seed)
+        graphs.append(Graph.from_edge_index(ends, num_nodes=200))
+        rng = torch.Generator().manual_seed(seed)
+        known.append(torch.where(torch.rand(200, generator=rng) < 0.1, labels, -1))
+    together = belief_propagation(Graph.batch(graphs), affinity, torch.cat(known))
+    alone = [belief_propagation(g, affinity, k) for g, k in zip(graphs, known, strict=True)]
+    assert (together - torch.cat(alone)).abs().max() < 1e-12
+    assert torch.cat(alone).std() > 0.1
 
 
 def test_an_edge_without_its_reverse_is_refused():

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields import Graph, sum_at_targets
+from geomdl.permutation import graph_mean
 
 
 def belief_propagation(
@@ -25,7 +26,8 @@ def belief_propagation(
     1/q, a fixed point.
 
     Args:
-        graph: undirected, each edge both ways, without self-loops or repeated edges.
+        graph: undirected, each edge both ways, without self-loops or repeated edges; of a batch,
+            each graph is one by itself, of n nodes.
         affinity: C, n times the probability of an edge between nodes of groups s and t, (q, q).
         known: group of each node, -1 where it is not known, shape (nodes,).
         steps: of the messages.
@@ -53,8 +55,8 @@ def belief_propagation(
     message = nodes[source]
     for _ in range(steps):
         heard = (message @ affinity).log()
-        field = (nodes @ affinity).mean(0)
-        total = sum_at_targets(heard, graph) - field
+        field = graph_mean(nodes @ affinity, graph)
+        total = sum_at_targets(heard, graph) - field[graph.batch_index]
         fresh = (total[source] - heard[reverse]).softmax(1)
         fresh = torch.where(there[source].unsqueeze(1), fixed[source], fresh)
         message = damping * message + (1 - damping) * fresh

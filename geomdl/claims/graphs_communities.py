@@ -10,6 +10,8 @@ from geomdl.claims import figures
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.registry import claim
 from geomdl.data import stochastic_block_model
+from geomdl.fields import Graph
+from geomdl.permutation import belief_propagation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,7 +144,10 @@ def detectability(rng: torch.Generator, sabotage: bool) -> Evidence:
         found = []
         for _ in range(repeats):
             side, ends = two_communities(n, c + half, c - half, rng)
-            belief = beliefs(n, ends, c + half, c - half, rng)
+            graph = Graph.from_edge_index(torch.cat([ends, ends.flip(0)], 1), num_nodes=n)
+            affinity = torch.tensor([[c + half, c - half], [c - half, c + half]]).double()
+            found_groups = belief_propagation(graph, affinity, steps=60, damping=0.0, rng=rng)
+            belief = found_groups[:, 0] - found_groups[:, 1]
             if sabotage:
                 side = side[torch.randperm(n, generator=rng)]
             found.append(abs(float((side * belief).mean())))
@@ -198,30 +203,3 @@ def tree_overlap(
         if step >= steps // 2:
             total += float((h / 2).tanh().mean())
     return total / (steps - steps // 2)
-
-
-def beliefs(
-    n: int, ends: Tensor, inside: float, across: float, rng: torch.Generator, steps: int = 60
-) -> Tensor:
-    """Belief propagation for two equal communities: tanh of half the log-odds, shape (n,).
-
-    h_{i→j} = Σ_{k ∈ ∂i, k ≠ j} 2 artanh(θ tanh(h_{k→i}/2)) - (c_in - c_out)/n Σ_k tanh(h_k/2)
-
-    Args:
-        n: nodes.
-        ends: edges, each once, shape (2, edges).
-        inside: n times the probability of an edge within a community.
-        across: likewise, between them.
-        rng: for the first messages.
-        steps: of all messages at once.
-    """
-    theta = (inside - across) / (inside + across)
-    source, target = torch.cat([ends, ends.flip(0)], 1)
-    m = 0.1 * torch.randn(len(source), generator=rng, dtype=torch.float64)
-    field = torch.zeros(n, dtype=torch.float64)
-    for _ in range(steps):
-        heard = 2 * (theta * (m / 2).tanh()).atanh()
-        outside = (inside - across) * (field / 2).tanh().mean()
-        field = torch.zeros(n, dtype=torch.float64).index_add(0, target, heard) - outside
-        m = field[source] - heard.roll(len(source) // 2)
-    return (field / 2).tanh()

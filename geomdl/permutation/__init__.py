@@ -9,12 +9,16 @@ from geomdl.permutation.aggregate import (
     neighbor_min,
     neighbor_statistics,
     neighbor_sum,
+    scaled_neighbor_sum,
 )
 from geomdl.permutation.appnp import (
     APPNP,
 )
 from geomdl.permutation.basis_net import (
     BasisNet,
+)
+from geomdl.permutation.belief import (
+    belief_propagation,
 )
 from geomdl.permutation.chebyshev import (
     ChebConv,
@@ -57,7 +61,9 @@ from geomdl.permutation.gps import (
 from geomdl.permutation.graph_norm import (
     GraphNorm,
 )
-from geomdl.permutation.messages import sum_of_messages
+from geomdl.permutation.messages import (
+    sum_of_messages,
+)
 from geomdl.permutation.models import (
     GAT,
     GCN,
@@ -169,6 +175,7 @@ __all__ = [
     "SumPool",
     "TopKPool",
     "VirtualNode",
+    "belief_propagation",
     "fit_graphs",
     "fit_nodes",
     "graph_attention",
@@ -188,6 +195,7 @@ __all__ = [
     "partitions",
     "predict_graphs",
     "random_walk_pe",
+    "scaled_neighbor_sum",
     "set_attention",
     "sum_of_messages",
 ]

@@ -12,9 +12,8 @@ from geomdl.auditing import audit
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, worst
-from geomdl.bench.suites.graphs.belief import belief_propagation
 from geomdl.fields import Graph
-from geomdl.permutation import GAT, GCN, GIN, SAGE, fit_nodes
+from geomdl.permutation import GAT, GCN, GIN, SAGE, belief_propagation, fit_nodes
 
 TITLE = "Communities of a block model"
 NODES, DEGREE, KNOWN = 2000, 4.0, 0.05

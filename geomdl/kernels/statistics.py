@@ -29,12 +29,10 @@ from geomdl.kernels.rows import (
     wide,
 )
 
-Four = tuple[Tensor, Tensor, Tensor, Tensor]
-
 
 def neighbor_statistics(
     x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor
-) -> Four:
+) -> Tensor:
     """Mean, least, greatest and deviation over the neighbours of each node, in each channel.
 
     Of m[k] = x[index[k]] (+ edge[perm[k]]), k = ptr[i], …, ptr[i + 1] - 1: Σ m / n, min m, max m,
@@ -54,7 +52,7 @@ def neighbor_statistics(
         perm: edge numbers, row by row, shape (edges,): `graph.perm`.
 
     Returns:
-        Mean, least, greatest and deviation, each (targets, channels), contiguous.
+        Mean, least, greatest and deviation, side by side: shape (targets, 4, channels), contiguous.
 
     Raises:
         TypeError: a type that is not served.
@@ -63,16 +61,15 @@ def neighbor_statistics(
 
     Example:
         >>> x, ptr, index = torch.tensor([[1.0], [4.0]]), torch.tensor([0, 2]), torch.tensor([0, 1])
-        >>> [s.item() for s in neighbor_statistics(x, None, ptr, index, index)]
+        >>> neighbor_statistics(x, None, ptr, index, index).flatten().tolist()
         [2.5, 1.0, 4.0, 1.5]
 
     Source: Corso et al. 2020, arXiv:2004.05718.
     """
-    mean, low, high, std = VALUE.run(x, edge, ptr, index, perm)
-    return mean, low, high, std
+    return VALUE(x, edge, ptr, index, perm)
 
 
-def _reference(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Four:
+def _reference(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Tensor:
     rows, target = ptr.shape[0] - 1, owners(ptr, index.shape[0])
     m = x.to(wide(x.dtype)).index_select(0, index)
     m = m if edge is None else m + edge.to(m.dtype).index_select(0, perm)
@@ -87,35 +84,25 @@ def _reference(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm:
     some = var > 0
     std = torch.where(some, torch.where(some, var, 1).sqrt(), var)
     low, high = (at_firsts(m, target, rows, greatest) for greatest in (False, True))
-    dtype = x.dtype
-    return (shift + middle).to(dtype), low.to(dtype), high.to(dtype), std.to(dtype)
+    return torch.stack([shift + middle, low, high, std], 1).to(x.dtype)
 
 
 def _gradient_reference(
-    g_mean: Tensor,
-    g_low: Tensor,
-    g_high: Tensor,
-    g_std: Tensor,
-    x: Tensor,
-    edge: Tensor | None,
-    ptr: Tensor,
-    index: Tensor,
-    perm: Tensor,
+    g: Tensor, x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor
 ) -> tuple[Tensor, Tensor]:
     dtype = wide(x.dtype)
     args = [x.to(dtype), None if edge is None else edge.to(dtype), ptr, index, perm]
-    gradients = [g.to(dtype) for g in (g_mean, g_low, g_high, g_std)]
-    gx, ge = pulled(_reference, args, gradients)[:2]
+    gx, ge = pulled(_reference, args, [g.to(dtype)])[:2]
     return gx.to(x.dtype), x.new_empty(0, x.shape[1]) if ge is None else ge.to(x.dtype)
 
 
 @Compiled
 def statistics_rows(  # type: ignore[no-untyped-def]
-    start, stop, ptr, index, perm, x, edge, mean, low, high, std
+    start, stop, ptr, index, perm, x, edge, y
 ):
     """All four for start ≤ i < stop; edge has no rows where there is none."""
     sources, channels = x.shape
-    rows, edges, with_edge = mean.shape[0], index.shape[0], edge.shape[0] > 0
+    rows, edges, with_edge = y.shape[0], index.shape[0], edge.shape[0] > 0
     longest = 0
     for i in range(start, stop):
         first, last = ptr[i], ptr[i + 1]
@@ -126,10 +113,10 @@ def statistics_rows(  # type: ignore[no-untyped-def]
     for i in range(start, stop):
         first, count = ptr[i], ptr[i + 1] - ptr[i]
         for c in range(channels):
-            mean[i, c] = 0
-            low[i, c] = 0
-            high[i, c] = 0
-            std[i, c] = 0
+            y[i, 0, c] = 0
+            y[i, 1, c] = 0
+            y[i, 2, c] = 0
+            y[i, 3, c] = 0
         for k in range(count):
             j, e = index[first + k], perm[first + k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
@@ -142,40 +129,40 @@ def statistics_rows(  # type: ignore[no-untyped-def]
             if k == 0:
                 for c in range(channels):
                     shift[c] = m[0, c]
-                    low[i, c] = m[0, c]
-                    high[i, c] = m[0, c]
+                    y[i, 1, c] = m[0, c]
+                    y[i, 2, c] = m[0, c]
                     m[0, c] -= shift[c]
             else:
                 for c in range(channels):
-                    v, least, most = m[k, c], low[i, c], high[i, c]
+                    v, least, most = m[k, c], y[i, 1, c], y[i, 2, c]
                     lost = (v != v) & (least == least)
-                    low[i, c] = v if (v < least) | lost else least
-                    high[i, c] = v if (v > most) | lost else most
+                    y[i, 1, c] = v if (v < least) | lost else least
+                    y[i, 2, c] = v if (v > most) | lost else most
                     off = v - shift[c]
                     m[k, c] = off
-                    mean[i, c] += off
+                    y[i, 0, c] += off
         if count == 0:
             continue
         one = 1 / x.dtype.type(count)
         for c in range(channels):
-            mean[i, c] *= one
+            y[i, 0, c] *= one
         for k in range(count):
             for c in range(channels):
-                off = m[k, c] - mean[i, c]
-                std[i, c] += off * off
+                off = m[k, c] - y[i, 0, c]
+                y[i, 3, c] += off * off
         for c in range(channels):
-            std[i, c] = math.sqrt(std[i, c] * one)
-            mean[i, c] += shift[c]
+            y[i, 3, c] = math.sqrt(y[i, 3, c] * one)
+            y[i, 0, c] += shift[c]
     return -1
 
 
 @Compiled
 def statistics_slopes(  # type: ignore[no-untyped-def]
-    start, stop, ptr, index, perm, g_mean, g_low, g_high, g_std, x, edge, gx, ge, seen
+    start, stop, ptr, index, perm, g, x, edge, gx, ge, seen
 ):
     """Gradients gx and, where there is an edge, ge; see `run_channels`."""
     sources, channels = x.shape
-    rows, edges, with_edge = g_mean.shape[0], index.shape[0], edge.shape[0] > 0
+    rows, edges, with_edge = g.shape[0], index.shape[0], edge.shape[0] > 0
     low, high = np.uint64(8 * start), np.uint64(min(8 * stop, channels))  # signed ones may wrap
     longest = 0
     for i in range(rows):
@@ -236,15 +223,15 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
                 var[c] += off * off
         for c in range(low, high):
             std = math.sqrt(var[c] * one)
-            g = g_std[i, c] * one
-            shift[c] = g_mean[i, c] * one
-            var[c] = g * 0 if std == 0 else g / std
+            turn = g[i, 3, c] * one
+            shift[c] = g[i, 0, c] * one
+            var[c] = turn * 0 if std == 0 else turn / std
         for k in range(count):
             for c in range(low, high):
                 m[k, c] = shift[c] + var[c] * m[k, c]
         for c in range(low, high):
-            m[at_least[c], c] += g_low[i, c]
-            m[at_most[c], c] += g_high[i, c]
+            m[at_least[c], c] += g[i, 1, c]
+            m[at_most[c], c] += g[i, 2, c]
         for k in range(count):
             j, e = index[first + k], perm[first + k]
             seen[e] = 1
@@ -256,34 +243,23 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
     return -1
 
 
-def _floats(edge: Tensor | None, *tensors: Tensor) -> list[Any]:
-    flat = [matrix(t) for t in tensors]
-    flat.append(flat[-1].new_empty(0, flat[-1].shape[1]) if edge is None else matrix(edge))
-    return [t.numpy() for t in flat]
+def _floats(x: Tensor, edge: Tensor | None) -> list[Any]:
+    flat = matrix(x)
+    return [flat.numpy(), (flat.new_empty(0, x.shape[1]) if edge is None else matrix(edge)).numpy()]
 
 
-def _cpu(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Four:
-    arrays, rows = _floats(edge, x), [integers(t) for t in (ptr, index, perm)]
-    shape, dtype = (ptr.shape[0] - 1, x.shape[1]), wide(x.dtype)
-    made = [x.new_empty(shape, dtype=dtype) for _ in range(4)]
-    outputs = [t.numpy() for t in made]
-    run(statistics_rows, rows[0], len(rows[1]), x.shape[1], *rows[1:], *arrays, *outputs)
-    mean, low, high, std = (t.to(x.dtype) for t in made)
-    return mean, low, high, std
+def _cpu(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Tensor:
+    arrays, rows = _floats(x, edge), [integers(t) for t in (ptr, index, perm)]
+    y = x.new_empty(ptr.shape[0] - 1, 4, x.shape[1], dtype=wide(x.dtype))
+    run(statistics_rows, rows[0], len(rows[1]), x.shape[1], *rows[1:], *arrays, y.numpy())
+    return y.to(x.dtype)
 
 
 def _gradient_cpu(
-    g_mean: Tensor,
-    g_low: Tensor,
-    g_high: Tensor,
-    g_std: Tensor,
-    x: Tensor,
-    edge: Tensor | None,
-    ptr: Tensor,
-    index: Tensor,
-    perm: Tensor,
+    g: Tensor, x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor
 ) -> tuple[Tensor, Tensor]:
-    arrays = _floats(edge, g_mean, g_low, g_high, g_std, x)
+    slopes = matrix(g).view(ptr.shape[0] - 1, 4, x.shape[1]).numpy()
+    arrays = [slopes, *_floats(x, edge)]
     rows = [integers(t) for t in (ptr, index, perm)]
     gx, ge = (x.new_empty(a.shape, dtype=wide(x.dtype)) for a in arrays[-2:])
     seen = torch.zeros(len(rows[2]), dtype=torch.uint8).numpy()
@@ -294,21 +270,12 @@ def _gradient_cpu(
     return gx.to(x.dtype), ge.to(x.dtype)
 
 
-def _fake(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Four:
-    shape = (ptr.shape[0] - 1, x.shape[1])
-    return x.new_empty(shape), x.new_empty(shape), x.new_empty(shape), x.new_empty(shape)
+def _fake(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor) -> Tensor:
+    return x.new_empty(ptr.shape[0] - 1, 4, x.shape[1])
 
 
 def _gradient_fake(
-    g_mean: Tensor,
-    g_low: Tensor,
-    g_high: Tensor,
-    g_std: Tensor,
-    x: Tensor,
-    edge: Tensor | None,
-    ptr: Tensor,
-    index: Tensor,
-    perm: Tensor,
+    g: Tensor, x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor
 ) -> tuple[Tensor, Tensor]:
     return x.new_empty(x.shape), x.new_empty(0 if edge is None else edge.shape[0], x.shape[1])
 
@@ -324,27 +291,18 @@ def _check(x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Ten
 
 
 def _gradient_check(
-    g_mean: Tensor,
-    g_low: Tensor,
-    g_high: Tensor,
-    g_std: Tensor,
-    x: Tensor,
-    edge: Tensor | None,
-    ptr: Tensor,
-    index: Tensor,
-    perm: Tensor,
+    g: Tensor, x: Tensor, edge: Tensor | None, ptr: Tensor, index: Tensor, perm: Tensor
 ) -> None:
     _check(x, edge, ptr, index, perm)
-    for name, g in (("g_mean", g_mean), ("g_low", g_low), ("g_high", g_high), ("g_std", g_std)):
-        check_shape(name, g, (ptr.shape[0] - 1, x.shape[1]), x)
+    check_shape("g", g, (ptr.shape[0] - 1, 4, x.shape[1]), x)
 
 
-def _setup(ctx: Any, inputs: Args, output: Any) -> None:
+def _setup(ctx: Any, inputs: Args, output: Tensor) -> None:
     ctx.save_for_backward(*inputs)
 
 
-def _backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
-    gx, ge = GRADIENT.run(*gradients, *ctx.saved_tensors)
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+    gx, ge = GRADIENT.run(gradient, *ctx.saved_tensors)
     return gx, None if ctx.saved_tensors[1] is None else ge, None, None, None
 
 
@@ -362,28 +320,28 @@ def _example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
 def _gradient_example(dtype: torch.dtype, index_dtype: torch.dtype, case: str) -> Args:
     x, edge, ptr, *rest = _example(dtype, index_dtype, case)
     rng = torch.Generator().manual_seed(10)
-    shape = (4, ptr.shape[0] - 1, x.shape[1])
-    gradients = torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype).unbind()
-    return *gradients, x, edge, ptr, *rest
+    shape = (ptr.shape[0] - 1, 4, x.shape[1])
+    g = torch.randn(shape, generator=rng, dtype=torch.float64).to(dtype)
+    return g, x, edge, ptr, *rest
 
 
-def _bound(args: Args, eps: float) -> Four:
+def _bound(args: Args, eps: float) -> Tensor:
     x, edge, ptr, index, perm = args
     count = ptr.diff().unsqueeze(1)
-    sizes = _reference(x.abs(), None if edge is None else edge.abs(), ptr, index, perm)[2]
+    sizes = _reference(x.abs(), None if edge is None else edge.abs(), ptr, index, perm)[:, 2]
     sums = eps * sizes if edge is not None else torch.zeros_like(sizes)
     some = (2 * count + 8) * eps * sizes
-    return some, sums, sums, some
+    return torch.stack([some, sums, sums, some], 1)
 
 
 def _gradient_bound(args: Args, eps: float) -> tuple[Tensor, Tensor]:
     """Of each edge: its terms, and what an error of m does to a deviation that is divided by."""
-    g_mean, g_low, g_high, g_std, x, edge, ptr, index, perm = args
+    g, x, edge, ptr, index, perm = args
     n = ptr.diff().clamp(min=1).unsqueeze(1)
-    sizes = _bound((x, edge, ptr, index, perm), eps)[3]
-    std = _reference(x, edge, ptr, index, perm)[3]
-    turn = torch.where(std > 0, g_std.abs() * 4 * sizes / torch.where(std > 0, std, 1), 0)
-    each = (4 + 2 * n) * eps * (g_mean.abs() + g_low.abs() + g_high.abs() + g_std.abs()) + turn
+    sizes = _bound((x, edge, ptr, index, perm), eps)[:, 3]
+    std = _reference(x, edge, ptr, index, perm)[:, 3]
+    turn = torch.where(std > 0, g[:, 3].abs() * 4 * sizes / torch.where(std > 0, std, 1), 0)
+    each = (4 + 2 * n) * eps * g.abs().sum(1) + turn
     target = owners(ptr, index.shape[0])
     sums = torch.zeros_like(x).index_add(0, index, (1 + index.shape[0] / 4) * each[target])
     if edge is None:

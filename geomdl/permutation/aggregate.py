@@ -152,7 +152,7 @@ def neighbor_statistics(x: Tensor, graph: Graph, edge: Tensor | None = None) -> 
     """
     _check_nodes(x, graph)
     found = kernels.neighbor_statistics(x, edge, graph.in_ptr, graph.in_neighbors, graph.perm)
-    return Statistics(*found)
+    return Statistics(*found.unbind(1))
 
 
 def graph_attention(

@@ -179,10 +179,9 @@ class PNAConv(nn.Module):
         own = own + shift @ self.before.weight[:, : self.in_channels]
         bias = nn.functional.linear(self.after.bias, self.linear.weight, self.linear.bias)
         bias = bias + shift @ self.before.bias
-        mean, low, high, std = kernels.neighbor_statistics(
-            sent, edge, nodes.ptr, nodes.neighbors, nodes.perm
-        )
-        rows = torch.cat([nodes.sort(x), mean, low, high, self._above_floor(std)], 1)
+        found = kernels.neighbor_statistics(sent, edge, nodes.ptr, nodes.neighbors, nodes.perm)
+        std = self._above_floor(found[:, 3])
+        rows = torch.cat([nodes.sort(x), found[:, :3].flatten(1), std], 1)
         weights = torch.cat([own, *(maps[name] for name in STATISTICS)], 2)
         parts = [
             nn.functional.linear(part, weight, b)

@@ -117,6 +117,7 @@ def statistics_rows(  # type: ignore[no-untyped-def]
             y[i, 1, c] = 0
             y[i, 2, c] = 0
             y[i, 3, c] = 0
+        # gathering alone: short enough that the processor waits for several rows at once
         for k in range(count):
             j, e = index[first + k], perm[first + k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
@@ -126,6 +127,7 @@ def statistics_rows(  # type: ignore[no-untyped-def]
             if with_edge:
                 for c in range(channels):
                     m[k, c] += edge[e, c]
+        for k in range(count):
             if k == 0:
                 for c in range(channels):
                     shift[c] = m[0, c]
@@ -143,7 +145,7 @@ def statistics_rows(  # type: ignore[no-untyped-def]
                     y[i, 0, c] += off
         if count == 0:
             continue
-        one = 1 / x.dtype.type(count)
+        one = x.dtype.type(1) / x.dtype.type(count)
         for c in range(channels):
             y[i, 0, c] *= one
         for k in range(count):
@@ -182,6 +184,7 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
         for c in range(low, high):
             mean[c] = 0
             var[c] = 0
+        # gathering alone: short enough that the processor waits for several rows at once
         for k in range(count):
             j, e = index[first + k], perm[first + k]
             if j < 0 or j >= sources or e < 0 or e >= edges:
@@ -191,6 +194,7 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
             if with_edge:
                 for c in range(low, high):
                     m[k, c] += edge[e, c]
+        for k in range(count):
             if k == 0:
                 for c in range(low, high):
                     shift[c] = m[0, c]
@@ -213,7 +217,7 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
                     mean[c] += off
         if count == 0:
             continue
-        one = 1 / x.dtype.type(count)
+        one = x.dtype.type(1) / x.dtype.type(count)
         for c in range(low, high):
             mean[c] *= one
         for k in range(count):
@@ -234,10 +238,10 @@ def statistics_slopes(  # type: ignore[no-untyped-def]
             m[at_most[c], c] += g[i, 2, c]
         for k in range(count):
             j, e = index[first + k], perm[first + k]
-            seen[e] = 1
             for c in range(low, high):
                 gx[j, c] += m[k, c]
             if with_edge:
+                seen[e] = 1
                 for c in range(low, high):
                     ge[e, c] = m[k, c]
     return -1

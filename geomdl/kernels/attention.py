@@ -1,14 +1,16 @@
 """Additive attention over neighbours in one pass: nothing of the size of edges × channels."""
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from geomdl.kernels.compiled import Compiled
+from geomdl.kernels import vectors
+from geomdl.kernels.compiled import OPTIONS, Compiled
 from geomdl.kernels.incidence import (
     by_reference,
     check_incidence,
@@ -19,11 +21,13 @@ from geomdl.kernels.incidence import (
     keep_all,
     pulled,
 )
-from geomdl.kernels.neighbors import gather_rows
 from geomdl.kernels.op import Args, Kernel, register
 from geomdl.kernels.rows import integers, matrix, run, wide
 from geomdl.kernels.softmax import softmax_by
-from geomdl.kernels.weighted import boxes, check_boxes, weighted_rows
+from geomdl.kernels.weighted import boxes, check_boxes
+
+if TYPE_CHECKING:  # what `_names` adds
+    exponentials = powers_of = sum_scaled = add_products = np.vectorize(print)
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -39,7 +43,8 @@ def additive_attention(
     A node without neighbours gets zeros. Exact up to rounding, the error of a logit counted as a
     relative one of its exponential; the greatest logit is taken off first. Does not depend on the
     number of threads, bitwise. Stores nothing of edges × channels, forward or backward; the
-    gradient stores edges × heads, twice. Its own derivatives are those of the plain-torch
+    gradient stores edges × heads, three times. A weight less than exp(-87) of the greatest of its
+    node is zero in float32. Its own derivatives are those of the plain-torch
     reference, which stores edges × heads × channels.
 
     Args:
@@ -98,108 +103,167 @@ def _gradient_reference(
     return gx, gt, gs, ge
 
 
-@Compiled
+ROOM = 128  # entries of rows whose exponentials are taken at once
+
+
+def _names() -> dict[str, Any]:
+    """What the loops below call."""
+    import numba
+
+    body: Any = _powers
+    whole = FunctionType(body.__code__, body.__globals__ | vectors.functions(), body.__name__)
+    return vectors.functions() | {"powers_of": numba.njit(**OPTIONS)(whole)}
+
+
+def _powers(  # type: ignore[no-untyped-def]
+    start, stop, ptr, index, perm, t, s, edge, slope, powers, slopes
+):
+    """exp(logit - greatest of its row) of the edges into start ≤ i < stop, from 0 on.
+
+    Returns a code as `rows.run` expects. Slopes, if there is room, are those of LeakyReLU.
+    """
+    heads, base, with_edge, kept = t.shape[1], ptr[start], edge.shape[0] > 0, slopes.shape[0] > 0
+    for k in range(ptr[start], ptr[stop]):
+        j, e = index[k], perm[k]
+        if j < 0 or j >= s.shape[0] or e < 0 or e >= index.shape[0]:
+            return t.shape[0] + k
+    for i in range(start, stop):
+        for h in range(heads):
+            most, own = t.dtype.type(-np.inf), t[i, h]
+            for k in range(ptr[i], ptr[i + 1]):
+                z = own + s[index[k], h]
+                if with_edge:
+                    z += edge[perm[k], h]
+                factor = t.dtype.type(1) if z > 0 else slope
+                if kept:
+                    slopes[k - base, h] = factor
+                z *= factor
+                powers[k - base, h] = z
+                most = z if z > most else most
+            for k in range(ptr[i] - base, ptr[i + 1] - base):
+                powers[k, h] -= most
+    exponentials(powers, (ptr[stop] - base) * heads)
+    return -1
+
+
+_compiled = partial(Compiled, names=_names, source=vectors.__file__)
+
+
+@_compiled
 def attention_rows(  # type: ignore[no-untyped-def]
     start, stop, ptr, index, perm, x, t, s, edge, slope, y
 ):
     """y[i] for start ≤ i < stop; edge has no rows where there is none."""
-    sources, heads, channels = x.shape
-    rows, edges, with_edge = y.shape[0], index.shape[0], edge.shape[0] > 0
-    longest = 0
+    heads, channels = x.shape[1:]
+    size, room = heads * channels, ROOM
     for i in range(start, stop):
-        first, last = ptr[i], ptr[i + 1]
-        if first < 0 or last < first or last > edges:
+        if ptr[i] < 0 or ptr[i + 1] < ptr[i] or ptr[i + 1] > index.shape[0]:
             return i
-        longest = max(longest, last - first)
-    logits = np.empty((longest, heads), x.dtype)
-    most, total = np.empty(heads, x.dtype), np.empty(heads, x.dtype)
+        room = max(room, ptr[i + 1] - ptr[i])
+    powers, none = np.empty((room, heads), x.dtype), np.empty((0, heads), x.dtype)
+    end = start
     for i in range(start, stop):
-        first, last = ptr[i], ptr[i + 1]
+        if i == end:
+            base, end = ptr[i], i + 1
+            while end < stop and ptr[end + 1] - base <= room:
+                end += 1
+            code = powers_of(i, end, ptr, index, perm, t, s, edge, slope, powers, none)
+            if code >= 0:
+                return code
+        first, last, m = ptr[i], ptr[i + 1], ptr[i + 1] - ptr[i]
+        at = first - base
         for h in range(heads):
-            most[h] = -np.inf
-            total[h] = 0
-            for c in range(channels):
-                y[i, h, c] = 0
-        for k in range(first, last):
-            j, e = index[k], perm[k]
-            if j < 0 or j >= sources or e < 0 or e >= edges:
-                return rows + k
-            for h in range(heads):
-                z = t[i, h] + s[j, h]
-                if with_edge:
-                    z += edge[e, h]
-                a = z if z > 0 else slope * z
-                logits[k - first, h] = a
-                if a > most[h] or a != a:
-                    most[h] = a
-        for k in range(first, last):
-            j = index[k]
-            for h in range(heads):
-                p = math.exp(logits[k - first, h] - most[h])
-                total[h] += p
-                for c in range(channels):
-                    y[i, h, c] += p * x[j, h, c]
-        if last > first:
-            for h in range(heads):
-                scale = 1 / total[h]
-                for c in range(channels):
-                    y[i, h, c] *= scale
+            total = x.dtype.type(0)
+            for k in range(m):
+                total += powers[at + k, h]
+            scale = x.dtype.type(1) / total if m > 0 else total
+            for k in range(m):
+                powers[at + k, h] *= scale
+            into, place = (i * heads + h) * channels, at * heads + h
+            sum_scaled(
+                y, into, powers, place, heads, x, h * channels, size, index, first, last, channels
+            )
     return -1
 
 
-@Compiled
+@_compiled
 def attention_slopes(  # type: ignore[no-untyped-def]
-    start, stop, ptr, index, perm, g, x, t, s, edge, slope, alpha, ga, gt, seen
+    start, stop, ptr, index, perm, g, x, t, s, edge, slope, both, gt, seen
 ):
-    """Weights alpha and gradients of the logits of edges into start ≤ i < stop; gt their sums."""
-    sources, heads, channels = x.shape
-    rows, edges, with_edge = gt.shape[0], index.shape[0], edge.shape[0] > 0
-    most, total, mean = np.empty(heads, x.dtype), np.empty(heads, x.dtype), np.empty(heads, x.dtype)
+    """Weights of the edges into start ≤ i < stop, then gradients of logits; gt sums of these."""
+    heads, channels = x.shape[1:]
+    size, room = heads * channels, ROOM
     for i in range(start, stop):
-        first, last = ptr[i], ptr[i + 1]
-        if first < 0 or last < first or last > edges:
+        if ptr[i] < 0 or ptr[i + 1] < ptr[i] or ptr[i + 1] > index.shape[0]:
             return i
+        room = max(room, ptr[i + 1] - ptr[i])
+    powers, slopes = np.empty((room, heads), x.dtype), np.empty((room, heads), x.dtype)
+    products = np.empty((room, heads), x.dtype)
+    end = start
+    for i in range(start, stop):
+        if i == end:
+            base, end = ptr[i], i + 1
+            while end < stop and ptr[end + 1] - base <= room:
+                end += 1
+            code = powers_of(i, end, ptr, index, perm, t, s, edge, slope, powers, slopes)
+            if code >= 0:
+                return code
+        first, last, m = ptr[i], ptr[i + 1], ptr[i + 1] - ptr[i]
+        at = first - base
+        for k in range(first, last):
+            seen[perm[k]] = 1
         for h in range(heads):
-            most[h] = -np.inf
-            total[h] = 0
-            mean[h] = 0
-            gt[i, h] = 0
+            for k in range(m):
+                products[at + k, h] = 0
+            own, place = (i * heads + h) * channels, at * heads + h
+            add_products(
+                g, own, products, place, heads, x, h * channels, size, index, first, last, channels
+            )
+            total, mean, slopes_sum = x.dtype.type(0), x.dtype.type(0), x.dtype.type(0)
+            for k in range(at, at + m):
+                p = powers[k, h]
+                total += p
+                mean += p * products[k, h]
+            scale = x.dtype.type(1) / total if m > 0 else total
+            mean *= scale
+            for k in range(m):
+                e, p = perm[first + k], powers[at + k, h] * scale
+                d = p * (products[at + k, h] - mean) * slopes[at + k, h]
+                both[e, h] = p
+                both[e, heads + h] = d
+                slopes_sum += d
+            gt[i, h] = slopes_sum
+    return -1
+
+
+@_compiled
+def attention_spread(  # type: ignore[no-untyped-def]
+    start, stop, ptr, index, perm, g, both, gx, gs
+):
+    """Sums of weights times g, and of gradients of logits, of the edges out of start ≤ j < stop."""
+    targets, heads, channels = g.shape
+    size, longest = heads * channels, 0
+    for j in range(start, stop):
+        if ptr[j] < 0 or ptr[j + 1] < ptr[j] or ptr[j + 1] > index.shape[0]:
+            return j
+        longest = max(longest, ptr[j + 1] - ptr[j])
+    weights = np.empty((longest, heads), g.dtype)
+    for j in range(start, stop):
+        first, last = ptr[j], ptr[j + 1]
+        for h in range(heads):
+            gs[j, h] = 0
         for k in range(first, last):
-            j, e = index[k], perm[k]
-            if j < 0 or j >= sources or e < 0 or e >= edges:
-                return rows + k
-            seen[e] = 1
+            i, e = index[k], perm[k]
+            if i < 0 or i >= targets or e < 0 or e >= both.shape[0]:
+                return gx.shape[0] + k
             for h in range(heads):
-                z = t[i, h] + s[j, h]
-                if with_edge:
-                    z += edge[e, h]
-                a = z if z > 0 else slope * z
-                alpha[e, h] = a
-                if a > most[h] or a != a:
-                    most[h] = a
-        for k in range(first, last):
-            j, e = index[k], perm[k]
-            for h in range(heads):
-                p = math.exp(alpha[e, h] - most[h])
-                alpha[e, h] = p
-                total[h] += p
-                product = x.dtype.type(0)
-                for c in range(channels):
-                    product += g[i, h, c] * x[j, h, c]
-                ga[e, h] = product
-                mean[h] += p * product
-        for k in range(first, last):
-            j, e = index[k], perm[k]
-            for h in range(heads):
-                z = t[i, h] + s[j, h]
-                if with_edge:
-                    z += edge[e, h]
-                p = alpha[e, h] / total[h]
-                d = p * (ga[e, h] - mean[h] / total[h])
-                d = d if z > 0 else slope * d
-                alpha[e, h] = p
-                ga[e, h] = d
-                gt[i, h] += d
+                weights[k - first, h] = both[e, h]
+                gs[j, h] += both[e, heads + h]
+        for h in range(heads):
+            into, step = (j * heads + h) * channels, heads
+            sum_scaled(
+                gx, into, weights, h, step, g, h * channels, size, index, first, last, channels
+            )
     return -1
 
 
@@ -232,20 +296,16 @@ def _gradient_cpu(
     arrays = [c.numpy() for c in (b, a, matrix(t), matrix(s), _no_edge(edge, a))]
     ptr, index, perm, out_ptr, out_index, out_perm = (integers(r) for r in rows)
     edges, number = len(perm), arrays[0].dtype.type(slope)
-    alpha, ga, gt = (
-        a.new_empty(edges, x.shape[1]),
-        a.new_empty(edges, x.shape[1]),
-        b.new_empty(t.shape),
-    )
+    both, gt = a.new_empty(edges, 2 * x.shape[1]), b.new_empty(t.shape)
     seen = torch.zeros(edges, dtype=torch.uint8).numpy()
-    made = [c.numpy() for c in (alpha, ga, gt)]
+    made = both.numpy(), gt.numpy()
     run(attention_slopes, ptr, edges, size, index, perm, *arrays, number, *made, seen)
     check_order(perm, seen)
     gx, gs = torch.empty_like(a), a.new_empty(s.shape)
-    flat = (matrix(b).numpy(), made[0], matrix(gx).numpy())
-    run(weighted_rows, out_ptr, edges, size, out_index, out_perm, *flat)
-    run(gather_rows, out_ptr, edges, x.shape[1], out_perm, made[1], gs.numpy())
-    return gx.to(x.dtype), gt.to(x.dtype), gs.to(x.dtype), ga.to(x.dtype)
+    out = out_index, out_perm, arrays[0], made[0], gx.numpy(), gs.numpy()
+    run(attention_spread, out_ptr, edges, size, *out)
+    ga = both[:, x.shape[1] :].to(x.dtype).contiguous()
+    return gx.to(x.dtype), gt.to(x.dtype), gs.to(x.dtype), ga
 
 
 def _fake(

@@ -304,7 +304,7 @@ def _gradient_cpu(
     gx, gs = torch.empty_like(a), a.new_empty(s.shape)
     out = out_index, out_perm, arrays[0], made[0], gx.numpy(), gs.numpy()
     run(attention_spread, out_ptr, edges, size, *out)
-    ga = both[:, x.shape[1] :].to(x.dtype).contiguous()
+    ga = x.new_empty(edges, x.shape[1]).copy_(both[:, x.shape[1] :])
     return gx.to(x.dtype), gt.to(x.dtype), gs.to(x.dtype), ga
 
 

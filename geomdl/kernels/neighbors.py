@@ -8,7 +8,7 @@ from torch import Tensor
 from geomdl.kernels import prefetch
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.op import Args, Kernel, register
-from geomdl.kernels.prefetch import AHEAD
+from geomdl.kernels.prefetch import AHEAD, fetch_row
 from geomdl.kernels.rows import check_features, check_rows, integers, matrix, owners, run, wide
 
 
@@ -71,7 +71,7 @@ def _gather_rows(start, stop, ptr, index, x, y):  # type: ignore[no-untyped-def]
             if j < 0 or j >= sources:
                 return rows + k
             if k + AHEAD < index.shape[0]:
-                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
+                fetch_row(x, index[k + AHEAD])
             for c in range(channels):
                 y[i, c] += x[j, c]
     return -1

@@ -7,6 +7,10 @@ LINE = 64  # bytes that come at once
 AHEAD = 12  # edges by which rows are asked for before they are added
 
 
+def fetch_row(x: Any, row: int) -> None:
+    """What stands for it where a loop runs as plain Python: nothing."""
+
+
 @cache
 def names() -> dict[str, Any]:
     """What a loop calls: fetch_row(x, j) for a contiguous array x, any j; nothing is read.
@@ -21,7 +25,7 @@ def names() -> dict[str, Any]:
     cgutils: Any = utilities  # untyped
 
     @intrinsic
-    def fetch_row(typing: Any, x: Any, row: Any):  # type: ignore[no-untyped-def]
+    def fetch(typing: Any, x: Any, row: Any):  # type: ignore[no-untyped-def]
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, given[0])
             byte, word, bits = ir.IntType(8).as_pointer(), ir.IntType(64), ir.IntType(32)
@@ -39,4 +43,4 @@ def names() -> dict[str, Any]:
 
         return types.void(x, row), generate
 
-    return {"fetch_row": fetch_row}
+    return {"fetch_row": fetch}

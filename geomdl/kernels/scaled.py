@@ -9,7 +9,7 @@ from geomdl.kernels import prefetch
 from geomdl.kernels.compiled import Compiled
 from geomdl.kernels.neighbors import check_transposed, example_of_rows
 from geomdl.kernels.op import Args, Kernel, register
-from geomdl.kernels.prefetch import AHEAD
+from geomdl.kernels.prefetch import AHEAD, fetch_row
 from geomdl.kernels.rows import check_features, integers, matrix, owners, run, wide
 
 
@@ -97,7 +97,7 @@ def _scaled_rows(start, stop, ptr, index, x, t, s, o, y):  # type: ignore[no-unt
             if j < 0 or j >= sources:
                 return rows + k
             if k + AHEAD < edges:
-                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
+                fetch_row(x, index[k + AHEAD])
             if s.shape[0]:
                 factor = s[j]
                 for c in range(channels):

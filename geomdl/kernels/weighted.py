@@ -21,7 +21,7 @@ from geomdl.kernels.incidence import (
     transposed,
 )
 from geomdl.kernels.op import Args, Kernel, register
-from geomdl.kernels.prefetch import AHEAD
+from geomdl.kernels.prefetch import AHEAD, fetch_row
 from geomdl.kernels.rows import check_features, integers, matrix, run, wide
 
 
@@ -105,8 +105,8 @@ def _weighted_rows(start, stop, ptr, index, perm, x, w, y):  # type: ignore[no-u
             if j < 0 or j >= sources or e < 0 or e >= edges:
                 return rows + k
             if k + 2 * AHEAD < index.shape[0]:
-                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
-                fetch_row(w, perm[k + 2 * AHEAD])  # type: ignore[name-defined]  # noqa: F821
+                fetch_row(x, index[k + AHEAD])
+                fetch_row(w, perm[k + 2 * AHEAD])
             row = x[j]
             for h in range(heads):
                 a, at = w[e, h], h * channels
@@ -133,7 +133,7 @@ def _product_rows(start, stop, ptr, index, perm, g, x, p, seen):  # type: ignore
                 return rows + k
             seen[e] = 1
             if k + AHEAD < index.shape[0]:
-                fetch_row(x, index[k + AHEAD])  # type: ignore[name-defined]  # noqa: F821
+                fetch_row(x, index[k + AHEAD])
             row = x[j]
             for h in range(heads):
                 total, at = p.dtype.type(0), h * channels

@@ -135,7 +135,7 @@ def test_the_gil_is_released():
     # on a busy machine the other thread may get no processor in time: some tries
     tries = (counted(lambda: gather_rows(0, 1, ptr, index, values, out)) for _ in range(10))
     assert any(count > 1000 for count in tries)
-    keeps = numba.njit(gather_rows.body)
+    keeps = numba.njit(gather_rows._whole())
     keeps(0, 0, ptr, index, values, out)
     assert counted(lambda: keeps(0, 1, ptr, index, values, out)) < 1000  # the sabotaged twin
 

@@ -17,7 +17,7 @@ passing: that with depth all nodes become alike.
 #
 # One layer of messages takes the sum over neighbours, whatever their order,
 #
-# .. math:: h_i \leftarrow \varphi\Big(h_i, \sum_{j \sim i} h_j\Big),
+# .. math:: h_i \leftarrow \varphi\left(h_i, \sum_{j \sim i} h_j\right),
 #
 # and the answer for a graph is a function of the sum over nodes. So a permutation of the nodes
 # permutes the :math:`h_i`, and leaves the answer as it is. **Colour refinement** does the same with

@@ -138,7 +138,7 @@ def find_suites(names: Iterable[str]) -> list[Suite]:
         ValueError: a name that fits none; the message names them all.
 
     Example:
-        >>> [suite.name for suite in find_suites(["groups", "g*"])]
+        >>> [suite.name for suite in find_suites(["groups", "gro*"])]
         ['groups']
     """
     _load()

@@ -201,7 +201,7 @@ def all_kernels() -> tuple[Kernel, ...]:
          'interaction_gradient', 'interaction_second', 'interaction_tangent', 'modulus_gradient',
          'neighbor_extreme', 'neighbor_extreme_gradient', 'neighbor_statistics',
          'neighbor_statistics_gradient', 'neighbor_sum', 'phase_times', 'power_slopes',
-         'power_sums', 'real_spectrum', 'real_synthesis', 'segment_softmax',
+         'power_sums', 'real_spectrum', 'real_synthesis', 'scaled_sum', 'segment_softmax',
          'segment_softmax_gradient', 'segment_spread', 'segment_sum', 'spherical_harmonics',
          'spherical_harmonics_gradient', 'wavelet_modulus', 'weighted_sum']
     """

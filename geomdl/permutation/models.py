@@ -61,8 +61,8 @@ class GCN(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 4,
@@ -115,8 +115,8 @@ class SAGE(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 4,
@@ -174,8 +174,8 @@ class GIN(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 5,
@@ -233,8 +233,8 @@ class GAT(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 4,
@@ -298,8 +298,8 @@ class PNA(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         delta: float = 1.0,
         channels: int = 64,
@@ -358,8 +358,8 @@ class ChebNet(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         K: int = 3,
         normalization: Normalization = "sym",
@@ -418,8 +418,8 @@ class GPS(GraphNetwork):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 5,
@@ -486,8 +486,8 @@ class APPNPNet(nn.Module):
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        in_channels: int = 1,
+        out_channels: int = 1,
         *,
         channels: int = 64,
         layers: int = 2,

@@ -14,6 +14,7 @@ from geomdl.permutation.aggregate import (
 from geomdl.permutation.appnp import (
     APPNP,
 )
+from geomdl.permutation.appnp_net import APPNPNet
 from geomdl.permutation.basis_net import (
     BasisNet,
 )
@@ -71,7 +72,6 @@ from geomdl.permutation.models import (
     GPS,
     PNA,
     SAGE,
-    APPNPNet,
     ChebNet,
 )
 from geomdl.permutation.network import (

@@ -4,18 +4,14 @@ from collections.abc import Callable
 from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from geomdl.fields import Graph
 from geomdl.fields.numbers import check_counts
-from geomdl.permutation.affine import perceptron
-from geomdl.permutation.appnp import APPNP
 from geomdl.permutation.chebyshev import ChebConv, Normalization
 from geomdl.permutation.choices import Local, Norm, local_convolution
 from geomdl.permutation.gps import GPSLayer
-from geomdl.permutation.inputs import check_nodes, graph_field, node_field, small_graphs, sources
+from geomdl.permutation.inputs import small_graphs
 from geomdl.permutation.network import GraphNetwork, Layer, Options
-from geomdl.permutation.pooling import Readout, readout_layer
 from geomdl.permutation.sage import Aggregation, SAGEConv
 from geomdl.registry import Example, register_model
 
@@ -52,6 +48,7 @@ class GCN(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> GCN(4, 2, readout="nodes")(torch.randn(3, 4), graph).shape
         torch.Size([3, 2])
@@ -106,6 +103,7 @@ class SAGE(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> SAGE(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -165,6 +163,7 @@ class GIN(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> GIN(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -224,6 +223,7 @@ class GAT(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> GAT(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -289,6 +289,7 @@ class PNA(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> PNA(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -349,6 +350,7 @@ class ChebNet(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> ChebNet(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -409,6 +411,7 @@ class GPS(GraphNetwork):
         ValueError: an impossible argument; when called, a tensor of the wrong shape.
 
     Example:
+        >>> from geomdl.fields import Graph
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
         >>> GPS(4, 2)(torch.randn(3, 4), graph).shape
         torch.Size([1, 2])
@@ -450,69 +453,3 @@ class GPS(GraphNetwork):
             in_channels, out_channels, parts, channels=channels, edge_channels=edge_channels,
             rng=rng, **options,
         )  # fmt: skip
-
-
-@register_model(
-    "permutation/APPNPNet",
-    example=Example(
-        lambda: APPNPNet(3, 2, channels=4, readout="nodes", K=3), small_graphs(3, edge=0)
-    ),
-)
-class APPNPNet(nn.Module):
-    """A perceptron of each node, whose answers then walk the graph: `APPNP` of φ(x).
-
-    Args:
-        in_channels: of x.
-        out_channels: of the answer.
-        channels: between the affine maps of φ.
-        layers: number of these maps.
-        K: steps of the walk.
-        alpha: probability to return.
-        dropout: probability in training, of features and of edges.
-        readout: "nodes", or how the answers of a graph's nodes become one: "sum", "mean", "max" or
-            "attention".
-        rng: for the weights; torch's global one if None.
-
-    Raises:
-        ValueError: an impossible argument; when called, a tensor of the wrong shape.
-
-    Example:
-        >>> graph = Graph.from_edge_index(torch.tensor([[0, 1], [1, 2]]))
-        >>> APPNPNet(4, 2)(torch.randn(3, 4), graph).shape
-        torch.Size([3, 2])
-
-    Source: Gasteiger, Bojchevski & Günnemann 2019, arXiv:1810.05997.
-    """
-
-    def __init__(
-        self,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        *,
-        channels: int = 64,
-        layers: int = 2,
-        K: int = 10,
-        alpha: float = 0.1,
-        dropout: float = 0.0,
-        readout: Readout = "nodes",
-        rng: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        check_counts(
-            in_channels=in_channels, out_channels=out_channels, channels=channels, layers=layers
-        )
-        self.in_channels = in_channels
-        sizes = [in_channels, *[channels] * (layers - 1), out_channels]
-        self.mlp = perceptron(sizes, dropout=dropout, rng=rng)
-        self.walk = APPNP(out_channels, K=K, alpha=alpha, dropout=dropout)
-        self.readout = readout_layer(readout, out_channels, rng)
-        self.source = sources(in_channels, edge=0)
-        self.target = (node_field if readout == "nodes" else graph_field)(out_channels)
-
-    def forward(self, x: Tensor, graph: Graph, edge: Tensor | None = None) -> Tensor:
-        """The answer, (nodes, out_channels) or (graphs, out_channels); edge: weights, (edges,)."""
-        check_nodes(x, graph, self.in_channels)
-        y: Tensor = self.walk(self.mlp(x), graph, edge)
-        if self.readout is not None:
-            y = self.readout(y, graph)
-        return y

@@ -56,7 +56,7 @@ def test_counting(monkeypatch, atlas):
         assert all(math.isfinite(row[pattern]["mean"]) for pattern in PATTERNS)
         assert row["error"] < 1e-10
     assert [check.name for check in found.checks] == ["triangles, PPGN"]
-    assert "s a training instead of" in found.reduced
+    assert "epochs of one training instead of" in found.reduced
 
 
 def test_what_counts_no_better_is_no_success():

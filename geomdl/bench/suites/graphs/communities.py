@@ -12,6 +12,7 @@ from geomdl.auditing import audit
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, Figure, SuiteResult, Table
 from geomdl.bench.statistics import mean_sd, worst
+from geomdl.bench.suites.graphs.training import reduced, seconds_of
 from geomdl.fields import Graph
 from geomdl.permutation import GAT, GCN, GIN, SAGE, belief_propagation, fit_nodes
 
@@ -120,7 +121,7 @@ def communities(context: Context) -> SuiteResult:
                 runs[name][signal].append(trained(make, task, seed, each))
                 found = runs[name][signal][-1]["accuracy"]
                 context.progress.advance(f"{name}, signal {signal:g}: {100 * found:.0f} %")
-    few = min(run["epochs"] for name in NETWORKS for of in runs[name].values() for run in of)
+    every = (run for name in NETWORKS for of in runs[name].values() for run in of)
     return SuiteResult(
         title=TITLE,
         summary=f"Two groups of {NODES // 2:,} nodes with mean degree {DEGREE:g}, {KNOWN:.0%} of"
@@ -130,7 +131,7 @@ def communities(context: Context) -> SuiteResult:
         tables=(Table("accuracy", COLUMNS, tuple(_row(name, runs[name]) for name in names)),),
         figures=(_figure(runs),),
         checks=tuple(checks_of(runs)),
-        reduced=f"{few} epochs of one training instead of {EPOCHS}" if few < EPOCHS else None,
+        reduced=reduced(every, EPOCHS),
         settings={"nodes": NODES, "graphs": GRAPHS, "known": KNOWN, "epochs": EPOCHS,
                   "networks": {k: str(v) for k, v in SETTINGS.items()},
                   "seeds": list(range(context.seeds)), "threads": torch.get_num_threads()},
@@ -143,7 +144,7 @@ def trained(make: Make, task: Task, seed: int, limit: float) -> dict[str, float]
     run = fit_nodes(
         model, task.x, task.graph, task.labels, task.parts["train"], task.parts["validation"],
         epochs=EPOCHS, lr=5e-3, weight_decay=1e-4, clip=10.0, seed=seed, progress=False,
-        accelerator="cpu", budget=None if limit == math.inf else max(limit, 1.0),
+        accelerator="cpu", budget=seconds_of(limit),
     )  # fmt: skip
     with torch.no_grad():
         scores = model(task.x, task.graph)

@@ -1,7 +1,7 @@
 """What the tasks on graphs share: a training of given length, errors, equivariance, rows."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,8 +31,8 @@ def train(
     parts: Mapping[str, GraphDataset],
     seed: int,
     *,
-    seconds: float | None,
     epochs: int,
+    limit: float = math.inf,
     **settings: Any,
 ) -> tuple[Tensor, dict[str, float]]:
     """Train on "train", keep what is best on "validation", and answer for "test".
@@ -41,17 +41,16 @@ def train(
         model: fresh.
         parts: of the data.
         seed: of the order of batches.
-        seconds: of training; None for `epochs`.
-        epochs: where no time is given.
+        epochs: of training, by which the result is the same on any machine.
+        limit: seconds after which it stops before that.
         settings: other arguments of `fit`.
 
     Returns:
         Outputs on the test graphs, and what stands beside errors: see `BESIDES`.
     """
-    length = {"epochs": epochs} if seconds is None else {"seconds": max(seconds, 1.0)}
     run = fit_graphs(
         model, parts["train"], parts["validation"], seed=seed, progress=False, accelerator="cpu",
-        **length, **settings,
+        epochs=epochs, budget=seconds_of(limit), **settings,
     )  # fmt: skip
     test = parts["test"]
     inputs = test.inputs(torch.arange(min(len(test), SAMPLES)))
@@ -62,6 +61,17 @@ def train(
         "seconds": run.seconds,
         "parameters": sum(p.numel() for p in model.parameters()),
     }
+
+
+def seconds_of(limit: float) -> float | None:
+    """What `fit` takes as its budget: a second at least; None without a limit."""
+    return None if limit == math.inf else max(limit, 1.0)
+
+
+def reduced(runs: Iterable[Mapping[str, float]], epochs: int) -> str | None:
+    """Why this is less than a whole run, if it is: a training ended before its epochs."""
+    few = min(run["epochs"] for run in runs)
+    return f"{few:.0f} epochs of one training instead of {epochs}" if few < epochs else None
 
 
 def beside(runs: Sequence[Mapping[str, float]]) -> dict[str, Any]:

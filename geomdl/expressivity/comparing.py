@@ -13,6 +13,7 @@ from geomdl.expressivity.layout import Graphs, layout_of
 from geomdl.expressivity.marking import number_keys
 from geomdl.expressivity.wl import COLORINGS
 from geomdl.fields import Graph
+from geomdl.fields.numbers import one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,8 +128,7 @@ def compare(
         Comparison: 1 of 1 pairs told apart, 1 by wl at most; 0 missed, 0 violations
     """
     at_most = getattr(model, "at_most", None) if at_most is None else at_most
-    if at_most not in BOUNDS:
-        raise ValueError(f"at_most: expected one of {', '.join(BOUNDS)}, got {at_most!r}")
+    at_most = one_of("at_most", at_most, BOUNDS)
     batch = graphs if isinstance(graphs, Graph) else Graph.batch(list(graphs))
     if x is None:
         x = torch.ones(batch.num_nodes, 1, dtype=torch.float64)

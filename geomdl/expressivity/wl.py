@@ -9,6 +9,7 @@ from geomdl.expressivity.folklore import folklore_wl
 from geomdl.expressivity.layout import Graphs
 from geomdl.expressivity.marking import adjacent_pairs_wl, marked_wl, pairs_wl
 from geomdl.expressivity.refinement import color_refinement
+from geomdl.fields.numbers import one_of
 
 
 def wl(
@@ -111,6 +112,4 @@ def certificates(graphs: Graphs, coloring: str) -> Tensor:
         >>> [len(certificates(circular_skip_links(), c).unique()) for c in ("wl", "spd", "marking")]
         [1, 9, 10]
     """
-    if coloring not in COLORINGS:
-        raise ValueError(f"coloring: expected one of {', '.join(COLORINGS)}, got {coloring!r}")
-    return COLORINGS[coloring](graphs)
+    return COLORINGS[one_of("coloring", coloring, COLORINGS)](graphs)

@@ -1,6 +1,7 @@
-"""Numbers that layers are made with: refused in one line where they cannot be."""
+"""Numbers and words that layers are made with: refused in one line where they cannot be."""
 
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -47,3 +48,19 @@ def check_counts(**counts: Any) -> None:
     for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name}: expected a positive number, got {value!r}")
+
+
+def one_of(name: str, value: Any, known: Iterable[str]) -> Any:
+    """One of the words.
+
+    Raises:
+        ValueError: it is none of them.
+
+    Example:
+        >>> one_of("readout", "sum", ("sum", "mean"))
+        'sum'
+    """
+    words = tuple(known)
+    if value not in words:
+        raise ValueError(f"{name}: expected one of {', '.join(words)}, got {value!r}")
+    return value

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
+from geomdl.fields.numbers import one_of
 from geomdl.permutation.gat import GATConv, GATv2Conv
 from geomdl.permutation.gcn import GCNConv
 from geomdl.permutation.gin import GINConv, GINEConv
@@ -68,9 +69,7 @@ def local_convolution(
             channels, channels, delta=delta, edge_channels=edge_channels, rng=rng
         ),
     }
-    if kind not in makers:
-        raise ValueError(f"local: expected one of {', '.join(map(repr, makers))}, got {kind!r}")
-    return makers[kind]()
+    return makers[one_of("local", kind, makers)]()
 
 
 class Normalize(nn.Module):
@@ -91,9 +90,7 @@ class Normalize(nn.Module):
             "graph": GraphNorm,
             "none": lambda channels: nn.Identity(),
         }
-        if kind not in layers:
-            raise ValueError(f"norm: expected one of {', '.join(map(repr, layers))}, got {kind!r}")
-        self.layer = layers[kind](channels)
+        self.layer = layers[one_of("norm", kind, layers)](channels)
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, channels) to features (nodes, channels)."""

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.permutation.checks import check_choice, check_count
+from geomdl.fields.numbers import at_least, one_of
 from geomdl.permutation.perceptron import Perceptron
 from geomdl.permutation.sets import check_sets, pool, set_fields
 from geomdl.registry import Example, register_model
@@ -60,12 +60,12 @@ class DeepSets(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.pooling = check_choice("pooling", pooling, ("sum", "mean", "max"))
-        self.members = None if members is None else check_count("members", members)
-        sizes = [check_count("channels", channels)] * check_count("depth", depth)
+        self.in_channels = at_least("in_channels", in_channels, 1)
+        self.pooling = one_of("pooling", pooling, ("sum", "mean", "max"))
+        self.members = None if members is None else at_least("members", members, 1)
+        sizes = [at_least("channels", channels, 1)] * at_least("depth", depth, 1)
         self.inner = Perceptron([in_channels, *sizes], rng=rng)
-        self.outer = Perceptron([*sizes, check_count("out_channels", out_channels)], rng=rng)
+        self.outer = Perceptron([*sizes, at_least("out_channels", out_channels, 1)], rng=rng)
         self.source, self.target = set_fields(in_channels, out_channels, self.members)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

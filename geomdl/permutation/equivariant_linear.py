@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Field, Nodes, Vector
+from geomdl.fields.numbers import at_least
 from geomdl.groups import Rep, group
-from geomdl.permutation.checks import check_count
 from geomdl.permutation.partitions import (
     Contraction,
     Partition,
@@ -103,12 +103,12 @@ class EquivariantLinear(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.k, self.l = check_count("k", k, 0), check_count("l", l, 0)
-        rows = check_count("source_channels", source_channels)
-        columns = check_count("target_channels", target_channels)
+        self.k, self.l = at_least("k", k, 0), at_least("l", l, 0)
+        rows = at_least("source_channels", source_channels, 1)
+        columns = at_least("target_channels", target_channels, 1)
         self.source_channels, self.target_channels = rows, columns
         self.normalize = bool(normalize)
-        self.n = None if n is None else check_count("n", n)
+        self.n = None if n is None else at_least("n", n, 1)
         self.partitions = partitions(k + l)
         self.terms: dict[Contraction, list[tuple[int, Placement]]] = {}
         for number, partition in enumerate(self.partitions):

@@ -103,6 +103,20 @@ def _check_rows(name: str, x: Any, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name}: expected shape {shape}, got {tuple(x.shape)}")
 
 
+def check_shape(name: str, x: Tensor, *expected: int | str) -> None:
+    """Refuse a tensor of another shape; a word stands for any number.
+
+    Raises:
+        ValueError: the shape is another.
+    """
+    fits = x.ndim == len(expected) and all(
+        isinstance(e, str) or s == e for s, e in zip(x.shape, expected, strict=True)
+    )
+    if not fits:
+        shape = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({shape}), got {tuple(x.shape)}")
+
+
 def three_graphs() -> Graph:
     """Graphs of 5, 3 and 4 nodes: one with an isolated node, one with a double edge and a loop."""
     ends = [(0, 1), (1, 2), (2, 0), (2, 3), (5, 6), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11)]

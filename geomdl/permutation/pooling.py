@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
-from geomdl.fields.numbers import check_counts
+from geomdl.fields.numbers import check_counts, one_of
 from geomdl.kernels import segment_spread, segment_sum
 from geomdl.permutation.affine import affine
 from geomdl.permutation.inputs import check_nodes, graph_field, small_graphs, sources
@@ -173,7 +173,4 @@ def readout_layer(
     layers: dict[str, type[_Pool]] = {"sum": SumPool, "mean": MeanPool, "max": MaxPool}
     if readout == "nodes":
         return None
-    if readout not in layers:
-        known = ", ".join(map(repr, ("nodes", *layers, "attention")))
-        raise ValueError(f"readout: expected one of {known}, got {readout!r}")
-    return layers[readout](channels)
+    return layers[one_of("readout", readout, ("nodes", *layers, "attention"))](channels)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Edges, Field, Graph, Nodes, Vector
+from geomdl.fields.numbers import at_least, one_of
 from geomdl.groups import group
-from geomdl.permutation.checks import check_choice, check_count, check_shape
 from geomdl.permutation.dense import dense_edges, dense_nodes, largest, node_mask
+from geomdl.permutation.inputs import check_shape
 from geomdl.permutation.perceptron import Dense, Perceptron, check_sine
 from geomdl.registry import Example, register_model
 
@@ -148,18 +149,18 @@ class PPGN(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.edge_channels = check_count("edge_channels", edge_channels, 0)
-        channels, depth = check_count("channels", channels), check_count("depth", depth)
+        self.in_channels = at_least("in_channels", in_channels, 1)
+        self.edge_channels = at_least("edge_channels", edge_channels, 0)
+        channels, depth = at_least("channels", channels, 1), at_least("depth", depth, 1)
         check_sine(sine)
-        self.readout = check_choice("readout", readout, ("sum", "mean"))
-        self.size = None if size is None else check_count("size", size)
+        self.readout = one_of("readout", readout, ("sum", "mean"))
+        self.size = None if size is None else at_least("size", size, 1)
         self.first = Dense(2 + in_channels + edge_channels, channels, axis=1, rng=rng)
         self.layers = nn.ModuleList(
-            PairProduct(channels, depth, sine, rng) for _ in range(check_count("layers", layers))
+            PairProduct(channels, depth, sine, rng) for _ in range(at_least("layers", layers, 1))
         )
         rows = 2 * channels * (1 + layers)
-        self.head = Perceptron([rows, channels, check_count("out_channels", out_channels)], rng=rng)
+        self.head = Perceptron([rows, channels, at_least("out_channels", out_channels, 1)], rng=rng)
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
         if edge_channels:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
-from geomdl.fields.numbers import check_counts
+from geomdl.fields.numbers import check_counts, one_of
 from geomdl.permutation.affine import affine
 from geomdl.permutation.aggregate import neighbor_max, neighbor_mean, neighbor_min, neighbor_sum
 from geomdl.permutation.inputs import check_nodes, node_field, small_graphs, sources
@@ -63,11 +63,9 @@ class SAGEConv(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(in_channels=in_channels, out_channels=out_channels)
-        if aggregation not in AGGREGATIONS:
-            known = ", ".join(map(repr, AGGREGATIONS))
-            raise ValueError(f"aggregation: expected one of {known}, got {aggregation!r}")
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.aggregation, self.normalize = aggregation, bool(normalize)
+        self.aggregation = one_of("aggregation", aggregation, AGGREGATIONS)
+        self.normalize = bool(normalize)
         self.project = affine(in_channels, in_channels, rng=rng) if project else None
         self.neighbors = affine(in_channels, out_channels, bias=bias, rng=rng)
         self.root = affine(in_channels, out_channels, bias=False, rng=rng) if root else None

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from geomdl.permutation.checks import check_count
+from geomdl.fields.numbers import at_least
 from geomdl.permutation.deep_sets import example_sets
 from geomdl.permutation.perceptron import Dense, Perceptron
 from geomdl.permutation.sets import check_sets, set_fields
@@ -150,23 +150,23 @@ class SetTransformer(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.members = None if members is None else check_count("members", members)
-        if check_count("channels", channels) % check_count("heads", heads):
+        self.in_channels = at_least("in_channels", in_channels, 1)
+        self.members = None if members is None else at_least("members", members, 1)
+        if at_least("channels", channels, 1) % at_least("heads", heads, 1):
             raise ValueError(f"heads: expected a divisor of channels={channels}, got {heads}")
-        check_count("points", points, 0)
+        at_least("points", points, 0)
         self.first = Dense(in_channels, channels, rng=rng)
         self.layers = nn.ModuleList(
             InducedAttention(channels, heads, points, rng)
             if points
             else SetAttention(channels, heads, rng)
-            for _ in range(check_count("layers", layers, 0))
+            for _ in range(at_least("layers", layers, 0))
         )
-        seeds = check_count("seeds", seeds)
+        seeds = at_least("seeds", seeds, 1)
         self.seeds = nn.Parameter(torch.randn(1, seeds, channels, generator=rng))
         self.pool = SetAttention(channels, heads, rng)
         self.among = SetAttention(channels, heads, rng) if seeds > 1 else None
-        self.head = Dense(seeds * channels, check_count("out_channels", out_channels), rng=rng)
+        self.head = Dense(seeds * channels, at_least("out_channels", out_channels, 1), rng=rng)
         self.source, self.target = set_fields(in_channels, out_channels, self.members)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

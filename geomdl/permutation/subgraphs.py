@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Edges, Field, Graph, Nodes, Vector
+from geomdl.fields.numbers import at_least, one_of
 from geomdl.groups import group
 from geomdl.kernels import segment_sum
 from geomdl.permutation.aggregate import neighbor_sum
@@ -16,8 +17,8 @@ from geomdl.permutation.bags import (
     transposition,
     without_root,
 )
-from geomdl.permutation.checks import check_choice, check_count, check_shape
 from geomdl.permutation.dense import largest
+from geomdl.permutation.inputs import check_shape
 from geomdl.permutation.perceptron import Dense, Perceptron, activation, check_sine
 from geomdl.permutation.ppgn import example_graphs
 from geomdl.registry import Example, register_model
@@ -149,27 +150,27 @@ class SubgraphGNN(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.in_channels = check_count("in_channels", in_channels)
-        self.policy = check_choice("policy", policy, POLICIES)
-        self.aggregation = check_choice("aggregation", aggregation, AGGREGATIONS)
+        self.in_channels = at_least("in_channels", in_channels, 1)
+        self.policy = one_of("policy", policy, POLICIES)
+        self.aggregation = one_of("aggregation", aggregation, AGGREGATIONS)
         if policy == "pairs" and aggregation == "sswl+":
             raise ValueError("aggregation: 'sswl+' needs one copy a node, for pairs take 'ds'")
-        self.hops = check_count("hops", hops, 0)
-        self.readout = check_choice("readout", readout, ("sum", "mean"))
+        self.hops = at_least("hops", hops, 0)
+        self.readout = one_of("readout", readout, ("sum", "mean"))
         if not 0 < neighbors < float("inf"):
             raise ValueError(f"neighbors: expected a positive number, got {neighbors!r}")
         check_sine(sine)
-        self.size = None if size is None else check_count("size", size)
-        channels = check_count("channels", channels)
+        self.size = None if size is None else at_least("size", size, 1)
+        channels = at_least("channels", channels, 1)
         marks = 2 if policy == "pairs" else 1
         self.first = Dense(in_channels + marks, channels, rng=rng)
         self.layers = nn.ModuleList(
             BagLayer(channels, aggregation, neighbors, sine, rng)
-            for _ in range(check_count("layers", layers))
+            for _ in range(at_least("layers", layers, 1))
         )
         self.copy = Perceptron([channels, channels, channels], sine=sine, rng=rng)
         self.head = Perceptron(
-            [channels, channels, check_count("out_channels", out_channels)], rng=rng
+            [channels, channels, at_least("out_channels", out_channels, 1)], rng=rng
         )
         one = group("C1").trivial
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from geomdl.fields.numbers import one_of
 from geomdl.kernels import filter_fold, real_spectrum
 from geomdl.scattering.buffers import WideBuffers
 from geomdl.scattering.support import bands_of
@@ -59,9 +60,7 @@ class LowPass(WideBuffers):
         phi = phi.to(torch.float64)
         self.shape, self.spans = tuple(phi.shape), spans
         forms = self._forms(phi)
-        self.form = next(iter(forms)) if form is None else form
-        if self.form not in forms:
-            raise ValueError(f"form: expected one of {', '.join(forms)}, got {self.form!r}")
+        self.form = next(iter(forms)) if form is None else one_of("form", form, forms)
         self._exact = forms[self.form]
         if self.form == "spectrum":
             self.register_buffer("bands", bands_of(self._exact["psi"]), persistent=False)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from geomdl.fields.numbers import one_of
 from geomdl.scattering.banks import SIGMA_0
 from geomdl.scattering.morlet import gaussian_1d
 
@@ -44,8 +45,7 @@ class Axis:
 
 def check_mode(mode: str) -> None:
     """Refuse another word than reflect, periodic, zero, constant."""
-    if mode not in MODES:
-        raise ValueError(f"padding: expected one of {', '.join(MODES)}, got {mode!r}")
+    one_of("padding", mode, MODES)
 
 
 def axis_2d(size: int, J: int, mode: str) -> Axis:

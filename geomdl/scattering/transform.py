@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from geomdl.fields.numbers import one_of
 from geomdl.fields.space import Space
 from geomdl.kernels.precision import uncast
 from geomdl.kernels.rows import wide
@@ -25,8 +26,7 @@ Width = int | Literal["global"] | None
 
 def check_word(name: str, value: str, words: Any) -> None:
     """Refuse another value than those of a Literal."""
-    if value not in get_args(words):
-        raise ValueError(f"{name}: expected one of {', '.join(get_args(words))}, got {value!r}")
+    one_of(name, value, get_args(words))
 
 
 def check_number(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -56,6 +56,13 @@ def test_checks_are_timed_and_left_as_they_were():
     assert [kernel.check for kernel in all_kernels()] == before
 
 
+def test_products_are_one_forward_and_two_backward_for_each_map():
+    for model, maps in (("GIN", 1), ("SAGE", 2)):
+        products = speed.Case(model, "molecules", 3).products()
+        assert len(products.calls) == 3 * maps
+        products()
+
+
 def test_memory_is_of_a_fresh_process():
     code = speed._CHILD.format(threads=1, model="GCN", graph="random", size=1000, which="geomdl")
     assert speed.measure_fresh(code)["bytes"] >= 0
@@ -67,6 +74,7 @@ def row(ratio=8.0, prepared=2.0, share=0.1, error=1e-7, checks=0.01, model="GAT"
         "model": model,
         "graph": "random",
         "ratio": {"median": ratio},
+        "bound": 9.0,
         "prepared": {"median": prepared},
         "share": share,
         "error": error,

@@ -286,7 +286,7 @@ def test_delta_is_the_mean_over_all_graphs():
     [
         (lambda: P.GCNConv(0, 2), "in_channels: expected a positive number, got 0"),
         (lambda: P.GCNConv(2, 2, loops=-1.0), "loops: expected a weight of at least 0, got -1.0"),
-        (lambda: P.SAGEConv(2, 2, aggregation="median"), "aggregation: expected one of 'mean',"),
+        (lambda: P.SAGEConv(2, 2, aggregation="median"), "aggregation: expected one of mean,"),
         (lambda: P.GATConv(2, 2, heads=0), "heads: expected a positive number, got 0"),
         (lambda: P.GATConv(2, 2, dropout=1.0), "dropout: expected a probability below 1, got 1.0"),
         (lambda: P.PNAConv(2, 2, scalers=["linear"]), "scalers: expected some of identity, "),

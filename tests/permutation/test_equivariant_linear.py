@@ -150,5 +150,5 @@ def test_wrong_shapes_are_one_line(layer, arguments, message):
 
 
 def test_wrong_orders_are_refused():
-    with pytest.raises(ValueError, match="k: expected a whole number of at least 0, got -1"):
+    with pytest.raises(ValueError, match="k: expected an integer of at least 0, got -1"):
         EquivariantLinear(-1, 2, 1, 1)

@@ -167,9 +167,9 @@ def test_graphs_of_a_batch_do_not_mix_in_training():
 def test_impossible_arguments():
     for options, line in (
         ({"layers": 0}, "layers: expected a positive number, got 0"),
-        ({"readout": "median"}, "readout: expected one of 'nodes', "),
+        ({"readout": "median"}, "readout: expected one of nodes, "),
         ({"jumping": "max"}, "jumping: expected 'none' or 'cat', got 'max'"),
-        ({"norm": "batch"}, "norm: expected one of 'layer', "),
+        ({"norm": "batch"}, "norm: expected one of layer, "),
     ):
         with pytest.raises(ValueError, match=f"^{line}"):
             network("GIN", **options)

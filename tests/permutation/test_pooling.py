@@ -217,8 +217,8 @@ def test_impossible_arguments():
         (lambda: P.GraphNorm(2, eps=0.0), r"eps: expected a positive number, got 0.0"),
         (lambda: P.GlobalAttention(6, heads=4), r"heads: expected a divisor of channels=6, got 4"),
         (lambda: P.GPSLayer(6, heads=4), r"heads: expected a divisor of channels=6, got 4"),
-        (lambda: P.GPSLayer(4, local="x"), r"local: expected one of 'gcn', .*, got 'x'"),
-        (lambda: P.GPSLayer(4, norm="batch"), r"norm: expected one of 'layer', .*, got 'batch'"),
+        (lambda: P.GPSLayer(4, local="x"), r"local: expected one of gcn, .*, got 'x'"),
+        (lambda: P.GPSLayer(4, norm="batch"), r"norm: expected one of layer, .*, got 'batch'"),
         (
             lambda: P.GPSLayer(4, local="gcn", edge_channels=2),
             r"edge_channels: expected None, as 'gcn'",

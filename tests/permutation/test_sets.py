@@ -123,7 +123,7 @@ def test_wrong_inputs_are_one_line(model):
         model(torch.zeros(2, 5, 2))
     with pytest.raises(ValueError, match=r"mask: expected bool of shape \(2, 5\), got torch.float"):
         model(torch.zeros(2, 5, 3), torch.ones(2, 5))
-    with pytest.raises(ValueError, match="channels: expected a whole number of at least 1, got 0"):
+    with pytest.raises(ValueError, match="channels: expected an integer of at least 1, got 0"):
         type(model)(3, channels=0)
     with pytest.raises(ValueError, match=r"heads: expected a divisor of channels=6, got 4"):
         SetTransformer(3, channels=6, heads=4)

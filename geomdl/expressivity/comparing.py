@@ -97,11 +97,12 @@ def compare(
 ) -> Comparison:
     """Which pairs of graphs a network tells apart, in float64, beside what its class can at most.
 
-    A copy of the network in evaluation mode gets random weights, normal with variance 1 / fan-in
-    (vectors: 1), several times over. A pair counts as told apart where the outputs of some draw
-    differ by more than the tolerance, relative to the largest output; rounding gives about 1e-15,
-    and what random weights do not tell apart, no weights do, almost surely, for networks that are
-    analytic in them.
+    A copy of the network in evaluation mode gets random weights, several times over: normal, each
+    tensor as large in the root mean square as it is in the network, and 1 where that is zero. A
+    pair counts as told apart where the outputs of some draw differ by more than the tolerance,
+    relative to the largest output; rounding gives about 1e-15. What random weights do not tell
+    apart, no weights do, almost surely, for networks that are analytic in them; but differences
+    may become small, layer by layer: look at `Comparison.distance` where a pair is missed.
 
     Args:
         model: called as model(x, graph) with all graphs as one batch; returns (graphs, ...).
@@ -116,7 +117,9 @@ def compare(
         rng: of the weights; default seed 0.
 
     Raises:
-        ValueError: no such bound, or an output of another shape.
+        TypeError: `model` is no module, or `graphs` are none.
+        ValueError: no such bound, no graphs or no such pairs, an output of another shape, or one
+            that is not finite.
 
     Example:
         >>> class Degrees(nn.Module):
@@ -127,17 +130,29 @@ def compare(
         >>> compare(Degrees(), [circulant(5, (1,)), circulant(6, (1,))], at_most="wl")
         Comparison: 1 of 1 pairs told apart, 1 by wl at most; 0 missed, 0 violations
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model: expected an nn.Module, got {type(model).__name__}")
     at_most = getattr(model, "at_most", None) if at_most is None else at_most
+    if at_most is None:
+        raise ValueError(
+            "at_most: the model does not say what its class can; expected one of"
+            f" {', '.join(BOUNDS)}, got None"
+        )
     at_most = one_of("at_most", at_most, BOUNDS)
     batch = graphs if isinstance(graphs, Graph) else Graph.batch(list(graphs))
+    if batch.num_graphs == 0:
+        raise ValueError("graphs: expected a graph at least, got none")
     if x is None:
         x = torch.ones(batch.num_nodes, 1, dtype=torch.float64)
     if x.ndim != 2 or len(x) != batch.num_nodes:
         raise ValueError(f"x: expected shape ({batch.num_nodes}, channels), got {tuple(x.shape)}")
     if pairs is None:
         pairs = torch.combinations(torch.arange(batch.num_graphs))
+    pairs = torch.as_tensor(pairs, dtype=torch.int64)
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ValueError(f"pairs: expected shape (pairs, 2), got {tuple(pairs.shape)}")
+    if pairs.numel() and not 0 <= int(pairs.min()) <= int(pairs.max()) < batch.num_graphs:
+        raise ValueError(f"pairs: expected numbers of {batch.num_graphs} graphs, got others")
     certificate = _bound(at_most, batch, torch.unique(x, dim=0, return_inverse=True)[1])
     i, j = pairs.T
     distance = torch.zeros(len(pairs), dtype=torch.float64)
@@ -156,17 +171,19 @@ def _outputs(
 ) -> "list[Tensor]":
     """Outputs as rows of the graphs, for several draws of the weights."""
     model = copy.deepcopy(model).double().eval()
+    sizes = [float(w.detach().square().mean().sqrt()) for w in model.parameters()]
     found = []
     with torch.no_grad():
         for _ in range(draws):
-            for weight in model.parameters():
-                fan_in = weight[0].numel() if weight.ndim > 1 else 1
+            for weight, size in zip(model.parameters(), sizes, strict=True):
                 draw = torch.randn(weight.shape, generator=rng, dtype=torch.float64)
-                weight.copy_(draw / max(fan_in, 1) ** 0.5)
+                weight.copy_(draw * (size if size > 0 else 1))
             y = model(x, graph)
             if not isinstance(y, Tensor) or y.ndim == 0 or len(y) != graph.num_graphs:
                 got = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
                 raise ValueError(f"model: expected output ({graph.num_graphs}, ...), got {got}")
+            if not bool(y.isfinite().all()):
+                raise ValueError("model: expected finite outputs, got NaN or infinity")
             found.append(y.double().reshape(graph.num_graphs, -1))
     return found
 

@@ -11,6 +11,7 @@ from geomdl.expressivity.marking import number_keys
 from geomdl.expressivity.numbering import number_multisets
 
 MOST = 1 << 27  # entries of the table of a graph, nodes ** (k + 1)
+ROOM = 1 << 63  # numbers from here on are not held in a word
 _NONE = np.zeros(0, np.int64)
 
 
@@ -115,10 +116,7 @@ def _certificate(types: Integers) -> bytes:
             order = np.argsort(diagonal)
             return b"ordered" + types[np.ix_(*[order] * k)].tobytes()
         classes = int(color.max()) + 1
-        keys: Integers = np.zeros((n,) * (k + 1), np.int64)
-        for i in range(k):
-            keys = keys * classes + np.expand_dims(np.moveaxis(color, i, -1), i)
-        keys = keys.reshape(-1)
+        keys, known = _exchanged(color, classes)
         number, count = number_multisets(color.reshape(-1), ptr, every, keys, _NONE)
         first = np.unique(number, return_index=True)[1]  # a tuple of each class
         rows = np.sort(keys.reshape(-1, n)[first], 1)
@@ -127,7 +125,25 @@ def _certificate(types: Integers) -> bytes:
         if count == classes:
             sizes = np.bincount(number)[order]
             head = np.concatenate([[n, count], sizes, types.reshape(-1)[first][order]])
-            return head.tobytes() + rows[order].tobytes()
+            return known + head.tobytes() + rows[order].tobytes()
         rank = np.empty(count, np.int64)
         rank[order] = np.arange(count)
         color = rank[number].reshape(types.shape)
+
+
+def _exchanged(color: Integers, classes: int) -> tuple[Integers, bytes]:
+    """A number for the k colours (χ(x[1 → w]), …, χ(x[k → w])) of each x and w, w last.
+
+    Returns:
+        The numbers, in the order of the colours, and what else they mean: where there are more
+        than `ROOM` of them, those that occur are numbered, and these are they.
+    """
+    n, k = len(color), color.ndim
+    keys: Integers = np.zeros((n,) * (k + 1), np.int64)
+    known = b""
+    for i in range(k):
+        keys = keys * classes + np.expand_dims(np.moveaxis(color, i, -1), i)
+        if classes**k >= ROOM:
+            found: Any = np.unique(keys, return_inverse=True)
+            keys, known = found[1].reshape(keys.shape).astype(np.int64), known + found[0].tobytes()
+    return keys.reshape(-1), known

@@ -1,12 +1,16 @@
 """What a `Graph` is made of, as plain tensors: checked edges, both sorts, batches."""
 
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 from geomdl.fields.graph_index import check_integers, checked_count, group_by, index_dtype
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NO_GRAPHS = (torch.empty(2, 0, dtype=torch.int64), 0, torch.empty(0, dtype=torch.int64), 0)
 """Arguments of `Graph.from_edge_index` for a batch of no graphs."""
@@ -65,6 +69,20 @@ def checked_edges(
     return source, target, num_nodes, batch, num_graphs
 
 
+def for_training(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, whose tensors are fit for training where `torch.inference_mode` is on too."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if not torch.is_inference_mode_enabled():
+            return function(*args, **kwargs)
+        with torch.inference_mode(mode=False):
+            return function(*args, **kwargs)
+
+    return run
+
+
+@for_training
 def both_ways(
     source: Tensor, target: Tensor, num_nodes: int, batch_index: Tensor, num_graphs: int
 ) -> dict[str, Tensor]:
@@ -92,6 +110,7 @@ def both_ways(
     }
 
 
+@for_training
 def side_by_side(graphs: Sequence[Any]) -> dict[str, Tensor]:
     """All attributes of the batch of graphs, at least one; nothing is sorted again."""
     counts = ("num_nodes", "num_edges", "num_graphs")

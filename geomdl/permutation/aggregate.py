@@ -115,16 +115,13 @@ def scaled_neighbor_sum(
 
 
 @once
-def _shares(graph: Graph) -> dict[torch.dtype, Tensor]:
-    return {}
+def _shares(graph: Graph, dtype: torch.dtype) -> Tensor:
+    return graph.in_degree.clamp(min=1).to(dtype).reciprocal()
 
 
 def neighbor_mean(x: Tensor, graph: Graph) -> Tensor:
     """Mean over the edges that enter each node, 0 where none does."""
-    shares, dtype = _shares(graph), wide(x.dtype)
-    if dtype not in shares:
-        shares[dtype] = graph.in_degree.clamp(min=1).to(dtype).reciprocal()
-    return scaled_neighbor_sum(x, graph, at_target=shares[dtype])
+    return scaled_neighbor_sum(x, graph, at_target=_shares(graph, wide(x.dtype)))
 
 
 def neighbor_max(x: Tensor, graph: Graph) -> Tensor:

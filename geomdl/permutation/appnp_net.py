@@ -44,6 +44,8 @@ class APPNPNet(nn.Module):
     Source: Gasteiger, Bojchevski & Günnemann 2019, arXiv:1810.05997.
     """
 
+    at_most = "wl"  # of graphs, it tells apart what colour refinement does at most
+
     def __init__(
         self,
         in_channels: int = 1,

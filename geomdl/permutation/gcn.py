@@ -46,20 +46,11 @@ def adjacency(
                 [3.0000]])
     """
     weight = None if weight is None else weight.to(like.dtype)
-    known, key = _unweighted(graph), (like.dtype, float(loops))
     scale = stay = None
-    if normalize and weight is None and key in known:
-        scale, stay = known[key]
-    elif normalize:
-        degree = sum_at_targets(weight, graph) if weight is not None else graph.in_degree.to(like)
-        if loops:
-            own = torch.where(loop_count(graph) > 0, 0.0, loops).to(like.dtype)
-            degree = degree + own
-        some = degree != 0
-        scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0)
-        stay = scale.square() * own if loops else None
-        if weight is None:
-            known[key] = scale, stay
+    if normalize and weight is None:
+        scale, stay = _unweighted(graph, like.dtype, float(loops))
+    elif normalize and weight is not None:
+        scale, stay = _scales(sum_at_targets(weight, graph), graph, loops)
 
     def apply(x: Tensor, dropout: float = 0.0) -> Tensor:
         kept, own = weight, stay
@@ -79,10 +70,18 @@ def adjacency(
     return apply
 
 
+def _scales(degree: Tensor, graph: Graph, loops: float) -> tuple[Tensor, Tensor | None]:
+    """D^(-1/2), and the weight of the loops that are added, for degrees without these."""
+    own = torch.where(loop_count(graph) > 0, 0.0, loops).to(degree.dtype) if loops else None
+    degree = degree if own is None else degree + own
+    some = degree != 0
+    scale = torch.where(some, torch.where(some, degree, 1).rsqrt(), 0)
+    return scale, None if own is None else scale.square() * own
+
+
 @once
-def _unweighted(graph: Graph) -> dict[tuple[torch.dtype, float], tuple[Tensor, Tensor | None]]:
-    """What `adjacency` has worked out already."""
-    return {}
+def _unweighted(graph: Graph, dtype: torch.dtype, loops: float) -> tuple[Tensor, Tensor | None]:
+    return _scales(graph.in_degree.to(dtype), graph, loops)
 
 
 @register_layer(

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -35,9 +36,9 @@ def sum_of_messages(
 
     Args:
         function: φ, of tensors with one row an edge, in the order above, to one, (rows, ...). What
-            it does with one edge shall not depend on the others. It is called several times. The
-            parameters of an `nn.Module` are found; other tensors that need a gradient go into
-            `weights`.
+            it does with one edge shall not depend on the others. It is called several times, and
+            draws the same from torch's generators each time, as in dropout. The parameters of an
+            `nn.Module` are found; other tensors that need a gradient go into `weights`.
         at_targets: t, each (nodes, ...).
         at_sources: s, each (nodes, ...).
         on_edges: f, each (edges, ...), in the order in which the graph's edges were given.
@@ -143,6 +144,28 @@ def _whole(
     return kernels.segment_sum(function(*_gathered(kinds, tensors, block)), block.ptr)
 
 
+class _Draws:
+    """Where torch's generators are now, to draw the same again.
+
+    Args:
+        tensors: on whose devices.
+    """
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.devices = sorted({t.get_device() for t in tensors if t.is_cuda})
+        self.cpu = torch.get_rng_state()
+        self.cuda = [torch.cuda.get_rng_state(device) for device in self.devices]
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Draws as they were within, and generators as they are after."""
+        with torch.random.fork_rng(devices=self.devices):
+            torch.set_rng_state(self.cpu)
+            for device, state in zip(self.devices, self.cuda, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
+
+
 class _Blocks(torch.autograd.Function):
     """Sums block by block."""
 
@@ -159,6 +182,7 @@ class _Blocks(torch.autograd.Function):
         """Sums, without a graph of derivatives."""
         ctx.function, ctx.kinds, ctx.graph, ctx.size = function, kinds, graph, size
         ctx.save_for_backward(*tensors)
+        ctx.draws = _Draws(tensors)
         sums = []
         for block in _blocks(graph, size):
             rows = [row.detach() for row in _gathered(kinds, tensors, block)]
@@ -178,7 +202,13 @@ class _Blocks(torch.autograd.Function):
         tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[5:]
         if torch.is_grad_enabled():  # to be differentiated again
             wanted = [t for t, need in zip(tensors, needed, strict=True) if need]
-            y = _whole(ctx.function, ctx.kinds, ctx.graph, tensors)
+            with ctx.draws.again():
+                y = torch.cat([
+                    kernels.segment_sum(
+                        ctx.function(*_gathered(ctx.kinds, tensors, block)), block.ptr
+                    )
+                    for block in _blocks(ctx.graph, ctx.size)
+                ])  # fmt: skip
             found = iter(
                 torch.autograd.grad(y, wanted, gradient, create_graph=True, materialize_grads=True)
             )
@@ -186,8 +216,9 @@ class _Blocks(torch.autograd.Function):
         totals = [
             torch.zeros_like(t) if need else None for t, need in zip(tensors, needed, strict=True)
         ]
-        for block in _blocks(ctx.graph, ctx.size):
-            _add_gradients(ctx.function, ctx.kinds, block, tensors, totals, gradient)
+        with ctx.draws.again():
+            for block in _blocks(ctx.graph, ctx.size):
+                _add_gradients(ctx.function, ctx.kinds, block, tensors, totals, gradient)
         return *[None] * 5, *totals
 
 

@@ -82,6 +82,8 @@ class GraphNetwork(nn.Module):
         rng: for the weights; torch's global one if None.
     """
 
+    at_most = "wl"  # of graphs, it tells apart what colour refinement does at most
+
     def __init__(
         self,
         in_channels: int,

@@ -134,6 +134,8 @@ class PPGN(nn.Module):
     Source: Maron, Ben-Hamu, Serviansky & Lipman 2019, arXiv:1905.11136.
     """
 
+    at_most = "2-fwl"  # of graphs, it tells apart what 2-FWL (3-WL) does at most
+
     def __init__(
         self,
         in_channels: int = 1,

@@ -176,6 +176,13 @@ class SubgraphGNN(nn.Module):
         self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
         self.target = Field(Vector(), out_channels * one)
 
+    @property
+    def at_most(self) -> str | None:
+        """Colouring that tells apart all that these networks can; None for "dss" between pairs."""
+        if self.policy == "pairs":
+            return "adjacent-pairs" if self.aggregation == "ds" else None
+        return "marking" if self.aggregation == "ds" else "sswl"
+
     def bag(self, graph: Graph, like: Tensor) -> Bag:
         """Copies of the graphs by the policy."""
         if self.policy == "pairs":

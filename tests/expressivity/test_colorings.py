@@ -5,7 +5,14 @@ import itertools
 import pytest
 import torch
 
-from geomdl.expressivity import certificates, cfi, circular_skip_links, folklore_wl, wl
+from geomdl.expressivity import (
+    certificates,
+    cfi,
+    circular_skip_links,
+    folklore,
+    folklore_wl,
+    wl,
+)
 from geomdl.expressivity.wl import COLORINGS, FINER
 from geomdl.fields import Graph
 from tests.expressivity import slow
@@ -102,12 +109,28 @@ def test_distances_see_colors_of_nodes():
     assert COLORINGS["spd"]([cycles(4)] * 2, node_color=nodes).tolist() == [0, 1]
 
 
-def test_three_nodes_at_once():
+@pytest.mark.parametrize("room", [1 << 63, 1])
+def test_three_nodes_at_once(room, monkeypatch):
+    monkeypatch.setattr(folklore, "ROOM", room)  # if there is none, what occurs is numbered
     graphs = few_distinct(rng(4), 6, 3, 4)
     matrices = [slow.matrix(g) for g in graphs]
     expected = slow.partition(slow.pooled(slow.folklore(matrices, 3)))
     assert folklore_wl(graphs, 3).tolist() == expected
     assert wl(graphs, k=4).tolist() == expected
+
+
+def test_colors_of_four_nodes_are_more_than_a_word_holds():
+    twins = [(i, i + 1) for i in range(14)] + [(15, i) for i in (0, 2, 5, 13)] + [(14, 15)]
+    ends = torch.tensor(twins).T  # node 16 has the neighbours of 15
+    more = torch.where(ends == 15, 16, ends)[:, (ends == 15).any(0)]
+    one = Graph.from_edge_index(torch.cat([ends, ends.flip(0), more, more.flip(0)], 1))
+    name = torch.randperm(17, generator=rng(6))
+    same = Graph.from_edge_index(name[one.to_edge_index()])
+    ends = one.to_edge_index().clone()
+    ends[ends == 13] = 12
+    other = Graph.from_edge_index(ends, num_nodes=17)
+    first, second, third = folklore_wl([one, same, other], 4).tolist()
+    assert first == second != third
 
 
 @pytest.mark.parametrize("k", [2, 3])

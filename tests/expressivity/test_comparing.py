@@ -9,7 +9,7 @@ from torch import nn
 
 from geomdl.expressivity import compare, wl
 from geomdl.fields import Graph
-from geomdl.permutation import neighbor_sum
+from geomdl.permutation import GCN, GIN, GPS, PNA, PPGN, APPNPNet, SubgraphGNN, neighbor_sum
 from tests.expressivity.graphs import atlas, renamed
 
 
@@ -103,9 +103,40 @@ def test_it_draws():
     assert found.plot(ax) is ax
 
 
+@pytest.mark.parametrize(
+    ("model", "at_most"),
+    [
+        (lambda rng: GCN(channels=16, rng=rng), "wl"),
+        (lambda rng: GIN(channels=16, rng=rng), "wl"),
+        (lambda rng: PNA(channels=8, rng=rng), "wl"),
+        (lambda rng: GPS(channels=16, rng=rng), "wl"),
+        (lambda rng: APPNPNet(channels=16, readout="sum", rng=rng), "wl"),
+        (lambda rng: SubgraphGNN(aggregation="ds", rng=rng), "marking"),
+        (lambda rng: SubgraphGNN(aggregation="dss", channels=16, rng=rng), "sswl"),
+        (lambda rng: SubgraphGNN(channels=64, rng=rng), "sswl"),
+        (lambda rng: SubgraphGNN(policy="pairs", aggregation="ds", rng=rng), "adjacent-pairs"),
+        (lambda rng: PPGN(channels=16, rng=rng), "2-fwl"),
+    ],
+)
+def test_networks_of_the_library_name_their_class_and_stay_within(model, at_most):
+    graphs = [g for g in atlas(6) if g.num_edges > 12]
+    rng = torch.Generator().manual_seed(0)
+    found = compare(model(rng), graphs)
+    assert found.at_most == at_most
+    assert len(found.violations) == 0
+    if at_most != "wl":
+        assert len(found.missed) == 0
+
+
+def test_no_class_is_named_where_none_is_known():
+    model = SubgraphGNN(policy="pairs", aggregation="dss")
+    with pytest.raises(ValueError, match="at_most: the model does not say what its class can"):
+        compare(model, list(atlas(3, 3)))
+
+
 def test_bad_input():
     graphs = list(atlas(3, 3))
-    with pytest.raises(ValueError, match=r"at_most: expected one of wl, .*isomorphism, got None"):
+    with pytest.raises(ValueError, match=r"at_most: .* one of wl, .*isomorphism, got None"):
         compare(nn.Identity(), graphs)
     with pytest.raises(ValueError, match=r"model: expected output \(4, ...\), got \(12, 1\)"):
         compare(_Identity(), graphs, at_most="wl")
@@ -113,6 +144,19 @@ def test_bad_input():
         compare(TinyGIN(), graphs, x=torch.ones(3))
     with pytest.raises(ValueError, match=r"pairs: expected shape \(pairs, 2\), got \(3,\)"):
         compare(TinyGIN(), graphs, pairs=torch.tensor([0, 1, 2]))
+    with pytest.raises(ValueError, match="pairs: expected numbers of 4 graphs, got others"):
+        compare(TinyGIN(), graphs, pairs=torch.tensor([[0, 4]]))
+    with pytest.raises(ValueError, match="graphs: expected a graph at least, got none"):
+        compare(TinyGIN(), [])
+    with pytest.raises(ValueError, match="model: expected finite outputs, got NaN or infinity"):
+        compare(_Broken(), graphs)
+    with pytest.raises(TypeError, match=r"model: expected an nn\.Module, got function"):
+        compare(lambda x, graph: x, graphs, at_most="wl")
+
+
+class _Broken(TinyGIN):
+    def forward(self, x, graph):
+        return super().forward(x, graph) * float("nan")
 
 
 class _Identity(nn.Module):

@@ -65,7 +65,10 @@ def _assert_gradients(what: str, check: Callable[..., bool], run: Any, values: A
 
 
 def determinism(case: Case) -> None:
-    """Two builds under one seed are equal; a call leaves no trace; two calls are equal."""
+    """Two builds under one seed are equal; a call leaves no trace; two calls are equal.
+
+    Nor does one within `torch.inference_mode`, whose tensors serve no training.
+    """
     one, two = build(case.example, seed=3), build(case.example, seed=3)
     assert identical(_state(one), _state(two)), "two builds under one seed differ"
     one, two = one.double().eval(), two.double().eval()
@@ -75,6 +78,21 @@ def determinism(case: Case) -> None:
     assert identical(first, second), "two calls differ"
     assert identical(_state(one), before), "a call in evaluation mode changes the state"
     assert identical(first, two(*case.inputs)), "two equal builds give different outputs"
+    _serves_training_after_inference(case)
+
+
+def _serves_training_after_inference(case: Case) -> None:
+    module, inputs = build(case.example).double().eval(), case.example.draw(seed=0)
+    try:
+        with torch.inference_mode():
+            module(*inputs)
+    except RuntimeError as error:
+        if "which torch.inference_mode forbids" in str(error):
+            return
+        raise
+    total = torch.stack([y.square().sum() for y in floats(module(*inputs))]).sum()
+    if total.requires_grad:
+        total.backward()
 
 
 def _state(module: torch.nn.Module) -> list[Any]:

@@ -255,6 +255,16 @@ class Counting(Circulant):
         return super().forward(x)
 
 
+@breaks("determinism", "Inference tensors cannot be saved for backward")
+class Poisoned(Circulant):
+    """Keeps what it has worked out at the first call, whoever asked."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not hasattr(self, "kept"):
+            self.kept = torch.ones(4, dtype=x.dtype) * 2
+        return super().forward(x) * self.kept
+
+
 @breaks("empty_batch", "IndexError")
 class Crashing(Circulant):
     """Divides by the largest entry of the batch."""

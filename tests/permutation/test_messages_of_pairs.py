@@ -56,6 +56,29 @@ def test_derivatives_agree_with_differences(graph, inputs):
     torch.autograd.gradgradcheck(blocked(graph), inputs)
 
 
+@pytest.mark.parametrize("block", [4, 1000])
+def test_a_random_function_draws_the_same_backward(graph, block):
+    x = drawn(9, 3)
+
+    def run(x):
+        torch.manual_seed(5)
+        return sum_of_messages(
+            lambda s: nn.functional.dropout(s.square(), 0.5), [], [x], [], graph, block=block
+        )
+
+    y = run(x)
+    (slope,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    plain = torch.autograd.grad(run(x).sum(), x)[0]
+    for found in (slope, plain):  # y is of second degree
+        assert torch.allclose((found * x).sum(), 2 * y.sum(), rtol=1e-12)
+    (again,) = torch.autograd.grad(slope.sum(), x)
+    assert torch.allclose((again * x), slope, rtol=1e-12)
+    y = run(x)
+    after = torch.get_rng_state()
+    y.sum().backward()
+    assert torch.equal(after, torch.get_rng_state())
+
+
 def test_only_what_needs_a_gradient_has_one(graph, inputs):
     t, *rest = inputs
     t = t.detach()

@@ -53,19 +53,31 @@ def test_a_budget_that_ends_gives_no_row():
     assert module.told_apart(certify, pairs, Budget(1.0, clock=lambda: next(ticks))) is None
 
 
+def test_many_graphs_are_timed_and_fewer_give_no_verdict(monkeypatch):
+    monkeypatch.setattr(module, "FEW", 20)
+    row = module.many(Budget(1.0))
+    assert (row["graphs"], row["classes"]) == (20, 20)
+    assert module.fast_enough(row) == []
+    for seconds, holds in ((9.0, True), (11.0, False)):
+        (check,) = module.fast_enough(row | {"graphs": module.MANY, "seconds": seconds})
+        assert check.holds == holds
+
+
 def test_a_run_without_data(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "COLORINGS", {"wl": None, "2-fwl": None})
     few = module.beyond_refinement(2, nodes=5)
     monkeypatch.setattr(module, "beyond_refinement", lambda: few)
+    monkeypatch.setattr(module, "MANY", 50)
     result = module.expressivity(Context(root=tmp_path))
     assert "without SR25" in result.reduced
     assert "without BREC (brec: no basic.npy in" in result.reduced
-    assert [check.name for check in result.checks] == ["classes", "beyond 1-WL"]
+    assert [check.name for check in result.checks] == ["classes", "beyond 1-WL", "many graphs"]
     assert all(check.holds for check in result.checks)
-    brec, families = result.tables
+    brec, families, many = result.tables
     assert brec.rows == ()
     assert families.rows[0] == {"name": "1-WL", "csl": 1, "sr25": None, "beyond": 0}
     assert families.rows[1] == {"name": "3-WL (2-FWL)", "csl": 10, "sr25": None, "beyond": 2}
+    assert many.rows[0]["graphs"] == 50
 
 
 def test_a_run_on_few_pairs(monkeypatch):
@@ -74,6 +86,7 @@ def test_a_run_on_few_pairs(monkeypatch):
     monkeypatch.setattr(module, "beyond_refinement", lambda: [])
     monkeypatch.setattr(module, "sr25_graphs", lambda root: [])
     monkeypatch.setattr(module, "benchmark_pairs", lambda root: ([pair, pair], ["basic", "CFI"]))
+    monkeypatch.setattr(module, "MANY", 50)
     result = module.expressivity(Context())
     rows = [{k: v for k, v in row.items() if k != "seconds"} for row in result.tables[0].rows]
     assert rows[0] == {"name": "1-WL"} | dict.fromkeys([*module.PARTS, "total"], 0)

@@ -53,6 +53,8 @@ CLASSES = {
     "adjacent-pairs": (10, 15),
     "pairs": (10, 15),
 }
+MANY, FEW, NODES, EDGES = 100_000, 1_000, 25, 50  # graphs, and of each
+LIMIT = 10.0  # seconds for so many graphs
 PINNED = Path(__file__).parent / "brec_pairs.json"
 Pair = tuple[Graph, Graph]
 Certify = Callable[[Sequence[Graph]], Tensor]
@@ -106,6 +108,25 @@ def counts(pairs: Sequence[int], categories: Sequence[str]) -> dict[str, int]:
     return {
         part: sum(categories[k] in inside for k in pairs) for part, inside in PARTS.items()
     }  # fmt: skip
+
+
+def many_graphs(count: int) -> Graph:
+    """Random graphs of 25 nodes and 50 undirected edges, some of them twice, as one batch."""
+    ends = torch.randint(NODES, (2, count, EDGES), generator=torch.Generator().manual_seed(0))
+    ends = (ends + NODES * torch.arange(count).view(-1, 1)).flatten(1)
+    batch = torch.arange(count).repeat_interleave(NODES)
+    return Graph.from_edge_index(torch.cat([ends, ends.flip(0)], 1), batch=batch)
+
+
+def many(budget: Budget) -> dict[str, Cell]:
+    """Time of 1-WL on many graphs at once; on fewer where the budget is short."""
+    count = MANY if budget.left > 6 * LIMIT else FEW
+    graphs = many_graphs(count)
+    certificates(many_graphs(2), "wl")
+    start = time.perf_counter()
+    classes = len(certificates(graphs, "wl").unique())
+    return {"name": ROWS["wl"], "graphs": count, "classes": classes,
+            "seconds": time.perf_counter() - start}  # fmt: skip
 
 
 def checks_of(
@@ -171,6 +192,9 @@ def expressivity(context: Context) -> SuiteResult:
         apart[name] = sum(len(certificates(pair, name).unique()) - 1 for pair in beyond)
         context.progress.advance()
 
+    row = many(context.budget)
+    if row["graphs"] != MANY:
+        reduced.append(f"1-WL of {row['graphs']:,} random graphs instead of {MANY:,}")
     found: dict[str, Found] = {}
     categories: list[str] = []
     try:
@@ -190,12 +214,31 @@ def expressivity(context: Context) -> SuiteResult:
         summary="Pairs of graphs that are not isomorphic and get two certificates. Exact: colours"
         " are compared as what they stand for. No network of a class tells apart more than the"
         " colouring of its class; seconds are of all pairs, on one thread.",
-        tables=(_brec(found, categories), _families(classes, apart, len(beyond))),
-        checks=tuple(checks_of({m: f.pairs for m, f in found.items()}, categories, classes, apart,
-                               len(beyond))),
+        tables=(_brec(found, categories), _families(classes, apart, len(beyond)),
+                Table("many", MANY_COLUMNS, (row,), "Many graphs at once, at random")),
+        checks=(*checks_of({m: f.pairs for m, f in found.items()}, categories, classes, apart,
+                           len(beyond)), *fast_enough(row)),
         reduced="; ".join(reduced) or None,
         settings={"seed of the numbering": 0},
     )  # fmt: skip
+
+
+MANY_COLUMNS = (
+    Column("name", "colouring"),
+    Column("graphs", f"graphs of {NODES} nodes", "count"),
+    Column("classes", "classes", "count"),
+    Column("seconds", "seconds", "seconds", "lower", "Of the colouring; the batch is made before."),
+)
+
+
+def fast_enough(row: Mapping[str, Cell]) -> list[Check]:
+    """Whether so many graphs were within the limit; nothing of fewer."""
+    seconds = row["seconds"]
+    assert isinstance(seconds, float)
+    if row["graphs"] != MANY:
+        return []
+    text = f"1-WL of {MANY:,} graphs of {NODES} nodes: {seconds:.1f} s (at most {LIMIT:.0f})"
+    return [Check("many graphs", seconds <= LIMIT, text)]
 
 
 def _brec(found: Mapping[str, Found], categories: Sequence[str]) -> Table:

@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -129,6 +130,12 @@ class Case:
     def steps(self) -> dict[str, Callable[[], Any]]:
         """Name -> forward and backward, of our layer and of PyG's on what it can take."""
         found = {"geomdl": self._step("geomdl", self.layer, self.graph)}
+        with warnings.catch_warnings():  # sparse tensors warn of what they are, once
+            warnings.filterwarnings("ignore", "Sparse ", UserWarning)
+            return found | self._peers()
+
+    def _peers(self) -> dict[str, Callable[[], Any]]:
+        found = {}
         with torch.no_grad():
             expected = self.theirs(self.x, self.edge_index)
         for name, form in forms(self.edge_index, self.nodes).items():

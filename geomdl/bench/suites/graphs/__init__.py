@@ -4,7 +4,8 @@
 networks trained on its pairs do. `parity`: outputs of layers beside PyG's. `speed`: their time and
 memory. `large`: three layers of SAGE on sampled neighbourhoods of a graph with ten million edges.
 `counting`: cycles and paths in the graph atlas. `enzymes`: classes of proteins over ten folds.
-`communities`: nodes of a block model beside the known optimum.
+`qm9`: properties of molecules without coordinates. `communities`: nodes of a block model beside the
+known optimum.
 """
 
 from geomdl.bench.suites.graphs import (
@@ -15,6 +16,7 @@ from geomdl.bench.suites.graphs import (
     expressivity,
     large,
     parity,
+    qm9,
     speed,
 )
 
@@ -26,5 +28,6 @@ __all__ = [
     "expressivity",
     "large",
     "parity",
+    "qm9",
     "speed",
 ]

@@ -13,15 +13,15 @@ from geomdl.bench.results import Check, Column, SuiteResult, Table
 from geomdl.bench.statistics import paired_interval
 from geomdl.bench.suites.graphs.training import (
     BESIDES,
+    Members,
     beside,
     dots,
     reduced,
     summaries,
     train,
 )
-from geomdl.fields import Edges, Field, Graph, Nodes, Vector
-from geomdl.groups import group
-from geomdl.permutation import GAT, GCN, GIN, GPS, PNA, SAGE, DeepSets, GraphDataset, pad_sets
+from geomdl.fields import Graph
+from geomdl.permutation import GAT, GCN, GIN, GPS, PNA, SAGE, GraphDataset
 
 TITLE = "Classes of enzymes"
 FOLDS, CLASSES = 10, 6
@@ -31,7 +31,7 @@ PLAIN = "no edges"
 Make = Callable[[int, torch.Generator], nn.Module]
 SETTINGS: dict[str, Any] = {"channels": 64, "layers": 4, "dropout": 0.3}
 NETWORKS: dict[str, Make] = {
-    PLAIN: lambda rows, rng: Members(rows, rng),
+    PLAIN: lambda rows, rng: Members(rows, CLASSES, rng),
     "GCN": lambda rows, rng: GCN(rows, CLASSES, **SETTINGS, rng=rng),
     "SAGE": lambda rows, rng: SAGE(rows, CLASSES, **SETTINGS, rng=rng),
     "GIN": lambda rows, rng: GIN(rows, CLASSES, **SETTINGS, rng=rng),
@@ -49,22 +49,6 @@ COLUMNS = (
     Column("accuracy", "accuracy", "percent", "higher", "Mean and deviation over the test folds."),
     *BESIDES,
 )
-
-
-class Members(nn.Module):
-    """DeepSets on the nodes of each graph: edges are not looked at."""
-
-    def __init__(self, rows: int, rng: torch.Generator) -> None:
-        super().__init__()
-        self.sets = DeepSets(rows, channels=64, out_channels=CLASSES, rng=rng)
-        one = group("C1").trivial
-        self.source = {"x": Field(Nodes(), rows * one), "graph": Field(Edges(), one)}
-        self.target = Field(Vector(), CLASSES * one)
-
-    def forward(self, x: Tensor, graph: Graph) -> Tensor:
-        """Features (nodes, rows) to (graphs, classes)."""
-        found: Tensor = self.sets(*pad_sets(x[graph.node_perm], graph.ptr))
-        return found
 
 
 def split_of(labels: Tensor, fold: int) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What the tasks on graphs share: a training of given length, errors, equivariance, rows."""
+"""What the tasks on graphs share: a network without edges, a training, errors, rows."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from geomdl.auditing import audit
 from geomdl.bench.results import Column, Figure
 from geomdl.bench.statistics import mean_sd, worst
-from geomdl.permutation import GraphDataset, fit_graphs, predict_graphs
+from geomdl.fields import Edges, Field, Graph, Nodes, Vector
+from geomdl.groups import group
+from geomdl.permutation import DeepSets, GraphDataset, fit_graphs, pad_sets, predict_graphs
 
 SAMPLES = 4  # graphs that are audited
 BESIDES = (
@@ -24,6 +26,28 @@ BESIDES = (
     Column("parameters", "parameters", "count"),
 )  # fmt: skip
 """Columns that stand beside errors."""
+
+
+class Members(nn.Module):
+    """DeepSets on the nodes of each graph: edges are not looked at.
+
+    Args:
+        in_channels: of a node.
+        out_channels: of a graph.
+        rng: for the weights.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.sets = DeepSets(in_channels, channels=64, out_channels=out_channels, rng=rng)
+        one = group("C1").trivial
+        self.source = {"x": Field(Nodes(), in_channels * one), "graph": Field(Edges(), one)}
+        self.target = Field(Vector(), out_channels * one)
+
+    def forward(self, x: Tensor, graph: Graph) -> Tensor:
+        """Features (nodes, in_channels) to (graphs, out_channels)."""
+        found: Tensor = self.sets(*pad_sets(x[graph.node_perm], graph.ptr))
+        return found
 
 
 def train(

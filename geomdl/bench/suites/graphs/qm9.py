@@ -36,6 +36,7 @@ MEAN, FORMULA, PLAIN = "mean", "linear in the formula", "no edges"
 Runs = Mapping[str, Sequence[Mapping[str, float]]]
 Make = Callable[[float, torch.Generator], nn.Module]
 SETTINGS: dict[str, Any] = {"channels": 64, "layers": 4, "norm": "none"}
+# Without normalisation GINE erred less than with "layer" or "graph", on the molecules of seed 0.
 ATOMS, OUT = len(VALENCES), len(UNITS)
 FULL: dict[str, Any] = {
     "in_channels": ATOMS + WALK, "out_channels": OUT, "edge_channels": OPEN, **SETTINGS,

@@ -71,7 +71,7 @@ class Subgroup:
             return torch.eye(self.parent.lie_dim, dtype=torch.float64)
         wanted = self.via.lie.flatten(1).T
         basis = self.parent.lie_algebra.flatten(1).T
-        coefficients = torch.linalg.lstsq(basis, wanted).solution
+        coefficients = torch.linalg.lstsq(basis, wanted, driver="gelsd").solution
         if not (basis @ coefficients - wanted).abs().max() <= 1e-9:
             raise ValueError(f"subgroup: the Lie algebra of {self.name} is not in the parent's")
         value: Tensor = coefficients.T

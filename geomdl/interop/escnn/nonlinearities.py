@@ -187,7 +187,7 @@ def _to_ours(module: Any, rep: Rep, each: Rep, layer: FourierPointwise) -> Tenso
     peak = peak / peak.norm() * module.A[0].double().norm()
     elements = group_grid(rep.group, layer.samples).elements
     theirs, ours = rep(elements) @ peak, each(elements) @ layer.evaluate[0]  # row 0: the identity
-    there: Tensor = torch.linalg.lstsq(ours, theirs).solution
+    there: Tensor = torch.linalg.lstsq(ours, theirs, driver="gelsd").solution
     return there.contiguous()
 
 

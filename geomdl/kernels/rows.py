@@ -46,20 +46,22 @@ def check_features(name: str, x: Tensor, rows: int | None = None) -> None:
 def check_rows(x: Tensor, **tensors: Tensor | None) -> None:
     """Refuse index tensors of the wrong rank, type or device; those called *ptr have an entry."""
     dtype: torch.dtype | None = None
+    device = x.device
     for name, tensor in tensors.items():
         if tensor is None:
             continue
-        dtype = tensor.dtype if dtype is None else dtype
-        if tensor.dtype != dtype or dtype not in (torch.int32, torch.int64):
+        kind = tensor.dtype
+        if dtype is None and kind in (torch.int32, torch.int64):
+            dtype = kind
+        if kind is not dtype:
             raise TypeError(
-                f"{name}: expected int32 or int64, one type for all index tensors,"
-                f" got {tensor.dtype}"
+                f"{name}: expected int32 or int64, one type for all index tensors, got {kind}"
             )
         if tensor.ndim != 1 or (name.endswith("ptr") and tensor.shape[0] == 0):
             expected = "(rows + 1,)" if name.endswith("ptr") else "(entries,)"
             raise ValueError(f"{name}: expected shape {expected}, got {tuple(tensor.shape)}")
-        if tensor.device != x.device:
-            raise ValueError(f"{name}: expected a tensor on {x.device}, got one on {tensor.device}")
+        if tensor.device != device:
+            raise ValueError(f"{name}: expected a tensor on {device}, got one on {tensor.device}")
 
 
 def matrix(x: Tensor) -> Tensor:

@@ -176,18 +176,20 @@ def _check(
         raise ValueError(
             f"own: expected None where sources ({sources}) are not targets ({targets}), got one"
         )
+    seen, device = None, x.device
     for name, factor, count in (
         ("at_target", at_target, targets),
         ("at_source", at_source, sources),
         ("own", own, targets),
     ):
-        if factor is None:
+        if factor is None or (factor is seen and targets == sources):
             continue
+        seen = factor
         check_features(name, factor)
         if factor.shape != (count,):
             raise ValueError(f"{name}: expected shape ({count},), got {tuple(factor.shape)}")
-        if factor.device != x.device:
-            raise ValueError(f"{name}: expected a tensor on {x.device}, got {factor.device}")
+        if factor.device != device:
+            raise ValueError(f"{name}: expected a tensor on {device}, got {factor.device}")
 
 
 def _setup(ctx: Any, inputs: Args, output: Tensor) -> None:

@@ -19,6 +19,7 @@ from geomdl.kernels.interaction import interaction
 from geomdl.kernels.neighbors import neighbor_sum
 from geomdl.kernels.norms import component_norm, power_sums
 from geomdl.kernels.op import Kernel, all_kernels, register
+from geomdl.kernels.pair_attention import pair_attention
 from geomdl.kernels.phases import phase_times
 from geomdl.kernels.scaled import scaled_sum
 from geomdl.kernels.segments import segment_spread, segment_sum
@@ -41,6 +42,7 @@ __all__ = [
     "neighbor_extreme",
     "neighbor_statistics",
     "neighbor_sum",
+    "pair_attention",
     "phase_times",
     "power_sums",
     "real_spectrum",

@@ -200,9 +200,10 @@ def all_kernels() -> tuple[Kernel, ...]:
          'filter_fold', 'filter_spread', 'harmonic_ladder', 'interaction',
          'interaction_gradient', 'interaction_second', 'interaction_tangent', 'modulus_gradient',
          'neighbor_extreme', 'neighbor_extreme_gradient', 'neighbor_statistics',
-         'neighbor_statistics_gradient', 'neighbor_sum', 'phase_times', 'power_slopes',
-         'power_sums', 'real_spectrum', 'real_synthesis', 'scaled_sum', 'segment_softmax',
-         'segment_softmax_gradient', 'segment_spread', 'segment_sum', 'spherical_harmonics',
-         'spherical_harmonics_gradient', 'wavelet_modulus', 'weighted_sum']
+         'neighbor_statistics_gradient', 'neighbor_sum', 'pair_attention',
+         'pair_attention_gradient', 'phase_times', 'power_slopes', 'power_sums', 'real_spectrum',
+         'real_synthesis', 'scaled_sum', 'segment_softmax', 'segment_softmax_gradient',
+         'segment_spread', 'segment_sum', 'spherical_harmonics', 'spherical_harmonics_gradient',
+         'wavelet_modulus', 'weighted_sum']
     """
     return tuple(_kernels[name] for name in sorted(_kernels))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from geomdl import kernels
-from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax
+from geomdl.fields import Graph
 from geomdl.kernels.rows import wide
 from geomdl.permutation.memo import once
 
@@ -201,6 +201,4 @@ def graph_attention_v2(
     Returns:
         shape (nodes, heads, channels).
     """
-    m = at_targets(target, graph) + at_sources(source, graph)
-    m = torch.nn.functional.leaky_relu(m if edge is None else m + edge, slope)
-    return neighbor_sum(source, graph, neighbor_softmax((m * attention).sum(-1), graph))
+    return kernels.pair_attention(target, source, attention, edge, _rows(graph), slope)

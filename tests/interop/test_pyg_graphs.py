@@ -5,11 +5,12 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data, HeteroData
 from torch_geometric.loader import DataLoader, NeighborLoader
+from torch_geometric.transforms import ToSparseTensor
 from torch_geometric.typing import WITH_PYG_LIB, WITH_TORCH_SPARSE
 
 from geomdl.fields import Graph
 from geomdl.interop.pyg import graph_arguments
-from geomdl.permutation import neighbor_mean, neighbor_sum
+from geomdl.permutation import GCN, APPNPNet, ChebNet, GCNConv, neighbor_mean, neighbor_sum
 
 
 class Network(nn.Module):
@@ -110,4 +111,101 @@ def test_bad_data_are_one_line(change, error, message):
     data.num_nodes = 4
     with pytest.raises(error, match=f"^data: {message}") as caught:
         graph_arguments(data)
+    assert "\n" not in str(caught.value)
+
+
+def weighted(shape=(15,), name="edge_weight"):
+    data, rng = random_data(5, 0, None), torch.Generator().manual_seed(1)
+    data.edge_index = torch.ones(5, 5).nonzero()[torch.randperm(25, generator=rng)[:15]].T
+    data[name] = torch.rand(shape, generator=rng) + 0.5
+    return data
+
+
+def sparse(data, attr="edge_weight"):
+    """Edges as ``adj_t``, with what comes with them."""
+    with torch.sparse.check_sparse_tensor_invariants(False):  # it repeats edges, and torch warns
+        return ToSparseTensor(attr, layout=torch.sparse_coo)(data)
+
+
+def dense_gcn(layer, data):
+    """D^(-1/2) (A + S) D^(-1/2) x W + b by a dense matrix, S a loop where there is none."""
+    a = torch.zeros(5, 5).index_put(tuple(data.edge_index.flip(0)), data.edge_weight)
+    a = a + (a.diagonal() == 0).float().diag()
+    scale = a.sum(1).rsqrt()
+    return scale[:, None] * a * scale @ data.x @ layer.linear.weight.T + layer.bias
+
+
+@pytest.mark.parametrize(
+    ("data", "edge"),
+    [
+        (weighted(), None),
+        (weighted((15, 1)), None),
+        (weighted(name="edge_attr"), "weights"),
+        (sparse(weighted()), None),
+    ],
+)
+def test_weights_go_into_convolutions_with_weights(data, edge):
+    found = graph_arguments(data, edge)
+    layer = GCNConv(3, 3)
+    y = layer(*found.values())
+    expected = dense_gcn(layer, weighted())
+    assert found["edge"].shape == (15,)
+    assert (y - expected).abs().max() <= 1e-6 * expected.abs().max()
+    unweighted = layer(found["x"], found["graph"])  # what came when weights were lost
+    assert (unweighted - expected).abs().max() > 1e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("model", [GCN, ChebNet, APPNPNet])
+def test_batches_with_weights_go_into_networks(model):
+    data = [weighted(), weighted()]
+    data[1].edge_weight = data[1].edge_weight.flip(0)
+    rng = torch.Generator().manual_seed(0)
+    network = model(3, 2, channels=8, layers=2, readout="sum", rng=rng)
+    (batch,) = DataLoader(data, batch_size=2)
+    found = network(**graph_arguments(batch))
+    alone = torch.cat([network(**graph_arguments(one)) for one in data])
+    assert (found - alone).abs().max() <= 1e-5 * alone.abs().max()
+    assert (alone[0] - alone[1]).abs().max() > 1e-4 * alone.abs().max()
+
+
+def test_what_comes_with_the_edges_is_what_is_asked_for():
+    data = weighted()
+    assert graph_arguments(data, "features")["edge"].shape == (15, 1)
+    assert set(graph_arguments(data, "nothing")) == {"x", "graph"}
+    data.edge_attr = random_data(5, 0, "vectors").edge_attr
+    assert torch.equal(graph_arguments(data, "features")["edge"], data.edge_attr)
+    assert torch.equal(graph_arguments(data, "weights")["edge"], data.edge_weight)
+    data.edge_attr = torch.arange(15)  # what is not asked for may be anything
+    assert torch.equal(graph_arguments(data, "weights")["edge"], data.edge_weight)
+    ones = sparse(Data(x=data.x, edge_index=data.edge_index))
+    assert set(graph_arguments(ones)) == {"x", "graph"}
+    assert torch.equal(graph_arguments(ones, "weights")["edge"], torch.ones(15))
+    vectors = sparse(weighted((15, 2), "edge_attr"), "edge_attr")
+    assert graph_arguments(vectors)["edge"].shape == (15, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "edge", "message"),
+    [
+        (
+            {"edge_attr": torch.zeros(15, 2)},
+            None,
+            r"data: expected edge_attr or edge_weight, got both \(edge='features' and",
+        ),
+        ({"edge_weight": None}, "weights", "data: expected weights of the edges, got no edge_attr"),
+        (
+            {"edge_weight": torch.zeros(15, 2)},
+            None,
+            r"data: edge_weight should have shape \(15,\) as weights, got \(15, 2\)$",
+        ),
+        ({"edge_weight": torch.zeros(14)}, None, r"data: edge_weight should have shape \(15, …\)"),
+        ({}, "weight", "edge: expected 'features', 'weights', 'nothing' or None, got 'weight'$"),
+    ],
+)
+def test_bad_weights_are_one_line(change, edge, message):
+    data = weighted()
+    for name, value in change.items():
+        data[name] = value
+    with pytest.raises(ValueError, match=f"^{message}") as caught:
+        graph_arguments(data, edge)
     assert "\n" not in str(caught.value)

@@ -86,6 +86,11 @@ class _Attention(nn.Module):
         self.source = sources(in_channels, edge=edge_channels)
         self.target = node_field(total)
 
+    def check(self, x: Tensor, graph: Graph, edge: Tensor | None) -> None:
+        """Refuse what does not fit."""
+        check_nodes(x, graph, self.in_channels)
+        check_edges(edge, graph, self.edge_channels)
+
     def split(self, x: Tensor) -> Tensor:
         """(rows, heads · channels) to (rows, heads, channels)."""
         return x.view(-1, self.heads, self.out_channels)
@@ -183,8 +188,7 @@ class GATConv(_Attention):
         Returns:
             shape (nodes, heads · out_channels), or (nodes, out_channels).
         """
-        check_nodes(x, graph, self.in_channels)
-        check_edges(edge, graph, self.edge_channels)
+        self.check(x, graph, edge)
         h = self.split(self.linear(x))
         s, t = (h * self.at_source).sum(-1), (h * self.at_target).sum(-1)
         if edge is not None and self.edge is not None and self.at_edge is not None:
@@ -278,8 +282,7 @@ class GATv2Conv(_Attention):
         Returns:
             shape (nodes, heads · out_channels), or (nodes, out_channels).
         """
-        check_nodes(x, graph, self.in_channels)
-        check_edges(edge, graph, self.edge_channels)
+        self.check(x, graph, edge)
         s = self.split(self.at_source(x))
         t = s if self.at_target is self.at_source else self.split(self.at_target(x))
         if edge is not None and self.edge is not None:

@@ -116,7 +116,7 @@ def test_layers_share_the_graph():
     ours, given = convert(mixed()), inputs()
     ours(*given)
     assert len({id(m.graphs) for m in ours.modules() if isinstance(m, Convolution)}) == 1
-    assert ours.first.graphs.graph.num_edges == given[1].shape[1]
+    assert ours.first.graphs.last[1].num_edges == given[1].shape[1]
 
 
 def test_models_of_pyg():

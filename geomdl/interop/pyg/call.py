@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
@@ -10,15 +11,17 @@ Attached = Literal["edge_weight", "edge_attr", "nothing"]
 
 
 class LastGraph:
-    """The `Graph` of the ``edge_index`` that came last, which the layers of a model share."""
+    """The `Graph` of the edges that came last, which the layers of a model share.
+
+    Attributes:
+        last: these edges, a copy, and their graph.
+    """
 
     def __init__(self) -> None:
-        self.edge_index: Tensor | None = None
-        self.version = -1
-        self.graph: Graph | None = None
+        self.last: tuple[Tensor, Graph] | None = None
 
     def __call__(self, edge_index: Any, nodes: int) -> Graph:
-        """The graph, made anew only if another ``edge_index`` comes, or the same one changed."""
+        """The graph, made anew if other edges come: their numbers are compared, at every call."""
         if isinstance(edge_index, Graph):
             return edge_index
         if not isinstance(edge_index, Tensor) or edge_index.layout.__str__() != "torch.strided":
@@ -26,11 +29,20 @@ class LastGraph:
             raise TypeError(
                 f"edge_index: expected integers of shape (2, edges), or a Graph, got {found}"
             )
-        same = edge_index is self.edge_index and edge_index._version == self.version
-        if not same or self.graph is None or self.graph.num_nodes != nodes:
-            self.graph = Graph.from_edge_index(edge_index, nodes)
-            self.edge_index, self.version = edge_index, edge_index._version
-        return self.graph
+        graph: Graph = self.found(edge_index, nodes)
+        return graph
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def found(self, edge_index: Tensor, nodes: int) -> Graph:
+        """The graph of a tensor, which serves training too where inference mode is on."""
+        if self.last is not None:
+            last, graph = self.last
+            like = last.dtype == edge_index.dtype and last.device == edge_index.device
+            if like and graph.num_nodes == nodes and torch.equal(last, edge_index):
+                return graph
+        graph = Graph.from_edge_index(edge_index, nodes)
+        self.last = edge_index.clone(), graph
+        return graph
 
     def __deepcopy__(self, memo: Any) -> "LastGraph":
         memo[id(self)] = found = LastGraph()
@@ -43,7 +55,9 @@ class LastGraph:
 class Convolution(nn.Module):
     """One of our layers with the signature of PyG's: (x, edge_index, edge_weight or edge_attr).
 
-    The `Graph` is made when another ``edge_index`` comes, and kept; a `Graph` may come instead.
+    The `Graph` is made when other edges come, and kept; a `Graph` may come instead. Under
+    `torch.compile` it is made, and its edges compared, outside of what is compiled, so that
+    ``fullgraph=True`` needs a `Graph`.
 
     Args:
         layer: ours.
@@ -64,7 +78,7 @@ class Convolution(nn.Module):
         super().__init__()
         self.layer, self.name, self.attached, self.unread = layer, name, attached, unread
         self.graphs = LastGraph() if graphs is None else graphs
-        self.train(layer.training)
+        self.training = layer.training
 
     def forward(self, x: Tensor, edge_index: Any, *args: Any, **kwargs: Any) -> Tensor:
         """Features (nodes, channels) to features, along edges (2, edges) or a `Graph`.

@@ -39,6 +39,8 @@ def common(conv: Any, *aggregations: str) -> None:
     expect("flow", conv.flow, "source_to_target")
     expect("aggr", conv.aggr, *aggregations)
     expect("decomposed_layers", conv.decomposed_layers, 1)
+    kept = getattr(conv, "_cached_edge_index", None)
+    expect("cached", getattr(conv, "cached", False) or kept is not None, False)
 
 
 class ImprovedGCNConv(GCNConv):
@@ -130,10 +132,30 @@ def _attention(conv: Any) -> dict[str, Any]:
     }
 
 
+class _EdgesMayLack:
+    """PyG's attention where edges come without features: what these would add is left out."""
+
+    def check(self, x: Tensor, graph: Graph, edge: Tensor | None) -> None:
+        """As of the layer, but for no features."""
+        if edge is None:
+            check_nodes(x, graph, self.in_channels)  # type: ignore[attr-defined]
+        else:
+            super().check(x, graph, edge)  # type: ignore[misc]
+
+
+class LenientGATConv(_EdgesMayLack, GATConv):
+    """`GATConv` that may be called without features of the edges."""
+
+
+class LenientGATv2Conv(_EdgesMayLack, GATv2Conv):
+    """`GATv2Conv` that may be called without features of the edges."""
+
+
 def gat(conv: Any) -> Made:
     """`GATConv`."""
     common(conv, "add", "sum")
-    layer = GATConv(conv.in_channels, conv.out_channels, **_attention(conv))
+    kind = GATConv if conv.edge_dim is None else LenientGATConv
+    layer = kind(conv.in_channels, conv.out_channels, **_attention(conv))
     names = {
         "linear.weight": "lin.weight",
         "at_source": "att_src",
@@ -152,7 +174,8 @@ def gatv2(conv: Any) -> Made:
     options = _attention(conv)
     inner = conv.lin_l.bias is not None
     expect("bias", options["bias"], inner)
-    layer = GATv2Conv(conv.in_channels, conv.out_channels, shared=conv.share_weights, **options)
+    kind = GATv2Conv if conv.edge_dim is None else LenientGATv2Conv
+    layer = kind(conv.in_channels, conv.out_channels, shared=conv.share_weights, **options)
     names = {
         "at_source.weight": "lin_l.weight",
         "at_source.bias": "lin_l.bias",
@@ -247,30 +270,6 @@ MAKERS: dict[str, Callable[[Any], Made]] = {
     "PNAConv": pna,
     "SAGEConv": sage,
 }
-
-
-def check_initialized(conv: nn.Module) -> None:
-    """Refuse a module whose weights are not there yet.
-
-    Raises:
-        ValueError: one is not.
-    """
-    if any(isinstance(p, nn.UninitializedParameter) for p in conv.parameters()):
-        raise ValueError("in_channels: expected a number, got -1; call the model once before")
-
-
-def filled(layer: nn.Module, conv: nn.Module, names: dict[str, str]) -> nn.Module:
-    """The layer with copies of PyG's weights, of their type, on their device."""
-    for name, own in [*layer.named_parameters(), *layer.named_buffers()]:
-        if name.startswith("mlp."):
-            continue
-        theirs = conv.state_dict(keep_vars=True)[names[name]]
-        value = theirs.detach().clone().reshape(own.shape)
-        path, _, last = name.rpartition(".")
-        if isinstance(own, nn.Parameter):
-            value = nn.Parameter(value, requires_grad=theirs.requires_grad)
-        setattr(layer.get_submodule(path), last, value)
-    return layer.train(conv.training)
 
 
 def peers() -> dict[type, Callable[[Any], Made]]:

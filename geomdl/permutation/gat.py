@@ -218,7 +218,8 @@ class GATv2Conv(_Attention):
     a_e = a · LeakyReLU(T x_i + S x_j (+ V f_e)) for e: j → i,  y_i = Σ_e softmax(a)_e S x_j + b
 
     S and T with biases. A node counts as one neighbour of its own, its loops not at all; the
-    features of that edge are the mean of those of the others, as in PyG.
+    features of that edge are the mean of those of the others, as in PyG. No tensor of
+    edges × channels is stored, but the features of edges where there are some.
 
     Args:
         in_channels: of x.

@@ -39,9 +39,11 @@ def neighbor_statistics(
     √(Σ (m - mean)² / n); zeros where there is no neighbour.
 
     Least and greatest are exact; |error| ≤ (2 n + 8) eps max|m| of mean and deviation, which is
-    exactly 0 of equal neighbours, with derivative 0 there. The gradient of least and greatest goes
-    to the first neighbour that has them. Nothing of edges × channels is stored, but for the
-    gradient of `edge`; derivatives of higher order are those of the plain-torch reference. Does not
+    exactly 0 of equal neighbours, with derivative 0 there. Beside an infinite m, both are NaN or
+    infinite. The gradient of least and greatest goes to the first neighbour that has them. On the
+    CPU, nothing of edges × channels is stored but the gradient of `edge`: each thread holds the
+    neighbours of one node, longest row × channels, for the gradient too. On a GPU, and for
+    derivatives of higher order, the plain-torch reference runs, which does store them all. Does not
     depend on the number of threads, bitwise.
 
     Args:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from geomdl.data.files import Root
+from geomdl.data.graph6 import EdgeList, side_by_side
 from geomdl.data.registry import register
 
 
@@ -32,16 +33,7 @@ def atlas(root: Root = None, download: bool = False) -> dict[str, Tensor]:
     """
     import networkx
 
-    graphs = networkx.graph_atlas_g()
-    sizes = torch.tensor([len(graph) for graph in graphs])
-    ptr = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)])
-    edges = [
-        (first + s, first + t)
-        for graph, first in zip(graphs, ptr.tolist(), strict=False)
-        for s, t in sorted(graph.to_directed().edges)
-    ]
-    return {
-        "edge_index": torch.tensor(edges).T.contiguous(),
-        "batch": torch.arange(len(graphs)).repeat_interleave(sizes),
-        "ptr": ptr,
-    }
+    ends = [(sorted(graph.to_directed().edges), len(graph)) for graph in networkx.graph_atlas_g()]
+    return side_by_side(
+        [EdgeList(torch.tensor(e, dtype=torch.int64).reshape(-1, 2).T, n) for e, n in ends]
+    )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from geomdl.data.files import Root, data_folder
-from geomdl.data.graph6 import EdgeList, read_graph6
+from geomdl.data.graph6 import EdgeList, read_graph6, side_by_side
 from geomdl.data.registry import register
 
 # category -> file, pairs; in the order of the benchmark
@@ -89,29 +89,20 @@ def brec(root: Root, download: bool) -> dict[str, Tensor]:
         download: nothing is fetched.
 
     Returns:
-        `edge_index`, int64, (2, edges), each edge both ways, nodes numbered within their graph;
-        `edge_ptr`, (801,): edges of graph g are edge_ptr[g], …, edge_ptr[g + 1] - 1; `num_nodes`,
-        (800,); `category`, (400,), a number in the order of `brec.CATEGORIES`.
+        `edge_index`, int64, (2, edges), each edge both ways, in numbers of all nodes; `batch`,
+        graph of each node, (nodes,); `ptr`, (801,): nodes of graph g are ptr[g], …, ptr[g + 1] - 1;
+        `category`, (400,), a number in the order of `brec.CATEGORIES`.
     """
     pairs = brec_pairs(root)
     names = list(CATEGORIES)
-    packed = _packed([graph for pair in pairs for graph in pair[1:]])
+    packed = side_by_side([graph for pair in pairs for graph in pair[1:]])
     return {**packed, "category": torch.tensor([names.index(pair.category) for pair in pairs])}
 
 
 @register("sr25")
 def sr25(root: Root, download: bool) -> dict[str, Tensor]:
     """The 15 graphs of `sr25_graphs`, laid out as those of "brec"."""
-    return _packed(sr25_graphs(root))
-
-
-def _packed(graphs: list[EdgeList]) -> dict[str, Tensor]:
-    counts = torch.tensor([0, *(graph.edge_index.shape[1] for graph in graphs)])
-    return {
-        "edge_index": torch.cat([graph.edge_index for graph in graphs], 1),
-        "edge_ptr": counts.cumsum(0),
-        "num_nodes": torch.tensor([graph.num_nodes for graph in graphs]),
-    }
+    return side_by_side(sr25_graphs(root))
 
 
 def _folder(name: str, root: Root, file: str) -> Path:

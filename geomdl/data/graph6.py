@@ -8,6 +8,7 @@ Source: B. D. McKay, Description of graph6, sparse6 and digraph6 encodings,
 https://users.cecs.anu.edu.au/~bdm/data/formats.txt.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,23 @@ class EdgeList(NamedTuple):
 
     edge_index: Tensor
     num_nodes: int
+
+
+def side_by_side(graphs: Sequence[EdgeList]) -> dict[str, Tensor]:
+    """Graphs as one: `edge_index` in numbers of all nodes, `batch` and `ptr`, int64.
+
+    Example:
+        >>> side_by_side([read_graph6("A_"), read_graph6("A_")])["edge_index"].tolist()
+        [[0, 1, 2, 3], [1, 0, 3, 2]]
+    """
+    sizes = torch.tensor([graph.num_nodes for graph in graphs])
+    ptr = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+    shifted = [g.edge_index + first for g, first in zip(graphs, ptr.tolist(), strict=False)]
+    return {
+        "edge_index": torch.cat(shifted, 1),
+        "batch": torch.arange(len(graphs)).repeat_interleave(sizes),
+        "ptr": ptr,
+    }
 
 
 def read_graph6(text: str | bytes) -> EdgeList:

@@ -44,15 +44,18 @@ def test_pairs_in_the_order_of_the_benchmark(folder):
 
 def test_load(folder, monkeypatch):
     found = load("brec", root=folder)
-    assert found["num_nodes"].tolist()[:2] == [4, 4]
+    assert found["ptr"].tolist()[:3] == [0, 4, 8] and len(found["ptr"]) == 801
+    assert torch.equal(found["batch"].bincount(), found["ptr"].diff())
     assert found["category"].bincount().tolist() == [60, 50, 50, 100, 100, 20, 20]
-    low, high = found["edge_ptr"][1:3].tolist()
+    mine = found["edge_index"][:, found["batch"][found["edge_index"][0]] == 1]
     path = networkx.path_graph(4).to_directed()
-    assert sorted(map(tuple, found["edge_index"][:, low:high].T.tolist())) == sorted(path.edges)
-    assert found["edge_ptr"][-1] == found["edge_index"].shape[1]
+    assert sorted(map(tuple, (mine - 4).T.tolist())) == sorted(path.edges)
+    assert found["edge_index"].shape[1] == sum(
+        g.edge_index.shape[1] for pair in brec_pairs(folder) for g in pair[1:]
+    )
     monkeypatch.setenv("GEOMDL_DATA", str(folder))
     assert torch.equal(load("brec")["edge_index"], found["edge_index"])
-    assert load("sr25")["num_nodes"].tolist() == [25] * 15
+    assert load("sr25")["ptr"].diff().tolist() == [25] * 15
     assert sr25_graphs()[3].edge_index.shape == (2, 100)
 
 

@@ -114,6 +114,7 @@ def audit(
     with own_randomness(seed), torch.enable_grad():
         problem = Problem.build(ready, inputs, source, target, dtype)
         problem, notes = generic(problem, gs, rng)
+        notes = [*problem.says_nothing(wanted), *notes]
         trial = Trial(problem)
         attempts = [
             trial.attempt(probe.label, g)

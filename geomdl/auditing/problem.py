@@ -10,7 +10,8 @@ from torch import Tensor
 from geomdl.auditing.analytic import Analytic
 from geomdl.auditing.trees import Leaf, arguments, cast, inexact, leaves, same, transform
 from geomdl.auditing.variation import direction
-from geomdl.fields import Field, Grid, Type
+from geomdl.fields import Field, Grid, Nodes, Type
+from geomdl.groups import Group
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,17 @@ class Problem:
         values = self.values
         moved = self.act(g, values)
         return {i for i, (a, b) in enumerate(zip(values, moved, strict=True)) if not same(a, b)}
+
+    def says_nothing(self, group: Group) -> list[str]:
+        """Remark where the trivial group leaves nodes in their places."""
+        for leaf in self.leaves:
+            if group.order == 1 and leaf.field and isinstance(leaf.field.domain, Nodes):
+                n = leaf.value.shape[-1 - len(leaf.field.fibre)]
+                return [
+                    f"the group is {group.name}, which says nothing; name the permutations:"
+                    f' group="S{n}"'
+                ]
+        return []
 
     def exact(self, g: Any, values: Sequence[Any]) -> bool:
         """Whether no input is resampled under g."""

@@ -212,6 +212,9 @@ def test_layers_on_any_graph_are_audited_under_the_permutations_named() -> None:
         )  # fmt: skip
         assert found.group == "S4" and found.exhaustive
         assert found.passed() == passes
+    found = audit(lambda x, graph: conv(x, graph, 1.0), x, graph, source=source, target=target)
+    note = 'the group is C1, which says nothing; name the permutations: group="S4"'
+    assert found.passed() and note in found.notes and note in str(found)
     with pytest.raises(ValueError, match="should have the 5 nodes that S5 permutes, got 4"):
         audit(conv, x, graph, group="S5", source={**source, "x": None}, target=target)
 

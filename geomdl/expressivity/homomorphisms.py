@@ -1,5 +1,8 @@
 """Numbers of homomorphisms from small patterns, exactly: along edges, or by elimination."""
 
+from itertools import pairwise
+from math import prod
+
 import numpy as np
 from torch import Tensor
 
@@ -26,7 +29,8 @@ def homomorphism_counts(patterns: Graphs, graphs: Graphs) -> Tensor:
         int64, shape (graphs, patterns).
 
     Raises:
-        OverflowError: nodes of a graph to the power of a pattern's exceeds 2⁶², which counts might.
+        OverflowError: counts might exceed 2⁶²: a connected pattern of k nodes has at most n·Δ^(k-1)
+            maps into a graph of n nodes of degree at most Δ, others the product of such numbers.
         ValueError: a table of more than 2²⁷ entries.
 
     Example:
@@ -39,18 +43,19 @@ def homomorphism_counts(patterns: Graphs, graphs: Graphs) -> Tensor:
     """
     small, big = _once(layout_of(patterns)), _once(layout_of(graphs))
     mutual = _mutual(big)
-    sizes = np.diff(big.node_ptr)
+    shapes = _shapes(big)
     matrices: dict[int, tuple[Integers, Integers]] = {}
     columns = []
     for p in range(small.num_graphs):
         pattern = small.one(p)
         vertices = len(pattern.node_color)
-        most = int(sizes.max(initial=0))
-        if most**vertices > _MOST:
-            raise OverflowError(
-                f"patterns: expected counts below 2^62, got {most}^{vertices} maps of pattern {p}"
-            )
         pairs = set(zip(pattern.source.tolist(), pattern.target.tolist(), strict=True))
+        most = _most_maps(pairs, vertices, shapes)
+        if most > _MOST:
+            raise OverflowError(
+                "patterns: expected counts below 2^62, got up to"
+                f" 2^{most.bit_length()} maps of pattern {p}"
+            )
         if _is_forest(pairs, vertices):
             columns.append(_forest(pairs, vertices, mutual))
             continue
@@ -99,6 +104,21 @@ def _mutual(layout: Layout) -> Layout:
     return layout._replace(
         source=layout.source[kept], in_ptr=ptr, edge_color=layout.edge_color[kept]
     )
+
+
+def _shapes(layout: Layout) -> set[tuple[int, int]]:
+    """Numbers of nodes and largest degrees, in or out, of the graphs."""
+    n, shapes = len(layout.node_color), set()
+    degree = np.maximum(np.diff(layout.in_ptr), np.bincount(layout.source, minlength=n))
+    for low, high in pairwise(layout.node_ptr.tolist()):
+        shapes.add((high - low, int(degree[low:high].max(initial=0))))
+    return shapes
+
+
+def _most_maps(pairs: set[tuple[int, int]], vertices: int, shapes: set[tuple[int, int]]) -> int:
+    """Bound of the maps: of a component, one vertex goes anywhere, the others to neighbours."""
+    sizes = [len(part) for part in _components(pairs | {(b, a) for a, b in pairs}, vertices)]
+    return max((prod(n * most ** (k - 1) for k in sizes) for n, most in shapes), default=0)
 
 
 def _is_forest(pairs: set[tuple[int, int]], vertices: int) -> bool:

@@ -9,6 +9,7 @@ from torch import Tensor
 from geomdl.expressivity.layout import Integers, layout_of
 from geomdl.expressivity.partitions import Partition, Relations, certify, mark, stable_partition
 from geomdl.fields import Graph
+from geomdl.fields.graph_checks import check_graph
 
 BUDGET = 20_000
 
@@ -35,6 +36,7 @@ def canonical_certificate(
         budget: refinements at most.
 
     Raises:
+        TypeError: `graph` is no `Graph`.
         ValueError: a batch of several graphs, or the search takes more than `budget`.
 
     Example:
@@ -46,7 +48,8 @@ def canonical_certificate(
 
     Source: McKay and Piperno 2014, arXiv:1301.1493.
     """
-    if not isinstance(graph, Graph) or graph.num_graphs != 1:
+    check_graph("graph", graph)
+    if graph.num_graphs != 1:
         raise ValueError(f"graph: expected one graph, got {graph!r}")
     relations = Relations.of(layout_of(graph, node_color, edge_color))
     search = _Search(relations, budget)
@@ -65,6 +68,8 @@ def isomorphic(first: Graph, second: Graph, budget: int = BUDGET) -> bool:
         >>> isomorphic(Graph.from_networkx(rook), Graph.from_networkx(networkx.complement(rook)))
         False
     """
+    check_graph("first", first)
+    check_graph("second", second)
     if (first.num_nodes, first.num_edges) != (second.num_nodes, second.num_edges):
         return False
     return canonical_certificate(first, budget=budget) == canonical_certificate(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geomdl.fields import Graph
+from geomdl.fields.graph_checks import graph_list
 
 Integers = NDArray[np.int64]
 Graphs = Graph | Sequence[Graph]
@@ -71,10 +72,7 @@ def layout_of(
         TypeError: no graphs, or colours that are no integers.
         ValueError: colours of another shape.
     """
-    several = [graphs] if isinstance(graphs, Graph) else list(graphs)
-    for graph in several:
-        if not isinstance(graph, Graph):
-            raise TypeError(f"graphs: expected geomdl.fields.Graph, got {type(graph).__name__}")
+    several = graph_list("graphs", graphs)
     nodes = np.array([0, *(len(graph.batch_index) for graph in several)]).cumsum()
     edges = [len(graph.source) for graph in several]
     counts = np.array([0, *(graph.num_graphs for graph in several)]).cumsum()

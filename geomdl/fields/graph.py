@@ -3,7 +3,7 @@
 Messages flow source → target, `edge_index[0] → edge_index[1]`, as in PyG.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -20,7 +20,7 @@ from geomdl.fields.graph_build import (
     one_by_one,
     side_by_side,
 )
-from geomdl.fields.graph_formats import read_networkx, read_pyg, read_scipy
+from geomdl.fields.graph_formats import listed, no_graph, read_networkx, read_pyg, read_scipy
 from geomdl.fields.graph_writers import write_networkx, write_pyg, write_scipy
 
 
@@ -94,8 +94,8 @@ class Graph:
 
         Raises:
             TypeError: `edge_index` or `batch` is no tensor of integers.
-            ValueError: wrong shape, a node or graph number out of range, or an edge between two
-                graphs of the batch.
+            ValueError: wrong shape, a node or graph number out of range (beyond 2³¹ - 1, where
+                nothing says how many there are), or an edge between two graphs of the batch.
 
         Example:
             >>> Graph.from_edge_index(torch.tensor([[0, 1], [1, 1]]), num_nodes=4).in_degree
@@ -179,20 +179,29 @@ class Graph:
         return Graph.from_edge_index(*read_graph6(text))
 
     @staticmethod
-    def batch(graphs: "Sequence[Graph]") -> "Graph":
+    def batch(graphs: "Iterable[Graph]") -> "Graph":
         """Join graphs, or batches, side by side: their nodes and their edges one after another.
 
         Nothing is sorted again. Features are joined by `torch.cat`, and `unbatch` undoes it.
 
         Args:
-            graphs: on one device; an empty sequence gives a batch of no graphs.
+            graphs: on one device; none give a batch of no graphs.
+
+        Raises:
+            TypeError: one of them is no `Graph`, or this is no collection of them.
 
         Example:
             >>> pair = Graph.from_edge_index(torch.tensor([[0], [1]]))
             >>> Graph.batch([pair, pair]).to_edge_index().tolist()
             [[0, 2], [1, 3]]
         """
-        return Graph(**side_by_side(graphs)) if graphs else Graph.from_edge_index(*NO_GRAPHS)
+        if isinstance(graphs, Graph):
+            raise TypeError("graphs: expected several, as a list of them, got one Graph")
+        several = listed(graphs)
+        for graph in several:
+            if not isinstance(graph, Graph):
+                raise no_graph("graphs", graph)
+        return Graph(**side_by_side(several)) if several else Graph.from_edge_index(*NO_GRAPHS)
 
     def unbatch(self) -> "list[Graph]":
         """Graphs of the batch; features x split as x[node_perm].split(ptr.diff().tolist()).

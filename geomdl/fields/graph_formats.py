@@ -3,10 +3,18 @@
 Each library is imported when a graph of it arrives.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
+
+_READERS = {
+    "networkx": "from_networkx",
+    "scipy": "from_scipy",
+    "torch": "from_edge_index",
+    "torch_geometric": "from_pyg",
+}
 
 
 class EdgeList(TypedDict):
@@ -16,6 +24,20 @@ class EdgeList(TypedDict):
     num_nodes: int | None
     batch: Tensor | None
     num_graphs: int | None
+
+
+def no_graph(name: str, value: Any) -> TypeError:
+    """Error that says whose class a value is of, and how a `Graph` is made of it."""
+    library, kind = type(value).__module__.split(".")[0], type(value).__name__
+    reader = f" (take Graph.{_READERS[library]})" if library in _READERS else ""
+    kind = kind if library == "builtins" else f"{library}.{kind}"
+    return TypeError(f"{name}: expected a geomdl Graph, got {kind}{reader}")
+
+
+def listed(graphs: Any) -> list[Any]:
+    """Several as a list; one thing alone, as a graph of networkx, which lists its nodes, too."""
+    alone = not isinstance(graphs, Iterable) or hasattr(graphs, "edges")
+    return [graphs] if alone else list(graphs)
 
 
 def read_pyg(data: Any) -> EdgeList:

@@ -1,7 +1,11 @@
 """Pure functions on index tensors: checks, counts and the stable sort behind `Graph`."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from geomdl.fields.numbers import is_integer
 
 INT32_MAX = torch.iinfo(torch.int32).max
 
@@ -39,19 +43,21 @@ def check_integers(name: str, x: object) -> None:
         raise TypeError(f"{name}: expected integers, got {x.dtype}")
 
 
-def checked_count(name: str, given: int | None, what: str, numbers: Tensor) -> int:
+def checked_count(name: str, given: Any, what: str, numbers: Tensor) -> int:
     """How many things there are: `given`, or 1 + the largest number, once all numbers fit.
 
     Raises:
-        TypeError: `given` is no int.
-        ValueError: a number lies outside [0, given).
+        TypeError: `given` is no integer.
+        ValueError: a number lies outside [0, given), or beyond 2³¹ - 1 where nothing is given.
 
     Example:
         >>> checked_count("num_nodes", None, "edge_index: node numbers", torch.tensor([0, 4]))
         5
     """
-    if given is not None and (not isinstance(given, int) or isinstance(given, bool)):
-        raise TypeError(f"{name}: expected an int, got {type(given).__name__}")
+    if given is not None:
+        if not is_integer(given):
+            raise TypeError(f"{name}: expected an int, got {type(given).__name__}")
+        given = int(given)
     if given is not None and given < 0:
         raise ValueError(f"{name}: should be at least 0, got {given}")
     low, high = (int(numbers.min()), int(numbers.max())) if numbers.numel() else (0, -1)
@@ -59,4 +65,6 @@ def checked_count(name: str, given: int | None, what: str, numbers: Tensor) -> i
         raise ValueError(f"{what} should be at least 0, got {low}")
     if given is not None and high >= given:
         raise ValueError(f"{what} should be less than {name}={given}, got {high}")
+    if given is None and high > INT32_MAX:
+        raise ValueError(f"{what} should be at most {INT32_MAX} without {name}, got {high}")
     return high + 1 if given is None else given

@@ -15,7 +15,7 @@ def write_networkx(graph: "Graph", undirected: bool = False) -> Any:
 
     if undirected and not graph.is_undirected:
         raise ValueError(
-            "graph: expected each edge as often each way, got others (take graph.undirected())"
+            "graph: expected each edge as often each way, got others (take graph.undirected()[0])"
         )
     source, target = graph.source, graph.target
     if undirected:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields.graph import Graph
+from geomdl.fields.graph_checks import check_rows
 from geomdl.kernels import segment_softmax, segment_spread, segment_sum
 
 _ABOVE = 30.0  # its exponential, squared, is finite in single precision
@@ -19,6 +20,7 @@ def at_sources(x: Tensor, graph: Graph) -> Tensor:
         >>> at_sources(torch.tensor([5.0, 6.0, 7.0]), graph).tolist()
         [5.0, 7.0]
     """
+    check_rows("x", x, graph.num_nodes)
     return segment_spread(x, graph.out_ptr, graph.out_perm, graph.num_edges)
 
 
@@ -30,6 +32,7 @@ def at_targets(x: Tensor, graph: Graph) -> Tensor:
         >>> at_targets(torch.tensor([5.0, 6.0, 7.0]), graph).tolist()
         [6.0, 6.0]
     """
+    check_rows("x", x, graph.num_nodes)
     return segment_spread(x, graph.in_ptr, graph.perm, graph.num_edges)
 
 
@@ -41,6 +44,7 @@ def sum_at_targets(m: Tensor, graph: Graph) -> Tensor:
         >>> sum_at_targets(torch.tensor([5.0, 7.0]), graph).tolist()
         [0.0, 12.0, 0.0]
     """
+    check_rows("m", m, graph.num_edges)
     return segment_sum(m, graph.in_ptr, graph.perm)
 
 
@@ -71,6 +75,7 @@ def neighbor_softmax(
         >>> neighbor_softmax(torch.zeros(2, 1), graph).flatten().tolist()
         [0.5, 0.5]
     """
+    check_rows("logits", logits, graph.num_edges)
     if weight is None and spare == 0:
         return segment_softmax(logits, graph.in_ptr, graph.perm)
     with torch.no_grad():  # the value does not depend on what is taken off

@@ -21,6 +21,16 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def is_integer(value: Any) -> bool:
+    """Whether it is a whole number by its type, of numpy too; bool is none.
+
+    Example:
+        >>> is_integer(3), is_integer(3.0), is_integer(True)
+        (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def at_least(name: str, value: Any, least: int) -> int:
     """A whole number that is not too small.
 
@@ -31,9 +41,24 @@ def at_least(name: str, value: Any, least: int) -> int:
         >>> at_least("n", 3, 1)
         3
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+    if not is_integer(value) or int(value) < least:
         raise ValueError(f"{name}: expected an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def dropout_rate(value: Any, name: str = "dropout") -> float:
+    """A probability with which something is left out, below 1.
+
+    Raises:
+        ValueError: it is not one.
+
+    Example:
+        >>> dropout_rate(0)
+        0.0
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
+        raise ValueError(f"{name}: expected a probability below 1, got {value!r}")
+    return float(value)
 
 
 def check_counts(**counts: Any) -> None:

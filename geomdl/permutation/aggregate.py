@@ -13,6 +13,7 @@ from torch import Tensor
 
 from geomdl import kernels
 from geomdl.fields import Graph
+from geomdl.fields.graph_checks import check_rows
 from geomdl.kernels.rows import wide
 from geomdl.permutation.memo import once
 
@@ -43,10 +44,12 @@ def neighbor_sum(x: Tensor, graph: Graph, weight: Tensor | None = None) -> Tenso
         >>> neighbor_sum(torch.tensor([[1.0], [2.0], [4.0]]), graph).flatten().tolist()
         [0.0, 5.0, 0.0]
     """
+    check_rows("x", x, graph.num_nodes)
     if weight is None:
         return kernels.neighbor_sum(
             x, graph.in_ptr, graph.in_neighbors, graph.out_ptr, graph.out_neighbors
         )
+    check_rows("weight", weight, graph.num_edges)
     heads, given = weight.shape[1:], weight.ndim - 1
     if heads != x.shape[1 : given + 1]:
         raise ValueError(
@@ -68,11 +71,6 @@ def _rows(graph: Graph) -> list[Tensor]:
         graph.out_neighbors,
         graph.out_perm,
     ]
-
-
-def _check_nodes(x: Tensor, graph: Graph) -> None:
-    if x.ndim < 1 or x.shape[0] != graph.num_nodes:
-        raise ValueError(f"x: expected shape ({graph.num_nodes}, …), got {tuple(x.shape)}")
 
 
 def scaled_neighbor_sum(
@@ -100,7 +98,7 @@ def scaled_neighbor_sum(
         >>> scaled_neighbor_sum(x, graph, at_source=half, own=half).flatten().tolist()
         [0.5, 3.5, 2.0]
     """
-    _check_nodes(x, graph)
+    check_rows("x", x, graph.num_nodes)
     y = kernels.scaled_sum(
         x.flatten(1) if x.ndim > 1 else x.unsqueeze(1),
         graph.in_ptr,
@@ -126,13 +124,13 @@ def neighbor_mean(x: Tensor, graph: Graph) -> Tensor:
 
 def neighbor_max(x: Tensor, graph: Graph) -> Tensor:
     """Greatest over the edges that enter each node, 0 where none does; ties: the first edge's."""
-    _check_nodes(x, graph)
+    check_rows("x", x, graph.num_nodes)
     return kernels.neighbor_extreme(x, graph.in_ptr, graph.in_neighbors, True)
 
 
 def neighbor_min(x: Tensor, graph: Graph) -> Tensor:
     """Least over the edges that enter each node, 0 where none does; ties: the first edge's."""
-    _check_nodes(x, graph)
+    check_rows("x", x, graph.num_nodes)
     return kernels.neighbor_extreme(x, graph.in_ptr, graph.in_neighbors, False)
 
 
@@ -140,14 +138,14 @@ def neighbor_statistics(x: Tensor, graph: Graph, edge: Tensor | None = None) -> 
     """Mean, least, greatest and standard deviation of m_e = x_j (+ edge_e) over e: j → i.
 
     The deviation is of all neighbours (division by their number): √max(Σ(m - mean)²/n, 0), with
-    derivative 0 where it is 0.
+    derivative 0 where it is 0. Beside an infinite m, mean and deviation are NaN or infinite.
 
     Args:
         x: shape (nodes, channels).
         graph: whose neighbours these are.
         edge: shape (edges, channels), or None.
     """
-    _check_nodes(x, graph)
+    check_rows("x", x, graph.num_nodes)
     found = kernels.neighbor_statistics(x, edge, graph.in_ptr, graph.in_neighbors, graph.perm)
     return Statistics(*found.unbind(1))
 
@@ -175,6 +173,8 @@ def graph_attention(
     Returns:
         shape (nodes, heads, channels).
     """
+    for name, value in (("x", x), ("at_target", at_target), ("at_source", at_source)):
+        check_rows(name, value, graph.num_nodes)
     return kernels.additive_attention(x, at_target, at_source, edge, _rows(graph), slope)
 
 
@@ -201,4 +201,6 @@ def graph_attention_v2(
     Returns:
         shape (nodes, heads, channels).
     """
+    for name, value in (("target", target), ("source", source)):
+        check_rows(name, value, graph.num_nodes)
     return kernels.pair_attention(target, source, attention, edge, _rows(graph), slope)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
+from geomdl.fields.graph_checks import check_rows
 from geomdl.fields.numbers import check_counts, one_of
 from geomdl.kernels import segment_spread, segment_sum
 from geomdl.permutation.affine import affine
@@ -21,11 +22,13 @@ def graph_sum(x: Tensor, graph: Graph) -> Tensor:
         >>> graph_sum(torch.tensor([1.0, 2.0, 4.0]), graph).tolist()
         [3.0, 4.0]
     """
+    check_rows("x", x, graph.num_nodes)
     return segment_sum(x, graph.ptr, graph.node_perm)
 
 
 def graph_mean(x: Tensor, graph: Graph) -> Tensor:
     """Mean over the nodes of each graph, (nodes, ...) to (graphs, ...); 0 for one without nodes."""
+    check_rows("x", x, graph.num_nodes)
     count = graph.ptr.diff().clamp(min=1).to(x.dtype)
     return graph_sum(x, graph) / count.view(-1, *[1] * (x.ndim - 1))
 
@@ -35,6 +38,7 @@ def graph_max(x: Tensor, graph: Graph) -> Tensor:
 
     The derivative is shared evenly among equal ones.
     """
+    check_rows("x", x, graph.num_nodes)
     at = graph.batch_index.long().view(-1, *[1] * (x.ndim - 1)).expand_as(x)
     zeros = x.new_zeros(graph.num_graphs, *x.shape[1:])
     return zeros.scatter_reduce(0, at, x, "amax", include_self=False)
@@ -42,6 +46,7 @@ def graph_max(x: Tensor, graph: Graph) -> Tensor:
 
 def graph_softmax(logits: Tensor, graph: Graph) -> Tensor:
     """Softmax over the nodes of each graph, shape (nodes, ...)."""
+    check_rows("logits", logits, graph.num_nodes)
     above = logits - graph_max(logits.detach(), graph).index_select(0, graph.batch_index)
     powers = above.exp()
     return powers / segment_spread(

@@ -14,6 +14,7 @@ from geomdl.expressivity import (
     color_refinement,
     isomorphic,
     marked_wl,
+    wl,
 )
 from geomdl.expressivity.layout import layout_of
 from geomdl.expressivity.partitions import Relations, certify, mark, stable_partition
@@ -158,3 +159,17 @@ def test_a_certificate_that_left_out_the_edges_would_be_caught():
         sizes.append(tuple(partition.length))
     assert sizes[0] == sizes[1]  # the cells alone are the same
     assert marked_wl(pair).tolist() == [0, 1]
+
+
+def test_graphs_of_another_library_are_refused_in_one_line():
+    path = nx.path_graph(3)
+    line = r"expected a geomdl Graph, got networkx.Graph \(take Graph.from_networkx\)$"
+    for call, name in (
+        (lambda: isomorphic(path, path), "first"),
+        (lambda: isomorphic(Graph.from_networkx(path), path), "second"),
+        (lambda: canonical_certificate(path), "graph"),
+        (lambda: wl([path]), "graphs"),
+        (lambda: wl(path), "graphs"),
+    ):
+        with pytest.raises(TypeError, match=f"^{name}: {line}"):
+            call()

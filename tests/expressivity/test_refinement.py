@@ -125,7 +125,7 @@ def test_a_batch_and_its_parts_are_the_same():
 
 def test_bad_input():
     graph = drawn(4, 5, rng())
-    with pytest.raises(TypeError, match=r"graphs: expected geomdl.fields.Graph, got int"):
+    with pytest.raises(TypeError, match=r"graphs: expected a geomdl Graph, got int"):
         wl([graph, 3])
     with pytest.raises(TypeError, match=r"node_color: expected a tensor of integers, got torch.fl"):
         wl(graph, node_color=torch.zeros(4))

@@ -509,6 +509,12 @@ def test_pytree_round_trip():
         ((EMPTY, 2.0), TypeError, "num_nodes: expected an int, got float"),
         ((EMPTY, True), TypeError, "num_nodes: expected an int, got bool"),
         (
+            (torch.tensor([[0], [2**40]]),),
+            ValueError,
+            "edge_index: node numbers should be at most 2147483647 without num_nodes, got"
+            " 1099511627776",
+        ),
+        (
             (EMPTY, 2, torch.zeros(3, dtype=torch.int64)),
             ValueError,
             "batch: expected shape (2,), got (3,)",
@@ -616,3 +622,32 @@ def test_bad_foreign_graphs(read, value, error, message):
     with pytest.raises(error) as caught:
         read(value)
     assert str(caught.value) == message
+
+
+def test_counts_of_numpy_and_generators_of_graphs():
+    graph = Graph.from_edge_index(torch.tensor([[0], [1]]), num_nodes=numpy.int64(3))
+    assert graph.num_nodes == 3
+    assert Graph.batch(g for g in [graph, graph]) == Graph.batch([graph, graph])
+
+
+@pytest.mark.parametrize(
+    ("graphs", "got"),
+    [
+        ([1, 2], "int"),
+        (7, "int"),
+        ([networkx.path_graph(2)], "networkx.Graph (take Graph.from_networkx)"),
+        (networkx.path_graph(2), "networkx.Graph (take Graph.from_networkx)"),
+        ([Data(num_nodes=1)], "torch_geometric.Data (take Graph.from_pyg)"),
+        ([scipy.sparse.eye_array(2)], "scipy.dia_array (take Graph.from_scipy)"),
+        ([torch.zeros(2, 1)], "torch.Tensor (take Graph.from_edge_index)"),
+    ],
+)
+def test_batches_of_what_is_no_graph(graphs, got):
+    with pytest.raises(TypeError) as caught:
+        Graph.batch(graphs)
+    assert str(caught.value) == f"graphs: expected a geomdl Graph, got {got}"
+
+
+def test_a_batch_of_one_graph_that_is_no_list():
+    with pytest.raises(TypeError, match=r"^graphs: expected several, .*, got one Graph$"):
+        Graph.batch(Graph.from_edge_index(EMPTY))

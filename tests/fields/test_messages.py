@@ -74,3 +74,16 @@ def test_ends_of_edges():
     assert torch.equal(at_targets(x, graph), x[graph.target.long()])
     counts = sum_at_targets(torch.ones(graph.num_edges, dtype=F64), graph)
     assert torch.equal(counts, graph.in_degree.double())
+
+
+def test_rows_that_do_not_fit_are_named():
+    graph = Graph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 6]]))
+    for function, name, rows in (
+        (at_sources, "x", 7),
+        (at_targets, "x", 7),
+        (sum_at_targets, "m", 3),
+        (neighbor_softmax, "logits", 3),
+    ):
+        with pytest.raises(ValueError, match="expected shape") as caught:
+            function(torch.ones(5, 2), graph)
+        assert str(caught.value) == f"{name}: expected shape ({rows}, …), got (5, 2)"

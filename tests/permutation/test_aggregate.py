@@ -7,6 +7,10 @@ from geomdl.fields import Graph, neighbor_softmax
 from geomdl.permutation import (
     graph_attention,
     graph_attention_v2,
+    graph_max,
+    graph_mean,
+    graph_softmax,
+    graph_sum,
     neighbor_max,
     neighbor_mean,
     neighbor_min,
@@ -154,21 +158,45 @@ def test_great_logits_do_not_overflow(graph):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda x, g: neighbor_sum(x, g, torch.ones(39)), r"w: expected shape \(40, 1\), got \(39"),
+        (
+            lambda x, g: neighbor_sum(x, g, torch.ones(39)),
+            r"weight: expected shape \(40, …\), got \(39",
+        ),
         (
             lambda x, g: neighbor_sum(x, g, torch.ones(40, 3)),
             r"weight: expected .* \(4,\).*\(40, 3\)",
         ),
-        (lambda x, g: neighbor_sum(x[1:], g), r"out_ptr: expected shape \(10,\), got \(11,\)"),
+        (lambda x, g: neighbor_sum(x[1:], g), r"x: expected shape \(10, …\), got \(9, 4\)"),
         (lambda x, g: neighbor_max(x[1:], g), r"x: expected shape \(10, …\), got \(9, 4\)"),
         (lambda x, g: neighbor_statistics(x[1:], g), r"x: expected shape \(10, …\), got \(9, 4\)"),
         (lambda x, g: neighbor_max(x.long(), g), "x: expected float32"),
         (lambda x, g: neighbor_statistics(x, g, torch.ones(40, 3)), r"edge: expected .*\(40, 4\)"),
         (lambda x, g: graph_attention(x[:, None], x, x, g), r"t: expected shape \(10, 1\)"),
-        (lambda x, g: neighbor_softmax(torch.ones(39, 2), g), r"perm: expected shape \(39,\)"),
+        (lambda x, g: neighbor_softmax(torch.ones(39, 2), g), r"logits: expected shape \(40, …\)"),
     ],
 )
 def test_bad_input_is_one_line(graph, call, text):
     with pytest.raises((ValueError, TypeError), match=text) as caught:
         call(torch.ones(10, 4), graph)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_that_do_not_fit_are_named():
+    graph = Graph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 6]]))
+    x, few, heads = torch.ones(7, 3), torch.ones(5, 3), torch.ones(7, 1, 3)
+    functions = (neighbor_sum, neighbor_mean, neighbor_max, neighbor_min, neighbor_statistics,
+                 graph_sum, graph_mean, graph_max)  # fmt: skip
+    calls = [(lambda f=f: f(few, graph), "x", 7) for f in functions]
+    calls += [
+        (lambda: graph_softmax(few, graph), "logits", 7),
+        (lambda: neighbor_sum(x, graph, few), "weight", 3),
+        (lambda: graph_attention(few, x, x, graph), "x", 7),
+        (lambda: graph_attention(heads, few, x, graph), "at_target", 7),
+        (lambda: graph_attention_v2(heads, few, x, graph), "source", 7),
+    ]
+    for call, name, rows in calls:
+        with pytest.raises(ValueError, match="expected shape") as caught:
+            call()
+        assert str(caught.value) == f"{name}: expected shape ({rows}, …), got (5, 3)"
+    with pytest.raises(TypeError, match=r"^x: expected a torch.Tensor, got list$"):
+        graph_sum([1.0], graph)

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph, GraphTable
+from geomdl.fields.graph_checks import check_graph, check_rows
 from geomdl.fields.graph_table import checksum
+from geomdl.fields.numbers import is_integer
+from geomdl.permutation.sampling import node_numbers
 from geomdl.training import Run, fit
+
+Some = Tensor | slice | int | Sequence[int] | Sequence[bool]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,8 @@ class GraphDataset:
         >>> data = GraphDataset.of(both, x=torch.eye(6), y=torch.tensor([0, 1]))
         >>> data[torch.tensor([1])].y.tolist(), data[torch.tensor([1])].x.shape
         ([1], torch.Size([3, 6]))
+        >>> len(data[:1]), data[-1].y.tolist(), data[data.y > 0].y.tolist()
+        (1, [1], [1])
     """
 
     table: GraphTable
@@ -40,8 +47,10 @@ class GraphDataset:
         """Graphs of a batch with what they have.
 
         Raises:
+            TypeError: `graph` is no `Graph`, such as `Graph.batch` makes of several.
             ValueError: a wrong number of rows, NaN or infinity, or graphs that are mixed.
         """
+        check_graph("graph", graph)
         for name, value, count, what in (
             ("x", x, graph.num_nodes, "nodes"),
             ("y", y, graph.num_graphs, "graphs"),
@@ -77,22 +86,43 @@ class GraphDataset:
         """Number of graphs."""
         return len(self.table)
 
-    def __getitem__(self, index: Tensor) -> "GraphDataset":
-        """Some of the graphs, integers of shape (graphs,)."""
-        graph, nodes, edges = self.table.batch(index)
-        edge = None if self.edge is None else self.edge[edges]
-        return GraphDataset(GraphTable.of(graph), self.x[nodes], self.y[index.long()], edge)
+    def __getitem__(self, index: "Some") -> "GraphDataset":
+        """Some of the graphs: their numbers, a mask of bool, a slice, or one number.
 
-    def inputs(self, index: Tensor | None = None) -> tuple[Any, ...]:
+        Raises:
+            IndexError: one number, that no graph has.
+            TypeError: neither integers nor bool.
+            ValueError: another shape, or a number that no graph has.
+        """
+        numbers = self._numbers(index)
+        graph, nodes, edges = self.table.batch(numbers)
+        edge = None if self.edge is None else self.edge[edges]
+        return GraphDataset(GraphTable.of(graph), self.x[nodes], self.y[numbers], edge)
+
+    def inputs(self, index: "Some | None" = None) -> tuple[Any, ...]:
         """What a model takes: x, graph and, where there are some, features of edges.
 
         Args:
-            index: which graphs, integers of shape (graphs,); all if None.
+            index: which graphs, as data[index]; all if None.
         """
-        index = torch.arange(len(self)) if index is None else index
-        graph, nodes, edges = self.table.batch(index)
+        numbers = self._numbers(slice(None) if index is None else index)
+        graph, nodes, edges = self.table.batch(numbers)
         found = (self.x[nodes], graph)
         return found if self.edge is None else (*found, self.edge[edges])
+
+    def _numbers(self, index: Any) -> Tensor:
+        """Numbers of graphs, int64."""
+        count = len(self)
+        if isinstance(index, slice):
+            picked = range(count)[index]
+            return picked.start + picked.step * torch.arange(len(picked))
+        if is_integer(index):
+            if not -count <= index < count:
+                raise IndexError(f"index: expected a number below {count}, got {index}")
+            return torch.tensor([int(index) % count])
+        if not isinstance(index, Tensor):
+            index = torch.tensor(index) if len(index) else torch.empty(0, dtype=torch.int64)
+        return node_numbers("index", index, count)
 
     @property
     def checksum(self) -> str:
@@ -197,7 +227,7 @@ def fit_nodes(
         x: features, shape (nodes, ...).
         graph: whole; for one that is too large, see `NeighborSampler`.
         y: answers, shape (nodes, ...); those of other nodes than `train` and `val` are not read.
-        train: numbers of nodes, shape (some,).
+        train: numbers of nodes, shape (some,), or a mask, bool of shape (nodes,).
         val: likewise, or None.
         settings: other arguments of `fit`.
 
@@ -205,13 +235,20 @@ def fit_nodes(
         The `Run`, whose model is the model with the best weights.
 
     Raises:
-        ValueError: a wrong number of rows, NaN on the way, or an impossible argument.
+        TypeError: `graph` is no `Graph`, or numbers of nodes are no integers.
+        ValueError: a wrong number of rows, a number that no node has, NaN on the way, or an
+            impossible argument.
     """
-    for name, value in (("x", x), ("y", y)):
-        if len(value) != graph.num_nodes:
-            raise ValueError(f"{name}: expected {graph.num_nodes} rows, got {len(value)}")
-    settings = {"batch_size": len(train)} | settings
-    data = [(index, y[index]) for index in (train, val) if index is not None]
+    check_graph("graph", graph)
+    check_rows("x", x, graph.num_nodes)
+    check_rows("y", y, graph.num_nodes)
+    parts = [
+        node_numbers(name, index, graph.num_nodes)
+        for name, index in (("train", train), ("val", val))
+        if index is not None
+    ]
+    settings = {"batch_size": len(parts[0])} | settings
+    data = [(index, y[index]) for index in parts]
     run = fit(OnNodes(model, x, graph), data[0], data[1] if len(data) > 1 else None, **settings)
     return replace(run, model=model)
 

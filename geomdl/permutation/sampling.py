@@ -1,6 +1,6 @@
 """Batches of nodes of one large graph, each with neighbours drawn at random around it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from geomdl.fields import Graph
+from geomdl.fields.graph_checks import check_graph, check_rows
 from geomdl.fields.graph_index import check_integers, group_by, index_dtype
+from geomdl.fields.numbers import at_least, is_integer
 from geomdl.kernels.sampling import mixed, number, sample_rows
 
 
@@ -74,8 +76,9 @@ class NeighborSampler:
         epoch: of the batches that come next.
 
     Raises:
-        TypeError: `nodes` is no tensor of integers or bool.
-        ValueError: sizes that are not positive, or features that do not fit.
+        TypeError: `graph` is no `Graph`, or `nodes` no tensor of integers or bool.
+        ValueError: numbers that are no integers, sizes that are not positive, or features that do
+            not fit.
 
     Example:
         >>> graph = Graph.from_edge_index(torch.tensor([[0, 1, 2, 3], [1, 2, 3, 0]]))
@@ -98,25 +101,28 @@ class NeighborSampler:
         y: Tensor | None = None,
         edge: Tensor | None = None,
     ) -> None:
+        check_graph("graph", graph)
         if graph.device.type != "cpu":
             raise ValueError(f"graph: expected one on the CPU, got {graph.device}")
-        if not fanouts or any(int(f) != f or f < -1 or f == 0 for f in fanouts):
+        layers = tuple(fanouts) if isinstance(fanouts, Iterable) else ()
+        if not layers or not all(is_integer(f) and (f >= 1 or f == -1) for f in layers):
             raise ValueError(
                 f"fanouts: expected whole numbers of at least 1, or -1 for all, got {fanouts!r}"
             )
-        if int(batch_size) != batch_size or batch_size < 1:
-            raise ValueError(f"batch_size: expected a whole number above 0, got {batch_size!r}")
+        if not is_integer(seed):
+            raise ValueError(f"seed: expected an integer, got {seed!r}")
         for name, value, rows in (
             ("x", x, graph.num_nodes),
             ("y", y, graph.num_nodes),
             ("edge", edge, graph.num_edges),
         ):
-            if value is not None and (value.ndim == 0 or value.shape[0] != rows):
-                raise ValueError(f"{name}: expected shape ({rows}, …), got {tuple(value.shape)}")
+            if value is not None:
+                check_rows(name, value, rows)
         self.graph, self.x, self.y, self.edge = graph, x, y, edge
-        self.fanouts, self.batch_size = tuple(int(f) for f in fanouts), int(batch_size)
+        self.fanouts = tuple(int(f) for f in layers)
+        self.batch_size = at_least("batch_size", batch_size, 1)
         self.nodes = _checked_nodes(nodes, graph.num_nodes)
-        self.shuffle, self.seed, self.epoch = shuffle, seed, 0
+        self.shuffle, self.seed, self.epoch = shuffle, int(seed), 0
         self._order: tuple[int, Tensor] | None = None
 
     def set_epoch(self, epoch: int) -> None:
@@ -228,25 +234,39 @@ def _graph(source: Tensor, in_ptr: Tensor) -> Graph:
 
 
 def _checked_nodes(nodes: Tensor | None, count: int) -> Tensor:
-    """Node numbers as int64, contiguous, in range and once each."""
+    """Node numbers as `node_numbers`, once each; all if None."""
     if nodes is None:
         return torch.arange(count)
+    nodes = node_numbers("nodes", nodes, count)
+    if bool((nodes.sort().values.diff() == 0).any()):
+        raise ValueError("nodes: expected each node once, got repeats")
+    return nodes
+
+
+def node_numbers(name: str, nodes: Tensor, count: int) -> Tensor:
+    """Node numbers, or those in a mask, as int64, contiguous and in range.
+
+    Raises:
+        TypeError: no tensor of integers or bool.
+        ValueError: another shape, or a number that no node has.
+
+    Example:
+        >>> node_numbers("train", torch.tensor([True, False, True]), 3).tolist()
+        [0, 2]
+    """
     if isinstance(nodes, Tensor) and nodes.dtype == torch.bool:
         if nodes.shape != (count,):
             raise ValueError(
-                f"nodes: expected a mask of shape ({count},), got {tuple(nodes.shape)}"
+                f"{name}: expected a mask of shape ({count},), got {tuple(nodes.shape)}"
             )
         return nodes.nonzero().flatten()
-    check_integers("nodes", nodes)
+    check_integers(name, nodes)
     if nodes.ndim != 1:
-        raise ValueError(f"nodes: expected shape (n,), got {tuple(nodes.shape)}")
+        raise ValueError(f"{name}: expected shape (n,), got {tuple(nodes.shape)}")
     nodes = nodes.long().contiguous()
     low, high = (int(nodes.min()), int(nodes.max())) if len(nodes) else (0, -1)
     if low < 0 or high >= count:
         raise ValueError(
-            f"nodes: expected numbers from 0 to {count - 1}, got {low if low < 0 else high}"
+            f"{name}: expected numbers from 0 to {count - 1}, got {low if low < 0 else high}"
         )
-    ordered = nodes.sort().values
-    if bool((ordered.diff() == 0).any()):
-        raise ValueError("nodes: expected each node once, got repeats")
     return nodes

@@ -1,5 +1,7 @@
 """Data sets of graphs, and training on graphs and on nodes."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -96,9 +98,55 @@ def test_refusals():
         GraphDataset.cat([data, some(3, edge=True)])
     with pytest.raises(ValueError, match="a graph at least, got none"):
         fit_graphs(Sums(), data[torch.empty(0, dtype=torch.int64)])
-    with pytest.raises(ValueError, match=r"^y: expected 50 rows, got 3"):
+    with pytest.raises(ValueError, match=r"^y: expected shape \(50, …\), got \(3, 1\)"):
         fit_nodes(Sums(), torch.ones(50, 2), Graph.from_edge_index(torch.tensor([[0], [49]])),
                   data.y, torch.arange(3))  # fmt: skip
+
+
+@pytest.mark.parametrize("edge", [False, True])
+def test_graphs_are_picked_as_rows_of_a_tensor(edge):
+    data = some(6, edge=edge)
+    mask = data.y[:, 0] > data.y.median()
+    for index, numbers in (
+        (slice(1, 5, 2), [1, 3]),
+        (slice(None, None, -1), [5, 4, 3, 2, 1, 0]),
+        ([4, 0], [4, 0]),
+        ([], []),
+        (mask, mask.nonzero().flatten().tolist()),
+        (mask.tolist(), mask.nonzero().flatten().tolist()),
+    ):
+        expected = torch.tensor(numbers, dtype=torch.int64)
+        assert data[index].checksum == data[expected].checksum
+        assert torch.equal(data.inputs(index)[0], data[expected].x)
+    assert data[-1].checksum == data[torch.tensor([5])].checksum
+    assert [len(one) for one in data] == [1] * 6
+    for index, error, line in (
+        (6, IndexError, "index: expected a number below 6, got 6"),
+        ([0, 6], ValueError, "index: expected numbers from 0 to 5, got 6"),
+        (mask[1:], ValueError, r"index: expected a mask of shape \(6,\), got \(5,\)"),
+        ([0.5], TypeError, "index: expected integers, got torch.float32"),
+    ):
+        with pytest.raises(error, match=f"^{line}$"):
+            data[index]
+
+
+def test_nodes_to_train_on_are_checked_and_may_be_a_mask():
+    graph = Graph.from_edge_index(torch.tensor([[0, 1, 2], [1, 2, 3]]))
+    x, y, quiet = torch.ones(4, 2), torch.ones(4, 1), {"progress": False, "accelerator": "cpu"}
+    mask = torch.tensor([True, False, True, True])
+    model, losses = Sums(nodes=True), []
+    for index in (mask, mask.nonzero().flatten()):
+        start = copy.deepcopy(model)
+        losses.append(fit_nodes(start, x, graph, y, index, epochs=2, **quiet).history[-1])
+    assert losses[0]["train_loss"] == losses[1]["train_loss"]
+    for train, val, line in (
+        (torch.tensor([4]), None, "train: expected numbers from 0 to 3, got 4"),
+        (torch.tensor([0]), torch.tensor([-1]), "val: expected numbers from 0 to 3, got -1"),
+    ):
+        with pytest.raises(ValueError, match=f"^{line}$"):
+            fit_nodes(Sums(nodes=True), x, graph, y, train, val, **quiet)
+    with pytest.raises(TypeError, match=r"^graph: expected a geomdl Graph, got list$"):
+        GraphDataset.of([graph], x, y)
 
 
 def test_a_checksum_knows_answers_too():

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geomdl.fields.numbers import dropout_rate
+
 
 def affine(
     rows: int, columns: int, *, bias: bool = True, rng: torch.Generator | None = None
@@ -51,15 +53,19 @@ def perceptron(
         dropout: probability.
         rng: for the weights; torch's global one if None.
 
+    Raises:
+        ValueError: `dropout` is no probability below 1.
+
     Example:
         >>> perceptron([3, 8, 2])(torch.randn(5, 3)).shape
         torch.Size([5, 2])
     """
     layers: list[nn.Module] = []
+    rate = dropout_rate(dropout)
     for rows, columns in pairwise(sizes):
         if layers:
             layers.append(nn.ReLU())
-            layers += [nn.Dropout(dropout)] if dropout else []
+            layers += [nn.Dropout(rate)] if rate else []
         layers.append(affine(rows, columns, rng=rng))
     return nn.Sequential(*layers)
 

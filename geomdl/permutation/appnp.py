@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
-from geomdl.fields.numbers import at_least, check_counts
+from geomdl.fields.numbers import at_least, check_counts, dropout_rate
 from geomdl.permutation.gcn import adjacency
 from geomdl.permutation.inputs import check_nodes, check_weight, node_field, small_graphs, sources
 from geomdl.registry import Example, register_layer
@@ -55,9 +55,7 @@ class APPNP(nn.Module):
             raise ValueError(f"alpha: expected a probability, got {alpha!r}")
         if loops < 0:
             raise ValueError(f"loops: expected a weight of at least 0, got {loops!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout: expected a probability below 1, got {dropout!r}")
-        self.dropout = float(dropout)
+        self.dropout = dropout_rate(dropout)
         self.channels, self.K, self.alpha = channels, at_least("K", K, 0), float(alpha)
         self.loops, self.normalize = float(loops), bool(normalize)
         self.source = None if channels is None else sources(channels, weight=0)

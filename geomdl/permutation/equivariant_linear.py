@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from geomdl.fields import Field, Nodes, Vector
 from geomdl.fields.numbers import at_least
 from geomdl.groups import Rep, group
+from geomdl.permutation.inputs import check_dtype
 from geomdl.permutation.partitions import (
     Contraction,
     Partition,
@@ -191,6 +192,7 @@ class EquivariantLinear(nn.Module):
                 f"mask: expected bool of shape ({x.shape[0]}, {n}),"
                 f" got {mask.dtype} of shape {tuple(mask.shape)}"
             )
+        check_dtype(x, self.weight)
         return n
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph, at_sources, at_targets, neighbor_softmax, sum_at_targets
-from geomdl.fields.numbers import check_counts
+from geomdl.fields.numbers import check_counts, dropout_rate
 from geomdl.permutation.affine import affine, alike, glorot, plus
 from geomdl.permutation.aggregate import graph_attention, graph_attention_v2, neighbor_sum
 from geomdl.permutation.inputs import check_edges, check_nodes, node_field, small_graphs, sources
@@ -70,11 +70,10 @@ class _Attention(nn.Module):
     ) -> None:
         super().__init__()
         check_counts(in_channels=in_channels, out_channels=out_channels, heads=heads)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout: expected a probability below 1, got {dropout!r}")
         self.in_channels, self.out_channels = in_channels, out_channels
         self.heads, self.concat, self.loops = heads, bool(concat), bool(loops)
-        self.edge_channels, self.slope, self.dropout = edge_channels, float(slope), float(dropout)
+        self.edge_channels, self.slope = edge_channels, float(slope)
+        self.dropout = dropout_rate(dropout)
         width = heads * out_channels
         self.edge: nn.Linear | None = None
         if edge_channels is not None:
@@ -86,9 +85,9 @@ class _Attention(nn.Module):
         self.source = sources(in_channels, edge=edge_channels)
         self.target = node_field(total)
 
-    def check(self, x: Tensor, graph: Graph, edge: Tensor | None) -> None:
-        """Refuse what does not fit."""
-        check_nodes(x, graph, self.in_channels)
+    def check(self, x: Tensor, graph: Graph, edge: Tensor | None, weight: Tensor) -> None:
+        """Refuse what does not fit, or is of another type than the weights."""
+        check_nodes(x, graph, self.in_channels, weight)
         check_edges(edge, graph, self.edge_channels)
 
     def split(self, x: Tensor) -> Tensor:
@@ -188,7 +187,7 @@ class GATConv(_Attention):
         Returns:
             shape (nodes, heads · out_channels), or (nodes, out_channels).
         """
-        self.check(x, graph, edge)
+        self.check(x, graph, edge, self.at_source)
         h = self.split(self.linear(x))
         s, t = (h * self.at_source).sum(-1), (h * self.at_target).sum(-1)
         if edge is not None and self.edge is not None and self.at_edge is not None:
@@ -283,7 +282,7 @@ class GATv2Conv(_Attention):
         Returns:
             shape (nodes, heads · out_channels), or (nodes, out_channels).
         """
-        self.check(x, graph, edge)
+        self.check(x, graph, edge, self.at_source.weight)
         s = self.split(self.at_source(x))
         t = s if self.at_target is self.at_source else self.split(self.at_target(x))
         if edge is not None and self.edge is not None:

@@ -65,7 +65,7 @@ class GINConv(nn.Module):
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, in_channels) to features (nodes, out_channels)."""
-        check_nodes(x, graph, self.in_channels)
+        check_nodes(x, graph, self.in_channels, self.eps)
         own = (1 + self.eps).expand(graph.num_nodes)
         y: Tensor = self.mlp(scaled_neighbor_sum(x, graph, own=own))
         return y
@@ -132,7 +132,7 @@ class GINEConv(GINConv):
         Returns:
             shape (nodes, out_channels).
         """
-        check_nodes(x, graph, self.in_channels)
+        check_nodes(x, graph, self.in_channels, self.eps)
         check_edges(edge, graph, self.edge_channels or x.shape[1])
         sent = at_sources(x, graph)
         if edge is not None:  # it was checked

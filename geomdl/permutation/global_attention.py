@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
-from geomdl.fields.numbers import check_counts
+from geomdl.fields.numbers import check_counts, dropout_rate
 from geomdl.permutation.affine import affine
 from geomdl.permutation.blocks import blocks_of
 from geomdl.permutation.inputs import check_nodes, node_field, small_graphs, sources
@@ -52,14 +52,14 @@ class GlobalAttention(nn.Module):
         check_counts(channels=channels, heads=heads)
         if channels % heads:
             raise ValueError(f"heads: expected a divisor of channels={channels}, got {heads}")
-        self.channels, self.heads, self.dropout = channels, heads, float(dropout)
+        self.channels, self.heads, self.dropout = channels, heads, dropout_rate(dropout)
         self.inwards = affine(channels, 3 * channels, rng=rng)
         self.outwards = affine(channels, channels, rng=rng)
         self.source, self.target = sources(channels), node_field(channels)
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, channels) to features (nodes, channels)."""
-        check_nodes(x, graph, self.channels)
+        check_nodes(x, graph, self.channels, self.inwards.weight)
         rows = self.inwards(x)
         bad = None
         if torch.compiler.is_compiling():  # one block: a NaN would reach all graphs

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields import Edges, Field, Graph, Nodes, Vector
+from geomdl.fields.graph_checks import check_graph
 from geomdl.groups import group
 
 
@@ -38,16 +39,18 @@ def sources(channels: int, **edge: int | None) -> dict[str, Field]:
     return found
 
 
-def check_nodes(x: Any, graph: Any, channels: int | None) -> None:
+def check_nodes(x: Any, graph: Any, channels: int | None, weight: Any = None) -> None:
     """Refuse features that do not fit the graph.
 
     Args:
         x: features.
         graph: whose nodes have them.
         channels: that x should have; None for any number.
+        weight: of the layer, whose type x should have; None for any type.
 
     Raises:
-        TypeError: `graph` is no `Graph`, or x no tensor of real floating-point numbers.
+        TypeError: `graph` is no `Graph`, or x no tensor of real floating-point numbers, or of
+            another type than the weight.
         ValueError: x is of another shape than (nodes, channels).
 
     Example:
@@ -55,13 +58,32 @@ def check_nodes(x: Any, graph: Any, channels: int | None) -> None:
         Traceback (most recent call last):
         ValueError: x: expected shape (3, 4), got (3, 2)
     """
-    if not isinstance(graph, Graph):
-        raise TypeError(
-            f"graph: expected a Graph, as of Graph.from_edge_index, got {type(graph).__name__}"
-        )
+    check_graph("graph", graph)
     if channels is None and isinstance(x, Tensor) and x.ndim == 2:
         channels = x.shape[1]
     _check_rows("x", x, (graph.num_nodes, 1 if channels is None else channels))
+    check_dtype(x, weight)
+
+
+def check_dtype(x: Tensor, weight: Any) -> None:
+    """Refuse features of another type than a layer's weights, but where autocast makes them alike.
+
+    Raises:
+        TypeError: the types differ.
+
+    Example:
+        >>> check_dtype(torch.zeros(2).double(), torch.zeros(3))
+        Traceback (most recent call last):
+        TypeError: x: expected torch.float32, as the weights, got torch.float64 (take x.float())
+    """
+    if (
+        isinstance(weight, Tensor)  # a method, in a layer with quantized weights
+        and x.dtype != weight.dtype
+        and not torch.is_autocast_enabled(x.device.type)
+    ):
+        method = {torch.float32: "float", torch.float64: "double"}.get(weight.dtype)
+        take = f"x.to({weight.dtype})" if method is None else f"x.{method}()"
+        raise TypeError(f"x: expected {weight.dtype}, as the weights, got {x.dtype} (take {take})")
 
 
 def check_edges(edge: Any, graph: Graph, channels: int | None) -> None:

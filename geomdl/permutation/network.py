@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.fields import Graph
-from geomdl.fields.numbers import check_counts
+from geomdl.fields.numbers import check_counts, dropout_rate
 from geomdl.kernels import segment_spread
 from geomdl.permutation.affine import affine, perceptron
 from geomdl.permutation.choices import Norm, Normalize
@@ -56,7 +56,7 @@ class Layer(nn.Module):
     ) -> None:
         super().__init__()
         self.convolution = convolution
-        self.norm, self.dropout = Normalize(norm, channels), nn.Dropout(dropout)
+        self.norm, self.dropout = Normalize(norm, channels), nn.Dropout(dropout_rate(dropout))
         self.residual = bool(residual)
 
     def forward(self, x: Tensor, graph: Graph, edge: Tensor | None = None) -> Tensor:
@@ -131,7 +131,7 @@ class GraphNetwork(nn.Module):
         Returns:
             shape (nodes, out_channels) or (graphs, out_channels).
         """
-        check_nodes(x, graph, self.in_channels)
+        check_nodes(x, graph, self.in_channels, self.embed.weight)
         if self.edge_channels == 0:
             check_weight(edge, graph)
         else:

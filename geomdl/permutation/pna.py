@@ -128,7 +128,7 @@ class PNAConv(nn.Module):
         Returns:
             shape (nodes, out_channels).
         """
-        check_nodes(x, graph, self.in_channels)
+        check_nodes(x, graph, self.in_channels, self.linear.weight)
         check_edges(edge, graph, self.edge_channels)
         weights = self.before.weight.split(self.in_channels, 1)
         sent = nn.functional.linear(x, weights[1])

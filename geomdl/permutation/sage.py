@@ -73,7 +73,7 @@ class SAGEConv(nn.Module):
 
     def forward(self, x: Tensor, graph: Graph) -> Tensor:
         """Features (nodes, in_channels) to features (nodes, out_channels)."""
-        check_nodes(x, graph, self.in_channels)
+        check_nodes(x, graph, self.in_channels, self.neighbors.weight)
         sent = x if self.project is None else self.project(x).relu()
         linear = self.aggregation in ("mean", "sum")
         if linear and self.out_channels < self.in_channels:  # fewer numbers along the edges

@@ -309,10 +309,15 @@ def test_inputs_that_do_not_fit():
         ((x[1:], graph, edge), ValueError, r"x: expected shape \(12, 3\), got \(11, 3\)"),
         ((x[:, 1:], graph, edge), ValueError, r"x: expected shape \(12, 3\), got \(12, 2\)"),
         ((x.long(), graph, edge), TypeError, r"x: .* got torch.int64"),
-        ((x, graph.to_edge_index(), edge), TypeError, r"graph: expected a Graph, .* got Tensor"),
+        (
+            (x, graph.to_edge_index(), edge),
+            TypeError,
+            r"graph: expected a .* got torch.Tensor",
+        ),
         ((x, graph, edge[1:]), ValueError, r"edge: expected shape \(21, 2\), got \(20, 2\)"),
         ((x, graph, edge.long()), TypeError, r"edge: .* got torch.int64"),
         ((x, graph), ValueError, r"edge: expected shape \(21, 2\), got None"),
+        ((x.float(), graph, edge), TypeError, r"x: expected torch.float64, as the weights, got"),
     ):
         with pytest.raises(error, match=f"^{line}"):
             gat(*bad)
@@ -365,3 +370,14 @@ def test_pna_by_degree_is_pna_node_by_node(monkeypatch, floor, edge_channels):
         assert (a - b).abs().max() <= 1e-12 * b.abs().max()
     assert (graph.in_degree == 0).any()
     assert found[0][0].std() > 0.1
+
+
+@pytest.mark.parametrize("name", ["GCNConv", "SAGEConv", "GINConv", "GATConv", "GATv2Conv", "GIN"])
+def test_features_of_another_type_than_the_weights(name):
+    x, graph = small_graphs(3)(torch.Generator().manual_seed(0))
+    layer = getattr(P, name)(3, 2)
+    line = r"^x: expected torch.float32, as the weights, got torch.float64 \(take x.float\(\)\)$"
+    with pytest.raises(TypeError, match=line):
+        layer(x, graph)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x.bfloat16(), graph).isfinite().all()

@@ -152,3 +152,9 @@ def test_wrong_shapes_are_one_line(layer, arguments, message):
 def test_wrong_orders_are_refused():
     with pytest.raises(ValueError, match="k: expected an integer of at least 0, got -1"):
         EquivariantLinear(-1, 2, 1, 1)
+
+
+def test_another_type_than_the_weights_is_refused_in_one_line():
+    layer = EquivariantLinear(1, 1, 1, 1)
+    with pytest.raises(TypeError, match=r"^x: expected torch.float32, .*, got torch.int64 \(take"):
+        layer(torch.zeros(2, 5, 1, dtype=torch.int64))

@@ -169,6 +169,7 @@ def test_impossible_arguments():
         ({"layers": 0}, "layers: expected a positive number, got 0"),
         ({"readout": "median"}, "readout: expected one of nodes, "),
         ({"jumping": "max"}, "jumping: expected 'none' or 'cat', got 'max'"),
+        ({"dropout": 1.5}, "dropout: expected a probability below 1, got 1.5"),
         ({"norm": "batch"}, "norm: expected one of layer, "),
     ):
         with pytest.raises(ValueError, match=f"^{line}"):

@@ -216,6 +216,7 @@ def test_impossible_arguments():
         (lambda: P.SumPool(0), r"channels: expected a positive number, got 0"),
         (lambda: P.GraphNorm(2, eps=0.0), r"eps: expected a positive number, got 0.0"),
         (lambda: P.GlobalAttention(6, heads=4), r"heads: expected a divisor of channels=6, got 4"),
+        (lambda: P.GlobalAttention(4, dropout=7), r"dropout: expected a probability below 1, got"),
         (lambda: P.GPSLayer(6, heads=4), r"heads: expected a divisor of channels=6, got 4"),
         (lambda: P.GPSLayer(4, local="x"), r"local: expected one of gcn, .*, got 'x'"),
         (lambda: P.GPSLayer(4, norm="batch"), r"norm: expected one of layer, .*, got 'batch'"),

@@ -135,12 +135,12 @@ def _attention(conv: Any) -> dict[str, Any]:
 class _EdgesMayLack:
     """PyG's attention where edges come without features: what these would add is left out."""
 
-    def check(self, x: Tensor, graph: Graph, edge: Tensor | None) -> None:
+    def check(self, x: Tensor, graph: Graph, edge: Tensor | None, weight: Tensor) -> None:
         """As of the layer, but for no features."""
         if edge is None:
-            check_nodes(x, graph, self.in_channels)  # type: ignore[attr-defined]
+            check_nodes(x, graph, self.in_channels, weight)  # type: ignore[attr-defined]
         else:
-            super().check(x, graph, edge)  # type: ignore[misc]
+            super().check(x, graph, edge, weight)  # type: ignore[misc]
 
 
 class LenientGATConv(_EdgesMayLack, GATConv):

@@ -144,7 +144,7 @@ class GCNConv(nn.Module):
         Returns:
             shape (nodes, out_channels).
         """
-        check_nodes(x, graph, self.in_channels, self.linear.weight)
+        check_nodes(x, graph, self.in_channels, self.bias)
         check_weight(weight, graph)
         return self.convolve(x, adjacency(graph, x, weight, self.loops, self.normalize))
 

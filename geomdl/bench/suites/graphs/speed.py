@@ -180,8 +180,10 @@ class Case:
         with torch.no_grad(), _recorded() as calls:
             self.layer(self.x, self.graph)
 
+        weight = next(self.layer.parameters())
+
         def all_checks() -> None:
-            check_nodes(self.x, self.graph, CHANNELS)
+            check_nodes(self.x, self.graph, CHANNELS, weight)
             for check, args in calls:
                 check(*args)
 

@@ -258,6 +258,8 @@ class Graph:
     def to_pyg(self, x: Tensor | None = None, edge: Tensor | None = None, **more: Any) -> Any:
         """`torch_geometric.data.Data`, or `Batch` of several graphs, edges in the order given.
 
+        PyG's ``to_heterogeneous()`` makes a `HeteroData` of it, which `Graph.from_pyg` takes too.
+
         Args:
             x: features of the nodes, shape (nodes, ...).
             edge: features of the edges, shape (edges, ...), PyG's ``edge_attr``.

@@ -88,6 +88,9 @@ def test_batch_round_trip(graphs):
 def test_batches_are_written_or_refused_in_one_line(graph):
     if graph.num_graphs:
         assert Graph.from_pyg(graph.to_pyg()) == graph
+        if graph.num_edges and graph.num_graphs == 1:
+            x = torch.ones(graph.num_nodes, 1)
+            assert Graph.from_pyg(graph.to_pyg(x).to_heterogeneous()) == graph
     else:
         with pytest.raises(ValueError, match=r"^graph: expected at least one graph"):
             graph.to_pyg()

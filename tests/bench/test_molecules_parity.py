@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from geomdl.bench.parity import BOUNDS
 from geomdl.bench.registry import Context, list_suites
 from geomdl.bench.suites.molecules import parity, parity_cases
 from geomdl.bench.suites.molecules.parity_cases import Case
@@ -25,10 +26,10 @@ def few():
     return [case for case in parity_cases.cases() if case.name in FEW]
 
 
-@pytest.mark.parametrize("dtype", parity.BOUNDS)
+@pytest.mark.parametrize("dtype", BOUNDS)
 @pytest.mark.parametrize("case", few(), ids=lambda case: case.name)
 def test_equal(case, dtype):
-    assert case.error(dtype) <= parity.BOUNDS[dtype]
+    assert case.error(dtype) <= BOUNDS[dtype]
 
 
 def test_a_sign_or_a_component_makes_a_difference():

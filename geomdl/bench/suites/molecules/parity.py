@@ -1,26 +1,15 @@
 """Suite `molecules/parity`: the same numbers as e3nn, case by case."""
 
-import math
 from typing import Any
 
-import torch
-
+from geomdl.bench.parity import columns, measured, verdicts
 from geomdl.bench.peers import find_peer
 from geomdl.bench.registry import Context, suite
 from geomdl.bench.results import Check, Column, SuiteResult, Table
 from geomdl.bench.suites.molecules.parity_cases import cases, constants
 
-BOUNDS = {torch.float32: 1e-6, torch.float64: 1e-12}
 ESTIMATE = 1e-2  # of e3nn's constants, from 10⁶ numbers
-COLUMNS = (
-    Column("name", "case"),
-    Column("dtype", "type"),
-    Column(
-        "error", "greatest difference", "scientific",
-        note="Over the greatest number of e3nn's, which computes in float64.",
-    ),
-    Column("bound", "bound", "scientific"),
-)  # fmt: skip
+COLUMNS = columns("case", "Over the greatest number of e3nn's, which computes in float64.")
 CONSTANTS = (
     Column("name", "activation"),
     Column("ours", "by quadrature", note="Gauss and Hermite, 100 nodes."),
@@ -29,36 +18,12 @@ CONSTANTS = (
 )
 
 
-def measured(progress: Any) -> list[dict[str, Any]]:
-    """Every case in both types."""
-    rows: list[dict[str, Any]] = []
-    found = cases()
-    progress.stage("molecules/parity", len(found))
-    for case in found:
-        for dtype, bound in BOUNDS.items():
-            name = str(dtype).removeprefix("torch.")
-            row = {"name": case.name, "dtype": name, "error": case.error(dtype), "bound": bound}
-            rows.append(row)
-        progress.advance()
-    return rows
-
-
 def checks_of(rows: list[dict[str, Any]], moments: list[dict[str, Any]]) -> list[Check]:
-    """Whether each type keeps its bound in all cases; a NaN does not."""
-    checks = []
-    for dtype, bound in BOUNDS.items():
-        name = str(dtype).removeprefix("torch.")
-        some = [row for row in rows if row["dtype"] == name]
-        worst = max(some, key=lambda row: math.inf if math.isnan(row["error"]) else row["error"])
-        text = (
-            f"{name}: at most {worst['error']:.1e} from e3nn in {len(some)} cases, {worst['name']}"
-            f" (at most {bound:.0e})"
-        )
-        checks.append(Check(name, all(row["error"] <= bound for row in some), text))
+    """Whether each type keeps its bound in all cases, and e3nn's constants are near ours."""
     most = max(row["error"] for row in moments)
     text = f"constants of gates: e3nn's estimates differ by {most:.1e} from ours (at most 1%)"
     holds = all(row["error"] <= ESTIMATE for row in moments)
-    return [*checks, Check("constants", holds, text)]
+    return [*verdicts(rows, "e3nn"), Check("constants", holds, text)]
 
 
 @suite("molecules/parity", title="The same numbers as e3nn", weight=0.3)
@@ -73,7 +38,9 @@ def parity(context: Context) -> SuiteResult:
     Returns:
         Differences, case by case, in float32 and float64.
     """
-    rows = measured(context.progress)
+    found = cases()
+    context.progress.stage("molecules/parity", len(found))
+    rows = measured(found, context.progress)
     moments: list[dict[str, Any]] = [
         {
             "name": name,

@@ -175,11 +175,14 @@ def _lie(field: "Field", x: Any, tol: float | None) -> Subgroup:
         return Subgroup(group, group)
     algebra = torch.einsum("ka,aij->kij", coefficients, group.lie_algebra)
     candidates = [group.standard_matrix(g) for g in fixing]
+    relative = 1e-9 if tol is None else tol
     if isinstance(x, Tensor) and x.numel() and group.identity_parts.permutation is None:
         relative = _TOLERANCE.get(x.dtype, 1e-9) if tol is None else tol
         candidates += search(group, field.rep, _columns(field, x), relative)
     matrices = distinct_cosets(candidates, algebra)
-    generated = matrix_group(matrices, algebra, name=f"stabilizer in {group.name}")
+    generated = matrix_group(
+        matrices, algebra, name=f"stabilizer in {group.name}", tol=max(1e-8, 100 * relative)
+    )
     return group.subgroup(generated, via=generated.standard)
 
 

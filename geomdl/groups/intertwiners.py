@@ -11,14 +11,20 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from geomdl.groups import elements as el
 from geomdl.groups.constant import memoized
-from geomdl.groups.linalg import canonical_basis, kron, null_space, null_space_symmetric
+from geomdl.groups.linalg import (
+    canonical_basis,
+    canonical_rotation,
+    kron,
+    null_space,
+    null_space_symmetric,
+)
 from geomdl.groups.rep import Rep
+from geomdl.groups.spectral import Commuting, common_pairs, commuting, solve_pairs
 
 _DENSE_BYTES = 256 * 2**20
 _HELD_BYTES = 32 * 2**20  # a larger basis is not held as a tensor
-_NEAR = 1e-3  # eigenvalues closer than this, relative to the norm, are not told apart
+_CANONICAL_BYTES = 128 * 2**20  # a larger one is not made the same on every machine
 _DIRECT = 400  # unknowns up to which the null space is taken by a singular value decomposition
 _LARGEST = 4500  # unknowns up to which a null space is taken at all
 
@@ -114,42 +120,23 @@ class Blocks(IntertwinerOperator):
 
 
 class Spectral(IntertwinerOperator):
-    """Orthogonal representations of a compact group, in eigenbases that every intertwiner respects.
+    """Large representations, in eigenbases that every intertwiner respects.
 
     For a self-adjoint element A of the group algebra, s(A) W = W r(A): W joins only eigenvectors of
     equal eigenvalue. A random A leaves few unknowns; they solve s(g) W = W r(g) for generators and
-    random elements, where ‖s(g) W − W r(g)‖² = 2‖W‖² − 2⟨s(g) W, W r(g)⟩.
+    random elements, or ds W = W dr for the Lie algebra.
     """
 
-    def __init__(self, source: Rep, target: Rep) -> None:
+    def __init__(self, source: Rep, target: Rep, found: Commuting) -> None:
         self.source, self.target = source, target
-        group = source.group
-        rng = torch.Generator().manual_seed(1)
-        letters = group.sample(8, rng)
-        weights = torch.randn(8, 1, 1, generator=rng, dtype=torch.float64)
-        a, b = ((weights * (m + m.mT)).sum(0) for m in (target(letters), source(letters)))
-        (mu, self.left), (nu, self.right) = torch.linalg.eigh(a), torch.linalg.eigh(b)
-        scale = float(weights.abs().sum())
-        self.pairs = ((mu[:, None] - nu).abs() <= _NEAR * scale).nonzero().T  # (2, unknowns)
+        self.left, self.right, self.pairs = common_pairs(found)
         if self.pairs.shape[1] > _LARGEST:
             raise ValueError(
                 f"intertwiners: {self.pairs.shape[1]} unknowns are too many; split {source.name} "
-                f"and {target.name} of {group.name} into summands"
+                f"and {target.name} of {source.group.name} into summands"
             )
-        checks = [el.take(letters, slice(0, 3))]
-        if el.count(group, group.generators):
-            checks.append(group.generators)
-        j, i = self.pairs
-        gram = torch.zeros(len(i), len(i), dtype=torch.float64)
-        for g in checks:
-            s = self.left.T @ target(g) @ self.left
-            r = self.right.T @ source(g) @ self.right
-            for x, y in zip(s, r, strict=True):
-                overlap = x[j[:, None], j] * y[i[:, None], i]
-                gram += 2 * torch.eye(len(i), dtype=torch.float64) - overlap - overlap.T
-        found = null_space_symmetric(gram)
-        self.coefficients, self.gap = found.basis, found.gap
-        self.n = found.basis.shape[1]
+        self.coefficients, self.gap = solve_pairs(found, self.left, self.right, self.pairs)
+        self.n = self.coefficients.shape[1]
 
     def __call__(self, weights: Tensor) -> Tensor:
         """Fill in the blocks of equal eigenvalue and change basis on both sides."""
@@ -240,9 +227,16 @@ def intertwiner_operator(r: Rep, s: Rep) -> IntertwinerOperator:
     if r.is_permutation and s.is_permutation:
         return Orbits(r, s)
     unknowns = r.dim * s.dim
-    if unknowns > _DIRECT and r.group.compact and r.is_orthogonal and s.is_orthogonal:
-        op = Spectral(r, s)
-        return op if 8 * op.n * unknowns > _HELD_BYTES else _canonical(op.dense(), r, s, op.gap)
+    found = commuting(r, s) if unknowns > _DIRECT else None
+    if found is not None:
+        op = Spectral(r, s, found)
+        size = 8 * op.n * unknowns
+        if size > _CANONICAL_BYTES:
+            return op
+        if size <= _HELD_BYTES:
+            return _canonical(op.dense(), r, s, op.gap)
+        op.coefficients = op.coefficients @ canonical_rotation(op.dense().flatten(1).T)
+        return op
     if unknowns > _LARGEST:
         raise ValueError(
             f"intertwiners: {s.dim} × {r.dim} unknowns are too many for {r.group.name}; split the "

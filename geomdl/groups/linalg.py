@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 RANK_TOL = 1e-8  # a singular value below RANK_TOL * largest counts as zero
+_PIVOT_ZERO = 1e-24  # squared norm of a row of rounding errors
 _PIVOT_TIE = 1e-6  # pivots closer than this count as equal, so that rounding does not choose
 
 
@@ -76,20 +77,25 @@ def canonical_basis(v: Tensor) -> Tensor:
     Returns:
         orthonormal columns, shape (n, k).
     """
+    basis = v @ canonical_rotation(v)
+    return torch.where(basis.abs() < 1e-15, torch.zeros_like(basis), basis)
+
+
+def canonical_rotation(v: Tensor) -> Tensor:
+    """Orthogonal matrix (k, k) that takes the columns ``v`` to those of :func:`canonical_basis`."""
     k = v.shape[1]
-    rows = (
-        v.clone()
-    )  # row i = coordinates of the projection of e_i; they are what is orthogonalised
+    norms = v.square().sum(1)  # of what is left of each row beside the vectors found
+    rows = v[norms > _PIVOT_ZERO]
+    norms = norms[norms > _PIVOT_ZERO]
     out = v.new_zeros(k, k)
     for j in range(k):
-        norms = rows.square().sum(1)
         pivot = int((norms >= norms.max() * (1 - _PIVOT_TIE)).nonzero()[0])
-        q = rows[pivot] / norms[pivot].sqrt()
-        q = q - out[:, :j] @ (out[:, :j].T @ q)
+        q = rows[pivot]
+        for _ in range(2):
+            q = q - out[:, :j] @ (out[:, :j].T @ q)
         out[:, j] = q / q.norm()
-        rows = rows - (rows @ out[:, j]).unsqueeze(1) * out[:, j]
-    basis = v @ out
-    return torch.where(basis.abs() < 1e-15, torch.zeros_like(basis), basis)
+        norms = norms - (rows @ out[:, j]).square()
+    return out
 
 
 def block_diagonal(blocks: list[Tensor]) -> Tensor:

@@ -42,7 +42,7 @@ class _Generated(MatrixElements):
 
     @constant
     def lie_algebra(self) -> Tensor:
-        """The infinitesimal generators as given; their exponentials generate, brackets included."""
+        """The infinitesimal generators as given, closed under brackets."""
         return torch.tensor(self.algebra, dtype=torch.float64).reshape(-1, self.n, self.n)
 
     @constant
@@ -173,20 +173,23 @@ def matrix_group(
     generators: Tensor | Sequence[Any] | None = None,
     lie_algebra: Tensor | Sequence[Any] | None = None,
     name: str = "matrix group",
+    tol: float = 1e-8,
 ) -> Group:
     """Group from matrix generators alone.
 
     Args:
         generators: invertible matrices (k, n, n).
-        lie_algebra: infinitesimal generators (m, n, n); their exponentials belong to the group.
+        lie_algebra: infinitesimal generators (m, n, n); their exponentials belong to the group, and
+            the brackets of any two lie in their span.
         name: what to call it.
+        tol: how far a bracket may be from the span, relative to the norms of the two.
 
     Returns:
         a finite group if there is no Lie algebra and at most 5,000 products of the generators
         exist, else an infinite one. Tensor representations, intertwiners and audits need no more.
 
     Raises:
-        ValueError: no or misshapen or singular matrices.
+        ValueError: no or misshapen or singular matrices, or a Lie algebra that does not close.
 
     Example:
         >>> squeeze = matrix_group(lie_algebra=[[[1.0, 0.0], [0.0, -1.0]]], name="squeeze")
@@ -209,6 +212,26 @@ def matrix_group(
         raise ValueError("generators: should be finite numbers")
     if len(gens) and not bool((torch.linalg.det(gens).abs() > 1e-12).all()):
         raise ValueError("generators: should be invertible")
+    _check_closed(algebra, tol)
     finite = not len(algebra) and enumerate_closure(gens, _LIMIT) is not None
     kind = FiniteMatrixGroup if finite else MatrixGroup
     return kind(name, _nested(gens), _nested(algebra), n)
+
+
+def _check_closed(algebra: Tensor, tol: float) -> None:
+    """Refuse infinitesimal matrices whose brackets leave their span."""
+    if len(algebra) < 2:
+        return
+    bracket = algebra.unsqueeze(1) @ algebra
+    bracket = (bracket - bracket.transpose(0, 1)).flatten(2)
+    _, s, span = torch.linalg.svd(algebra.flatten(1), full_matrices=False)
+    span = span[s > 1e-12 * s.max()]
+    norms = algebra.flatten(1).norm(dim=1)
+    beyond = (bracket - bracket @ span.T @ span).norm(dim=2)
+    wrong = beyond > tol * norms[:, None] * norms
+    if bool(wrong.any()):
+        i, j = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"lie_algebra: should be closed under brackets, but [A{i}, A{j}] is not in the span; "
+            "add it as a generator"
+        )

@@ -17,10 +17,11 @@ NONCOMPACT = ("R1", "R2", "SE2", "E2", "SE3", "E3", "SO+(1,3)", "SO(1,3)", "O(1,
 def _matrices() -> dict[str, Group]:
     shear = matrix_group([[[1.0, 1.0], [0.0, 1.0]]], name="shear")
     cycle = matrix_group(torch.eye(4)[[1, 2, 3, 0]].unsqueeze(0), name="cycle of 4")
-    a = torch.zeros(2, 3, 3)
+    a = torch.zeros(3, 3, 3)
     a[0, 1, 0], a[0, 0, 1] = 1.0, -1.0
     a[1, 2, 1], a[1, 1, 2] = 1.0, -1.0
-    turns = matrix_group(lie_algebra=a, name="two rotations")  # generate SO(3) by brackets
+    a[2] = a[0] @ a[1] - a[1] @ a[0]
+    turns = matrix_group(lie_algebra=a, name="three rotations")
     scale = matrix_group([[[-1.0]]], [[[1.0]]], name="nonzero reals")
     return {g.name: g for g in (shear, cycle, turns, scale)}
 

@@ -234,6 +234,10 @@ def test_matrix_groups_are_checked():
         matrix_group(torch.full((1, 2, 2), torch.nan))
     with pytest.raises(ValueError, match="generators: give generators, lie_algebra or both"):
         matrix_group()
+    x, y, _ = group("SO3").lie_algebra
+    with pytest.raises(ValueError, match=r"lie_algebra: .* \[A0, A1\] is not in the span; add it"):
+        matrix_group(lie_algebra=torch.stack([x, y]))
+    assert matrix_group(lie_algebra=torch.stack([x, y, x @ y - y @ x])).lie_dim == 3
     assert MATRIX["cycle of 4"].order == 4 and MATRIX["shear"].order is None
 
 

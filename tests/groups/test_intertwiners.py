@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from geomdl.groups import group, intertwiner_operator, intertwiners, isomorphic
+from geomdl.groups import group, intertwiner_operator, intertwiners, isomorphic, matrix_group
 from geomdl.groups import intertwiners as module_function
 from geomdl.groups.intertwiners import Blocks, Dense, Orbits, Spectral
 from geomdl.groups.linalg import canonical_basis, null_space, null_space_symmetric
 from geomdl.groups.rep import Rep
+from geomdl.groups.spectral import commuting
 from tests.groups.catalog import ALL, named, scale
 
 assert module_function is intertwiners
@@ -141,6 +142,73 @@ def test_the_cheapest_way_is_taken_and_all_ways_agree():
     assert isinstance(intertwiner_operator(table, table), Dense)
     overlap = torch.linalg.svdvals(slow.flatten(1) @ fast.flatten(1).T)
     assert (overlap - 1).abs().max() <= 1e-12  # the same span
+
+
+def sp4():
+    """Sp(4, R) from its Lie algebra: J S for symmetric S."""
+    j = torch.tensor([[0.0, 0, 1, 0], [0, 0, 0, 1], [-1, 0, 0, 0], [0, -1, 0, 0]])
+    e = torch.eye(4)
+    pairs = [(a, b) for a in range(4) for b in range(a, 4)]
+    return matrix_group(
+        lie_algebra=torch.stack([j @ (torch.outer(e[a], e[b]) + torch.outer(e[b], e[a]))
+                                 for a, b in pairs]),
+        name="Sp(4)",
+    )  # fmt: skip
+
+
+def sl2():
+    """SL(2, R)."""
+    return matrix_group(
+        lie_algebra=[[[1.0, 0], [0, -1]], [[0, 1], [0, 0]], [[0, 0], [1, 0]]], name="SL(2)"
+    )
+
+
+def power(v: Rep, k: int) -> Rep:
+    """V ⊗ … ⊗ V."""
+    out = v
+    for _ in range(k - 1):
+        out = out @ v
+    return out
+
+
+@pytest.mark.parametrize(
+    ("v", "k", "l", "count"),
+    [
+        (group("O(1,3)").standard, 3, 3, 15),  # 5!! pairings
+        (group("SO+(1,3)").standard, 3, 3, 25),  # Catalan numbers squared, C₃²
+        (sp4().standard, 3, 3, 14),  # 15 pairings, one relation: 6 points, n = 2
+        (sl2().standard, 5, 5, 42),  # C₅
+        (sl2().standard.dual, 5, 5, 42),
+    ],
+)
+def test_large_tensors_of_noncompact_groups(v, k, l, count):
+    r, s = power(v, k), power(v, l)
+    assert commuting(r, s) is not None
+    op = intertwiner_operator(r, s)
+    assert op.n == count
+    w = op(torch.eye(op.n, dtype=torch.float64))
+    assert residual(w, r, s) <= 1e-11
+    assert (w.flatten(1) @ w.flatten(1).T - torch.eye(op.n)).abs().max() <= 1e-11
+
+
+def test_eigenspaces_and_the_whole_null_space_agree():
+    v = group("SO(1,3)").standard
+    r, s = v @ v, v.dual @ v
+    found = commuting(r, s)
+    one = Spectral(r, s, found).dense()
+    two = intertwiners(r, s)
+    assert len(one) == len(two)
+    overlap = torch.linalg.svdvals(one.flatten(1) @ two.flatten(1).T)
+    assert (overlap - 1).abs().max() <= 1e-11
+    lost = found._replace(checks=tuple(c[:-3] for c in found.checks))  # no boosts checked
+    assert Spectral(r, s, lost).n >= len(one)
+
+
+def test_eigenspaces_need_a_group_closed_under_transposition():
+    e3 = group("E3").standard
+    assert commuting(e3, e3) is None
+    shear = named("shear").standard
+    assert commuting(shear, shear) is None
 
 
 def test_gap_is_reported():

@@ -66,7 +66,7 @@ def test_a_biased_sampler_fails_the_chi_square():
 
 
 def test_words_of_a_compact_matrix_group_approach_haar():
-    turns = MATRIX["two rotations"]
+    turns = MATRIX["three rotations"]
     sample = turns.sample(N, torch.Generator().manual_seed(1))
     for l in (1, 2):
         means = named("SO3").irrep(l)(sample).mean(0).abs().max()

@@ -7,6 +7,7 @@ permutation representations, a null space for small cases, common eigenspaces fo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -33,12 +34,43 @@ class IntertwinerOperator(ABC):
     """Orthonormal basis (Q_b) of Hom_G(source, target), applied without holding it densely.
 
     ``op(w)`` = Σ_b w[..., b] Q_b of shape (..., target.dim, source.dim), differentiable in w.
+
+    Attributes:
+        n: number of basis maps.
+        sizes: how many of them lead to each block of the target, in order.
+        gap: ratio of the singular values on both sides of the cut.
     """
 
     source: Rep
     target: Rep
     n: int
     gap: float = float("inf")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of basis maps to each block of the target."""
+        return (self.n,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # it never changes
+
+    def held(self, name: str, like: Tensor) -> Tensor:
+        """A constant of float64 in the dtype and on the device of the weights, rounded once."""
+        value: Tensor = getattr(self, name)
+        dtype = like.dtype if value.is_floating_point() else value.dtype
+        if value.dtype == dtype and value.device == like.device:
+            return value
+        if torch.compiler.is_compiling():
+            return value.to(like.device, dtype)
+        known: dict[Any, Tensor] = self.__dict__.setdefault("_held", {})
+        key = (name, dtype, like.device)
+        if key not in known:
+            with torch.inference_mode(False):
+                found = value.to(like.device, dtype)
+            if type(found) is not Tensor:  # made up by whoever traces
+                return found
+            known[key] = found
+        return known[key]
 
     @abstractmethod
     def __call__(self, weights: Tensor) -> Tensor:
@@ -63,13 +95,14 @@ class Dense(IntertwinerOperator):
     """A basis held as a tensor."""
 
     def __init__(self, source: Rep, target: Rep, basis: Tensor, gap: float) -> None:
-        self.source, self.target, self.basis, self.gap = source, target, basis, gap
+        self.source, self.target, self.gap = source, target, gap
+        self.basis = basis.clone(memory_format=torch.contiguous_format)  # no view: exports hold it
         self.n = len(basis)
 
     def __call__(self, weights: Tensor) -> Tensor:
         """Weighted sum of the basis maps."""
         self._check(weights)
-        value: Tensor = torch.tensordot(weights, self.basis.to(weights), dims=([-1], [0]))
+        value: Tensor = torch.tensordot(weights, self.held("basis", weights), dims=([-1], [0]))
         return value
 
 
@@ -86,7 +119,7 @@ class Orbits(IntertwinerOperator):
     def __call__(self, weights: Tensor) -> Tensor:
         """Gather: W[j, i] = w[orbit of (j, i)] / √|orbit|."""
         self._check(weights)
-        return (weights * self.scale.to(weights))[..., self.labels.to(weights.device)]
+        return (weights * self.held("scale", weights))[..., self.held("labels", weights)]
 
 
 class Blocks(IntertwinerOperator):
@@ -102,6 +135,10 @@ class Blocks(IntertwinerOperator):
         ]
         self.n = sum(op.n * m * k for row in self.pairs for op, m, k in row)
         self.gap = min(op.gap for row in self.pairs for op, _, _ in row)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(sum(op.n * m * k for op, m, k in row) for row in self.pairs)
 
     def __call__(self, weights: Tensor) -> Tensor:
         """Assemble the block matrix."""
@@ -141,12 +178,13 @@ class Spectral(IntertwinerOperator):
     def __call__(self, weights: Tensor) -> Tensor:
         """Fill in the blocks of equal eigenvalue and change basis on both sides."""
         self._check(weights)
-        values = weights @ self.coefficients.to(weights).T
+        values = weights @ self.held("coefficients", weights).T
         shape = (*weights.shape[:-1], self.target.dim * self.source.dim)
-        at = (self.pairs[0] * self.source.dim + self.pairs[1]).to(weights.device)
+        rows, columns = self.held("pairs", weights)
+        at = rows * self.source.dim + columns
         inner = values.new_zeros(shape).index_copy(-1, at, values)
         inner = inner.unflatten(-1, (self.target.dim, self.source.dim))
-        out: Tensor = self.left.to(weights) @ inner @ self.right.to(weights).T
+        out: Tensor = self.held("left", weights) @ inner @ self.held("right", weights).T
         return out
 
 

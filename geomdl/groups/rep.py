@@ -62,6 +62,11 @@ class Rep(ABC):
         """Whether every matrix is orthogonal."""
         return False
 
+    @constant
+    def is_trivial(self) -> bool:
+        """Whether every element acts as the number 1."""
+        return self.dim == 1 and len(self.fixed()) == 1
+
     @property
     def blocks(self) -> tuple[tuple[Rep, int], ...]:
         """Top-level direct sum as (representation, multiplicity), in order."""

@@ -77,7 +77,7 @@ def _of_words(group: Group, r: Rep, s: Rep) -> Commuting:
 
 
 def _transposes(group: Group, r: Rep, s: Rep) -> bool:
-    """Whether Aᵀ is in the Lie algebra and hᵀ is h or its inverse, in both representations alike."""
+    """Whether Aᵀ is in the Lie algebra and hᵀ is h or h⁻¹, in both representations alike."""
     algebra = group.lie_algebra
     if not len(algebra):
         return False

@@ -221,6 +221,7 @@ FAMILIES: tuple[str, ...] = (
     "geomdl.steerable",
     "geomdl.euclidean",
     "geomdl.permutation",
+    "geomdl.linear",
     "geomdl.interop.escnn",
 )
 """Packages of layers and models, imported at the first lookup."""

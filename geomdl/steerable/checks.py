@@ -177,11 +177,6 @@ def shifts(field: Field) -> bool:
     return field.group.identity_parts.translation is not None
 
 
-def is_trivial(rep: Rep) -> bool:
-    """Whether every element acts as the number 1."""
-    return rep.dim == 1 and len(rep.fixed()) == 1
-
-
 def permutes(field: Field, what: str, others: str = "") -> None:
     """Refuse a field that is no sum of permutation and trivial representations, naming the block.
 
@@ -191,7 +186,7 @@ def permutes(field: Field, what: str, others: str = "") -> None:
         others: what to do with other representations.
     """
     for rep, _ in field.rep.blocks:
-        if not (rep.is_permutation or is_trivial(rep)):
+        if not (rep.is_permutation or rep.is_trivial):
             raise ValueError(
                 f"source: {what} needs permutation representations "
                 f"({others or 'trivial, regular, quotient'}), got {rep.name} of {field.group.name}"

@@ -9,7 +9,7 @@ from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.groups import Rep, direct_sum
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import check_input, is_trivial
+from geomdl.steerable.checks import check_input
 from geomdl.steerable.parts import component_axis, coset_action, parts_of
 from geomdl.steerable.pointwise import FUNCTIONS
 
@@ -26,7 +26,7 @@ def gate_representation(rep: Rep, gates: str = "copy") -> Rep:
     Raises:
         ValueError: all copies are trivial, or some have no cosets.
     """
-    gated = [(block, n) for block, n in rep.blocks if not is_trivial(block)]
+    gated = [(block, n) for block, n in rep.blocks if not block.is_trivial]
     if not gated:
         raise ValueError(f"target: has only trivial copies, use Pointwise, got {rep.name}")
     trivial = rep.group.trivial

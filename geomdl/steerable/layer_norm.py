@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from geomdl import groups
 from geomdl.fields import Field, Grid, Vector
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import check_input, fibre_axis, is_trivial
+from geomdl.steerable.checks import check_input, fibre_axis
 from geomdl.steerable.irrep_basis import IrrepBasis, flattened, orthogonal, unflattened
 from geomdl.steerable.norm import mean_square, positive_eps
 
@@ -85,7 +85,7 @@ class LayerNorm(nn.Module):
         self.source = self.target = source
         self.eps, self.axes = eps, axes
         self._basis = IrrepBasis(source.rep, align=False)
-        self._trivial = [is_trivial(irrep) for irrep, _ in self._basis.irreps]
+        self._trivial = [irrep.is_trivial for irrep, _ in self._basis.irreps]
         counts = [n for _, n in self._basis.irreps]
         centred = sum(n for n, is_one in zip(counts, self._trivial, strict=True) if is_one)
         self.weight = nn.Parameter(torch.ones(sum(counts))) if affine else None

@@ -10,7 +10,7 @@ from torch.overrides import has_torch_function_unary
 from geomdl import groups
 from geomdl.fields import Field, Grid
 from geomdl.registry import Example, register_layer
-from geomdl.steerable.checks import check_input, is_real, is_trivial
+from geomdl.steerable.checks import check_input, is_real
 from geomdl.steerable.irrep_basis import IrrepBasis, orthogonal
 from geomdl.steerable.taps import grid_of
 
@@ -190,7 +190,7 @@ def _plan(source: Field, bases: list[IrrepBasis | None]) -> list[list[_Part]]:
     for (_, n), basis in zip(source.rep.blocks, bases, strict=True):
         kinds = [(n, True)]
         if basis is not None:
-            kinds = [(m, is_trivial(irrep)) for irrep, m in basis.irreps]
+            kinds = [(m, irrep.is_trivial) for irrep, m in basis.irreps]
         parts = []
         for count, centred in kinds:
             stop = mean + count * centred

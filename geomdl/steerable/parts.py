@@ -7,7 +7,7 @@ from torch import Tensor
 from geomdl.fields import Field, Vector
 from geomdl.groups import Rep
 from geomdl.groups.permutation import Induced
-from geomdl.steerable.checks import fibre_axis, is_trivial
+from geomdl.steerable.checks import fibre_axis
 
 
 class Parts(NamedTuple):
@@ -66,7 +66,7 @@ def parts_of(rep: Rep, per_coset: bool, name: str = "source") -> tuple[Parts, ..
     out: list[Parts] = []
     for block, n in rep.blocks:
         parts = cosets(block, name) if per_coset else 1
-        new = Parts(n, parts, block.dim // parts, is_trivial(block))
+        new = Parts(n, parts, block.dim // parts, block.is_trivial)
         if out and out[-1][1:] == new[1:]:
             out[-1] = out[-1]._replace(copies=out[-1].copies + n)
         else:

@@ -11,7 +11,6 @@ from torch import Tensor
 from geomdl.fields import Field
 from geomdl.interop.escnn.bridge import Bridge, Part, translates
 from geomdl.interop.escnn.nonlinearities import by_size
-from geomdl.steerable.checks import is_trivial
 from geomdl.steerable.irrep_basis import IrrepBasis
 from geomdl.steerable.norm import BatchNorm
 
@@ -74,7 +73,7 @@ def _fill(layer: BatchNorm, found: _Statistics, name: str) -> BatchNorm:
             owners = [fields[k // (count // n)] for k in range(count)]
             var += [found.var[i] for i in owners]
             weight += [found.weight[i] for i in owners]
-            if is_trivial(irrep):
+            if irrep.is_trivial:
                 mean += list(means.flatten())
                 bias += list(biases.flatten())
     layer.running_var.copy_(torch.stack(var))

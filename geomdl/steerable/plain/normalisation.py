@@ -5,7 +5,6 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from geomdl.steerable.checks import is_trivial
 from geomdl.steerable.irrep_basis import flattened, unflattened
 from geomdl.steerable.layer_norm import AXES, LayerNorm
 from geomdl.steerable.norm import BatchNorm
@@ -21,7 +20,7 @@ class _LayerNorm(nn.Module):
         super().__init__()
         self.basis, self.axis, self.eps = layer._basis, layer._axis, layer.eps
         self.dims = AXES[layer.axes]
-        self.kinds = [(n, is_trivial(irrep)) for irrep, n in layer._basis.irreps]
+        self.kinds = [(n, irrep.is_trivial) for irrep, n in layer._basis.irreps]
         self.weight, self.bias = layer.weight, layer.bias
 
     def forward(self, x: Tensor) -> Tensor:

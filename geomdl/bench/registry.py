@@ -11,7 +11,17 @@ from geomdl.bench.progress import Progress
 from geomdl.bench.results import SuiteResult
 
 # modules of geomdl.bench.suites, imported on first use
-BUILT_IN = ("digits", "graphs", "groups", "images", "kernels", "molecules", "scattering", "startup")
+BUILT_IN = (
+    "digits",
+    "graphs",
+    "groups",
+    "images",
+    "kernels",
+    "linear",
+    "molecules",
+    "scattering",
+    "startup",
+)
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,10 @@ class Blocks(IntertwinerOperator):
         for row in self.pairs:
             out = []
             for op, m, k in row:
+                if not op.n:
+                    size = (m * op.target.dim, k * op.source.dim)
+                    out.append(weights.new_zeros(1).expand(*batch, *size))
+                    continue
                 stop = start + op.n * m * k
                 part = op(weights[..., start:stop].reshape(*batch, m, k, op.n))
                 part = part.transpose(-3, -2)  # (m, s, k, r)

@@ -27,7 +27,7 @@ def uniform_rep(group: Group, channels: int) -> Rep:
     Example:
         >>> import geomdl
         >>> uniform_rep(geomdl.group("O3"), 100)
-        <28·trivial + 9·standard + 5·(standard ⊗ standard) of O3, dim 100>
+        <37·trivial + 12·standard + 3·(standard ⊗ standard) of O3, dim 100>
 
     Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459, appendix G.
     """

@@ -61,7 +61,8 @@ class GatedNonlinearity(nn.Module):
         super().__init__()
         self.target = vectors("target", target)
         rep = self.target.rep
-        owner, gates = [], 0
+        owner: list[int] = []
+        gates = 0
         for block, copies in rep.blocks:
             if block.is_permutation or block.is_trivial:
                 owner += range(len(owner), len(owner) + copies * block.dim)

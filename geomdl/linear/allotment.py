@@ -29,7 +29,7 @@ def uniform_rep(group: Group, channels: int) -> Rep:
         >>> uniform_rep(geomdl.group("O3"), 100)
         <37·trivial + 12·standard + 3·(standard ⊗ standard) of O3, dim 100>
 
-    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459, appendix G.
+    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459.
     """
     check_counts(channels=channels)
     d, left = group.standard.dim, channels

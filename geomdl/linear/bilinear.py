@@ -144,7 +144,7 @@ class Bilinear(ExactBuffers):
         >>> layer.linear.operator.n, layer.complete
         (1, True)
 
-    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459, appendix G.
+    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class GatedNonlinearity(nn.Module):
         >>> gated(torch.zeros(4, 9)).shape
         torch.Size([4, 7])
 
-    Source: Weiler et al. 2018, arXiv:1807.02547; Finzi et al. 2021, arXiv:2104.09459, appendix G.
+    Source: Weiler et al. 2018, arXiv:1807.02547; Finzi et al. 2021, arXiv:2104.09459.
     """
 
     def __init__(self, target: Rep | Field) -> None:

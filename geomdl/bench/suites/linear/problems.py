@@ -46,7 +46,7 @@ def normal(dim: int) -> Draw:
 def invariant_of_two(x: Tensor) -> Tensor:
     """Of a and b in any dimension: sin |a| − |b|³ / 2 + ⟨a, b⟩ / (|a| |b|), (n, 1).
 
-    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459, section 7.1.
+    Source: Finzi, Welling & Wilson 2021, arXiv:2104.09459.
     """
     a, b = x.chunk(2, -1)
     p, q = a.norm(dim=-1), b.norm(dim=-1)
@@ -100,7 +100,7 @@ def pendulum_energy(z: Tensor) -> Tensor:
 
     H = |p₁|²/2 + |p₂|²/2 + (|x₁| − 1)²/2 + (|x₁ − x₂| − 1)²/2 + z₁ + z₂, z = (x₁, x₂, p₁, p₂)
 
-    Source: ibidem, section 7.2.
+    Source: ibidem.
     """
     a, b, p, q = z.unflatten(-1, (4, 3)).unbind(-2)
     springs = (a.norm(dim=-1) - 1).square() + ((a - b).norm(dim=-1) - 1).square()

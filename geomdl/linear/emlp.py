@@ -74,7 +74,7 @@ class EMLP(nn.Module):
     Args:
         source: a representation, or a field of plain vectors.
         target: likewise, of the same group.
-        group: whose representations these are, if that is to be checked.
+        group: whose representations these are, or its name, if that is to be checked.
         channels: dimension of the hidden layers, or one representation of them all, or a list of
             one or the other for each.
         layers: number of hidden layers, where `channels` is no list.
@@ -107,7 +107,7 @@ class EMLP(nn.Module):
         self,
         source: Rep | Field,
         target: Rep | Field,
-        group: Group | None = None,
+        group: Group | str | None = None,
         channels: Width | Sequence[Width] = 384,
         layers: int = 3,
         *,
@@ -115,11 +115,14 @@ class EMLP(nn.Module):
         rng: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.source = vectors("source", source, group)
+        known = groups.group(group) if isinstance(group, str) else group
+        self.source = vectors("source", source, known)
         self.target = vectors("target", target, self.source.group)
         at_least("layers", layers, 1)
         at_least("products", products, 0)
-        widths = layers * [channels] if isinstance(channels, int | Rep) else list(channels)
+        widths = [*channels] if isinstance(channels, Sequence) else layers * [channels]
+        if not widths:
+            raise ValueError("channels: expected a number or Rep for one layer or more, got none")
         hidden = [
             vectors(
                 "channels",

@@ -213,9 +213,12 @@ def test_emlp(name, tmp_path):
 def test_what_emlp_refuses():
     o3, so3 = group("O3"), group("SO3")
     with pytest.raises(ValueError, match="source: expected a representation of SO3, got one of O3"):
-        EMLP(o3.standard, o3.standard, so3)
+        EMLP(o3.standard, o3.standard, "SO3")
     with pytest.raises(ValueError, match="channels: expected a representation of O3, got one of"):
         EMLP(o3.standard, o3.standard, channels=so3.standard)
+    for wrong in ([], 2.5, 0):
+        with pytest.raises(ValueError, match="channels: expected a"):
+            EMLP(o3.standard, o3.standard, channels=wrong)
     with pytest.raises(ValueError, match="layers: expected an integer of at least 1, got 0"):
         EMLP(o3.standard, o3.standard, layers=0)
     with pytest.raises(ValueError, match="generators: should be invertible"):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         registry,
         scattering,
         steerable,
+        symmetrization,
         training,
         translation,
     )
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         register_model,
         save,
     )
+    from geomdl.symmetrization import symmetrize
 
 __version__ = "0.1.0"
 
@@ -96,6 +98,8 @@ __all__ = [
     "save",
     "scattering",
     "steerable",
+    "symmetrization",
+    "symmetrize",
     "training",
     "translation",
 ]
@@ -121,6 +125,7 @@ _HOME = {
         "register_model",
         "save",
     ),
+    "symmetrization": ("symmetrize",),
 }
 _HOME_OF = {name: package for package, names in _HOME.items() for name in names}
 

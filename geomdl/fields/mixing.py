@@ -47,7 +47,7 @@ def permute_rows(perm: Tensor, x: Tensor) -> Tensor:
     place = perm.argsort(-1).to(x.device)
     if place.ndim == 1:
         return x.index_select(-2, place)
-    place = place.reshape(len(place), *[1] * (x.ndim - 3), -1, 1)
+    place = place.reshape(len(place), *[1] * (x.ndim - 3), place.shape[-1], 1)
     return x.gather(-2, place.expand_as(x))
 
 

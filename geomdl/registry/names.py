@@ -222,6 +222,7 @@ FAMILIES: tuple[str, ...] = (
     "geomdl.euclidean",
     "geomdl.permutation",
     "geomdl.linear",
+    "geomdl.symmetrization",
     "geomdl.interop.escnn",
 )
 """Packages of layers and models, imported at the first lookup."""

@@ -1,0 +1,67 @@
+"""Orthonormal frames of R^d from vectors, also where these are dependent."""
+
+import torch
+from torch import Tensor
+
+_TINY = 1e-280  # a square below this, in float64, is that of no vector
+
+
+def directions(projector: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors along P v, and |P v|²; where P v = 0 some unit vector in the range of P.
+
+    Args:
+        projector: P, shape (…, d, d).
+        v: shape (…, n, d).
+
+    Returns:
+        shapes (…, n, d) and (…, n).
+    """
+    inside = v @ projector @ projector  # twice: what rounding leaves outside would be enlarged
+    square = inside.square().sum(-1)
+    free = square <= _TINY
+    unit = inside / torch.where(free, 1.0, square).sqrt().unsqueeze(-1)
+    return torch.where(free.unsqueeze(-1), some_direction(projector).unsqueeze(-2), unit), square
+
+
+def some_direction(projector: Tensor) -> Tensor:
+    """A unit vector (…, d) in the range of a projector (…, d, d): its longest column."""
+    longest = projector.diagonal(dim1=-2, dim2=-1).argmax(-1)
+    place = longest[..., None, None].expand(*projector.shape[:-1], 1)
+    column = projector.gather(-1, place).squeeze(-1)
+    unit: Tensor = column / column.norm(dim=-1, keepdim=True)
+    return unit
+
+
+def without(projector: Tensor, unit: Tensor) -> Tensor:
+    """P − u uᵀ for a unit vector in the range of P."""
+    return projector - unit.unsqueeze(-1) * unit.unsqueeze(-2)
+
+
+def completed(columns: list[Tensor], projector: Tensor) -> Tensor:
+    """The rotation (…, d, d) whose first d − 1 columns are given."""
+    last = some_direction(projector)
+    matrix = torch.stack([*columns, last], -1)
+    sign = torch.linalg.det(matrix.detach()).sign()
+    return torch.stack([*columns, last * sign.unsqueeze(-1)], -1)
+
+
+def gram_schmidt(v: Tensor, special: bool) -> Tensor:
+    """Orthogonal matrix of d vectors, or the rotation of the first d − 1 of them.
+
+    R(h v) = h R(v) for every h in O(d) (SO(d) if ``special``), where the vectors are independent.
+
+    Args:
+        v: shape (…, m, d), m at least d, or d − 1 if ``special``.
+        special: whether the matrix should be a rotation.
+
+    Returns:
+        shape (…, d, d), orthonormal columns.
+    """
+    d = v.shape[-1]
+    projector = torch.eye(d, dtype=v.dtype, device=v.device).expand(*v.shape[:-2], d, d)
+    columns = []
+    for i in range(d - 1 if special else d):
+        unit = directions(projector, v[..., i : i + 1, :])[0].squeeze(-2)
+        columns.append(unit)
+        projector = without(projector, unit)
+    return completed(columns, projector) if special else torch.stack(columns, -1)

@@ -1,6 +1,7 @@
 """What frames are read from: the vectors, or the members of a set, in one of the inputs."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,7 +109,7 @@ def holds_members(field: Field) -> bool:
     return known and all(block == wanted for block, _ in field.rep.blocks)
 
 
-def choose(source: Type, by: str | None, fits: Any, what: str) -> Reading:
+def choose(source: Type, by: str | None, fits: Callable[[Field], bool], what: str) -> Reading:
     """The named input, or the first that fits.
 
     Raises:

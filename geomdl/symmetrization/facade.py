@@ -30,16 +30,17 @@ def symmetrize(
     """Make any network equivariant without touching its weights.
 
     y(x) = Σ_i w_i g_i f(g_i⁻¹ x) satisfies y(g x) = g y(x) for every f, if the elements and weights
-    move with the input. The modes differ in which they are:
+    move with the input. Which they are, and how often f is evaluated, depends on the mode:
 
-    ============= ============================================ ==================== ===============
-    mode          elements                                     cost                 symmetry
-    ============= ============================================ ==================== ===============
-    ``average``   all, or a quadrature: `Average`              order of the group   exact / degree
-    ``frames``    read from points or sets: `Frames`           2^d; 1 for S_n       exact
-    ``canonical`` one, named by a small network: `Canonical`   1                    exact
-    ``sample``    random: `Sample`                             n                    in expectation
-    ============= ============================================ ==================== ===============
+    - "average": all elements, or a quadrature. *Exact* for finite groups at the cost of their
+      order; for compact Lie groups as exact as `degree` says (`Average`).
+    - "frames": a few elements read from points, vectors or sets. *Exact*; 2^d evaluations for O(d),
+      one for S_n, more for continuous ones, ``weighted=True`` (`Frames`).
+    - "canonical": the one element that a small equivariant network names. *Exact* (`Canonical`).
+    - "sample": n random elements, equivariant in expectation only (`Sample`).
+
+    Equivariance under a product G × H comes from doing it twice, for H inside and then for G with a
+    mode whose elements do not depend on H (the principal axes of points in any order, say).
 
     Values move by `Field.act`, so the target says whether outputs are invariant (trivial
     representations) or turn along. NaN stays within its sample.
@@ -47,7 +48,7 @@ def symmetrize(
     Args:
         f: any module. The result holds it as `f`: the same parameters, gradients and mode.
         group: the group or its name.
-        mode: see above.
+        mode: "average", "frames", "canonical" or "sample".
         source: type of the arguments of f, a `Field` or a dict of them by name; by default
             `f.source`.
         target: type of its output; by default `f.target`.

@@ -100,12 +100,17 @@ class Draws(Frame):
     """Random elements, drawn anew at every call: F(g x) = g F(x) in distribution only.
 
     Args:
-        group: Haar distributed if compact.
+        group: a compact group; the elements are Haar distributed.
         n: number of elements.
         rng: what they are drawn from; by default a generator of its own, seeded with 0.
+
+    Raises:
+        ValueError: the group is not compact.
     """
 
     def __init__(self, group: Group, n: int, rng: torch.Generator | None = None) -> None:
+        if not group.compact:
+            raise ValueError(f"group: expected a compact group to draw from, got {group.name}")
         super().__init__(group, n)
         self.rng = el.generator(rng)
 

@@ -29,10 +29,10 @@ def _images(channels: int) -> Callable[[torch.Generator], tuple[Any, ...]]:
 
 
 def _example_average() -> nn.Module:
-    D4 = groups.group("D4")
-    source, target = Field(Grid(2), D4.trivial), Field(Vector(), D4.trivial + D4.standard)
+    C4 = groups.group("C4")
+    source, target = Field(Grid(2), C4.trivial), Field(Vector(), C4.trivial + C4.standard)
     mlp = MLP(1, 3, width=8, depth=1, shape=(4, 4))
-    return Average(mlp, D4, source=source, target=target)
+    return Average(mlp, C4, source=source, target=target)
 
 
 def _example_frames() -> nn.Module:
@@ -46,10 +46,10 @@ def _vectors(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 def _example_canonical() -> nn.Module:
-    D4 = groups.group("D4")
-    source, target = Field(Grid(2), D4.trivial), Field(Vector(), D4.regular)
-    mlp = MLP(1, 8, width=8, depth=1, shape=(4, 4))
-    return Canonical(mlp, D4, source=source, target=target)
+    C4 = groups.group("C4")
+    source, target = Field(Grid(2), C4.trivial), Field(Vector(), C4.regular)
+    mlp = MLP(1, 4, width=8, depth=1, shape=(4, 4))
+    return Canonical(mlp, C4, source=source, target=target)
 
 
 def _group(group: Group | str) -> Group:
@@ -215,7 +215,7 @@ class Frames(Symmetrized):
                 return Sorting(H, source, by, weighted)
             raise ValueError(
                 f"group: expected O(d), SO(d), E(d), SE(d), R^d or S_n for frames, got {G.name};"
-                " use mode='average' or 'canonical'"
+                " take another mode, or one factor of a product after the other"
             )
 
         super().__init__(f, _frame(G, source, by, make), source, target, chunk)
@@ -283,7 +283,7 @@ class Canonical(Symmetrized):
                 return BestElement(H, source, by, canonicalizer)
             raise ValueError(
                 "group: expected a finite group, O(d), SO(d), E(d), SE(d), R^d or S_n, got "
-                f"{G.name}; use mode='average'"
+                f"{G.name}; take another mode, or one factor of a product after the other"
             )
 
         super().__init__(f, _frame(G, source, by, make), source, target)

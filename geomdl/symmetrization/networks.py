@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from geomdl.fields import Edges, Field, Grid, Nodes, Points, Type, coordinates
 from geomdl.symmetrization.action import Action
@@ -22,9 +23,14 @@ def perceptron(*sizes: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def dtype_of(module: nn.Module) -> torch.dtype:
-    """The dtype of its weights."""
-    return next(module.parameters()).dtype
+def full(net: nn.Module, x: Tensor) -> Tensor:
+    """A network in float32 at least, autocast or not: in half precision, scores tie."""
+    weights: dict[str, Tensor] = dict(net.named_parameters())
+    kept = torch.promote_types(next(iter(weights.values())).dtype, torch.float32)
+    with torch.autocast(x.device.type, enabled=False):
+        weights = {name: p.to(kept) for name, p in weights.items()}
+        y: Tensor = functional_call(net, weights, (x.to(kept),))
+    return y
 
 
 class OrbitScores(nn.Module):
@@ -52,9 +58,8 @@ class OrbitScores(nn.Module):
         x = self.reading.of(inputs or args)
         moved = [self.action.move(self.reading.field, g, x) for g in self.orbit.each(True)]
         if any(y.shape != moved[0].shape for y in moved):  # axes of unequal length, exchanged
-            return torch.stack([self.energy(y) for y in moved], -1)
-        scores: Tensor = self.energy(torch.stack(moved)).movedim(0, -1)
-        return scores
+            return torch.stack([full(self.energy, y) for y in moved], -1)
+        return full(self.energy, torch.stack(moved)).movedim(0, -1)
 
 
 class _ImageEnergy(nn.Module):
@@ -131,15 +136,15 @@ class VectorNetwork(nn.Module):
 
     def forward(self, *args: Any, **inputs: Any) -> Tensor:
         """Vectors (…, count, d)."""
-        x = self.reading.vectors(inputs or args).to(dtype_of(self))
+        x = self.reading.vectors(inputs or args)
         square = x.square().sum(-1, keepdim=True)
-        u = _means(self.first(square), x)
-        return _means(self.second(torch.cat([square, x @ u.mT], -1)), x)
+        u = _means(full(self.first, square), x)
+        return _means(full(self.second, torch.cat([square, x @ u.mT], -1)), x)
 
 
 def _means(weights: Tensor, x: Tensor) -> Tensor:
     """Σ_i w_ik x_i / n: (…, n, k) and (…, n, d) to (…, k, d)."""
-    return weights.mT @ x / max(x.shape[-2], 1)
+    return weights.mT.to(x) @ x / max(x.shape[-2], 1)
 
 
 class MemberScores(nn.Module):
@@ -159,8 +164,6 @@ class MemberScores(nn.Module):
 
     def forward(self, *args: Any, **inputs: Any) -> Tensor:
         """Scores (…, n)."""
-        members = self.reading.members(inputs or args).to(dtype_of(self))
-        own = torch.tanh(self.inner(members))
+        own = torch.tanh(full(self.inner, self.reading.members(inputs or args)))
         mean = own.mean(-2, keepdim=True).expand(own.shape)
-        y: Tensor = self.outer(torch.cat([own, mean], -1)).squeeze(-1)
-        return y
+        return full(self.outer, torch.cat([own, mean], -1)).squeeze(-1)

@@ -32,8 +32,7 @@ class Symmetrized(nn.Module):
         cost: how often f is evaluated for each input; None where that depends on the input.
 
     Raises:
-        TypeError: f is no module.
-        ValueError: the fields are not of the group; when called, values of the wrong type.
+        ValueError: `chunk` is not positive.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Symmetrized(nn.Module):
         return sizes.pop() if len(sizes) == 1 and len(others) == len(found) else None
 
     def _evaluated(self, moved: list[Any], positional: int, batch: int | None) -> list[Any]:
-        """F of each of the moved inputs."""
+        """Outputs of f for each of the moved inputs."""
         flat = [pytree.tree_leaves(values) for values in moved]
         if len(moved) == 1 or any(_shapes(one) != _shapes(flat[0]) for one in flat):
             return [self._called(values, positional) for values in moved]

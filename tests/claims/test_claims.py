@@ -16,6 +16,7 @@ from geomdl.groups import molien as library_molien
 OURS = (
     *("cfi-treewidth", "fractional-isomorphism", "gin-colour-refinement", "tree-homomorphisms"),
     *("addition-theorem", "aggregators", "augmentation-kernel", "augmented-training"),
+    "averaged-risk",
     *("bell-numbers", "body-order", "burnside", "cheeger"),
     *("chain-layers", "clebsch-gordan", "community-eigenvalues"),
     *("data-efficiency", "deep-sets-width", "detectability"),

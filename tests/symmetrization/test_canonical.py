@@ -124,3 +124,25 @@ def test_a_canonicalizer_without_symmetry_fails() -> None:
         canonicalizer=scores,
     )  # fmt: skip
     assert geomdl.audit(image, randn(2, 2, 5, 5)).error > 0.1
+
+
+def test_half_precision_chooses_the_same_element() -> None:
+    """Scores that were rounded to it would tie."""
+
+    class Rounded(nn.Module):
+        def __init__(self, scores: nn.Module) -> None:
+            super().__init__()
+            self.scores = scores
+
+        def forward(self, x: Tensor) -> Tensor:
+            return (8 + self.scores(x)).bfloat16()
+
+    torch.manual_seed(0)
+    model = symmetrize(
+        cnn(5, 3), D4, "canonical", source=IMAGE, target=Field(Vector(), 3 * D4.trivial)
+    )
+    model, x = model.bfloat16(), randn(256, 2, 5, 5, dtype=torch.bfloat16)
+    moved = x.rot90(dims=(-2, -1))
+    assert torch.equal(model(x), model(moved))
+    model.frame.canonicalizer = Rounded(model.frame.canonicalizer)
+    assert not torch.equal(model(x), model(moved))

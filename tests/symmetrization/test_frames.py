@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 import geomdl
-from geomdl.fields import Field, Vector
+from geomdl.fields import Field, Points, Vector
 from geomdl.symmetrization import Frame, PrincipalAxes, Symmetrized, Weighted, symmetrize
 from tests.symmetrization.networks import (
     E3,
@@ -200,6 +200,19 @@ def test_weighted_sorting_is_continuous_where_plain_sorting_jumps() -> None:
     rate = jump(weighted, x, 1e-3) / 1e-3
     assert jump(weighted, x, 1e-6) <= 1e-5 * rate
     assert jump(plain, x, 1e-6) > 1e-2
+
+
+def test_products_one_factor_after_the_other() -> None:
+    """Points in any order: sorted inside, turned to their principal axes outside."""
+    S4 = geomdl.group("S4")
+    both = S4 * E3
+    row = Field(Points(3, 3 * S4.trivial), 3 * S4.trivial)
+    inner = symmetrize(rows(4, 3, 3), S4, "frames", source=row, target=row)
+    model = symmetrize(inner, E3, "frames", source=points(E3), target=points(E3))
+    x = randn(2, 4, 3)
+    for side in (points(E3), row, points(both)):
+        assert geomdl.audit(model, x, source=side, target=side, samples=4).passed()
+    assert geomdl.audit(inner, x, source=points(E3), target=points(E3)).error > 0.1
 
 
 def test_the_input_to_read_is_named() -> None:

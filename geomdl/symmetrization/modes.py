@@ -64,7 +64,7 @@ def _frame(G: Group, source: Type, by: str | None, make: Callable[[Group], Frame
     return Centred(G, None if inner is None else make(inner), source, by)
 
 
-@register_layer("symmetrization/Average", example=Example(lambda: _example_average(), _images(1)))
+@register_layer("symmetrization/Average", example=Example(_example_average, _images(1)))
 class Average(Symmetrized):
     """The mean over the group, y(x) = ∫ g f(g⁻¹ x) dg (the Reynolds operator).
 
@@ -158,7 +158,7 @@ class Sample(Symmetrized):
         super().__init__(f, frame, source, target, chunk)
 
 
-@register_layer("symmetrization/Frames", example=Example(lambda: _example_frames(), _vectors))
+@register_layer("symmetrization/Frames", example=Example(_example_frames, _vectors))
 class Frames(Symmetrized):
     """The mean over a few elements that are read from the input.
 
@@ -221,9 +221,7 @@ class Frames(Symmetrized):
         super().__init__(f, _frame(G, source, by, make), source, target, chunk)
 
 
-@register_layer(
-    "symmetrization/Canonical", example=Example(lambda: _example_canonical(), _images(1))
-)
+@register_layer("symmetrization/Canonical", example=Example(_example_canonical, _images(1)))
 class Canonical(Symmetrized):
     """One element that a small equivariant network names, y(x) = c(x) f(c(x)⁻¹ x).
 

@@ -241,9 +241,17 @@ def test_sampling_is_equivariant_in_expectation_only() -> None:
     model = symmetrize(f, D4, "sample", source=IMAGE, target=field, n=16)
     draws = torch.stack([model(x).detach() for _ in range(40)])
     assert model.cost == 16
+    assert geomdl.audit(model, x).error > 1e-2
     assert not torch.equal(draws[0], draws[1])
     spread = draws.std(0) / 40**0.5
     assert bool(((draws.mean(0) - exact).abs() <= 5 * spread).all())
+
+
+def test_types_that_the_network_states_are_taken() -> None:
+    f = cnn(5, 8)
+    f.source, f.target = IMAGE, Field(Vector(), D4.regular)
+    model = symmetrize(f, "D4")
+    assert (model.source, model.target, model.group) == (f.source, f.target, D4)
 
 
 def test_nan_stays_within_its_sample() -> None:

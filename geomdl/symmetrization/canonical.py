@@ -68,10 +68,8 @@ class BestElement(Frame):
                 return None
             total = torch.zeros_like(x)
             for g, share in zip(self.orbit.each(invert), change, strict=True):
-                moved = action.move(field, g, x)
-                total = total + moved * share.to(x).reshape(
-                    *share.shape, *[1] * (x.ndim - share.ndim)
-                )
+                weight = share.to(x).reshape(*share.shape, *[1] * (x.ndim - share.ndim))
+                total = total + weight * action.move(field, g, x)
             return total
 
         return Weighted(chosen, inverse, [1.0], straight)

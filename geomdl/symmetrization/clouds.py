@@ -49,6 +49,8 @@ class Reading:
         """Its vectors (…, number, d) in float64, with none or one batch axis before them."""
         x, d = self.of(inputs), self._block_dim()
         lead = x.ndim - len(self.field.fibre)
+        if x.shape[self._batch_axes(lead)] == 0:
+            raise ValueError("x: expected at least one point, got none")
         x = x.double().reshape(*x.shape[:lead], self._copies(), d, self._columns())
         return self._one_batch(x.movedim(-2, -1).flatten(self._batch_axes(lead), -2))
 

@@ -76,10 +76,10 @@ class PrincipalAxes(Frame):
     def __init__(self, group: Orthogonal, source: Type, by: str | None = None) -> None:
         d = group.n
         choices = torch.tensor(list(itertools.product((1.0, -1.0), repeat=d)), dtype=torch.float64)
-        self_signs = choices[choices.prod(-1) > 0] if group.special else choices
-        super().__init__(group, len(self_signs))
+        signs = choices[choices.prod(-1) > 0] if group.special else choices
+        super().__init__(group, len(signs))
         self.reading = choose(source, by, holds_vectors, _VECTORS)
-        self.signs = self_signs  # (k, d)
+        self.signs = signs  # (k, d)
 
     def forward(self, inputs: Any) -> Weighted:
         """Matrices (k, …, d, d), equally weighted."""
@@ -131,22 +131,17 @@ class PointFrames(Frame):
     def forward(self, inputs: Any) -> Weighted:
         """Matrices (k, …, d, d) and weights (k, …)."""
         v = self.reading.vectors(inputs)
-        d, batch = v.shape[-1], v.shape[:-2]
+        n, d, batch = v.shape[-2], v.shape[-1], v.shape[:-2]
         projector = torch.eye(d, dtype=v.dtype, device=v.device).expand(1, *batch, d, d)
         weights = v.new_ones(1, *batch)
         columns: list[Tensor] = []
-        for _ in range(d - 1):
-            unit, square = directions(projector, v)  # (k, …, n, d), (k, …, n)
-            total = square.sum(-1, keepdim=True)
-            share = torch.where(
-                total > 0, square / torch.where(total > 0, total, 1.0), 1 / v.shape[-2]
-            )
-            weights = (weights.unsqueeze(-1) * share).movedim(-1, 1).flatten(0, 1)
-            columns = [c.unsqueeze(1).expand(-1, v.shape[-2], *c.shape[1:]).flatten(0, 1)
-                       for c in columns]  # fmt: skip
-            unit = unit.movedim(-2, 1)  # (k, n, …, d)
-            projector = without(projector.unsqueeze(1), unit).flatten(0, 1)
-            columns.append(unit.flatten(0, 1))
+        for _ in range(d - 1):  # each of the k frames so far goes on in n ways
+            unit, square = (t.movedim(1 + len(batch), 1) for t in directions(projector, v))
+            total = square.sum(1, keepdim=True)  # of (k, n, …)
+            share = torch.where(total > 0, square / torch.where(total > 0, total, 1.0), 1 / n)
+            weights = (weights.unsqueeze(1) * share).flatten(0, 1)
+            columns = [*(c.repeat_interleave(n, 0) for c in columns), unit.flatten(0, 1)]
+            projector = without(projector.repeat_interleave(n, 0), columns[-1])
         matrices = completed(columns, projector)
         assert isinstance(self.group, Orthogonal)
         if not self.group.special:

@@ -58,9 +58,8 @@ class Sorting(Frame):
         order = lexicographic(members)
         if self.size == 1:
             return _permutations(order.unsqueeze(0), [1.0])
-        keys = torch.stack(
-            [(members.double() * a.to(members.device)).sum(-1) for a in self.directions]
-        )  # fmt: skip  (k, …, n)
+        numbers, along = members.double(), self.directions.to(members.device)
+        keys = torch.stack([(numbers * a).sum(-1) for a in along])  # (k, …, n)
         order = order.expand(keys.shape)
         sorted_keys, place = keys.gather(-1, order).sort(dim=-1, stable=True)
         gaps = sorted_keys.diff(dim=-1).amin(-1)

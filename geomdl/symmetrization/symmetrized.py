@@ -183,7 +183,7 @@ def _split(y: Any, count: int, batch: int | None) -> tuple[Any, ...]:
 
 
 def _added(total: list[Any], parts: list[Any], weight: Any, count: int) -> list[Any]:
-    """Sums with the outputs for one more element; in float32 at least."""
+    """Sums with the outputs for one more element, in float64."""
     if count == 1 and not isinstance(weight, Tensor):
         return parts
     if not total:
@@ -205,7 +205,7 @@ def _weighted(part: Any, weight: Any) -> Any:
         return part
     if not (part.is_floating_point() or part.is_complex()):
         raise TypeError(f"f: expected outputs of floating point to average, got {part.dtype}")
-    part = part.to(torch.promote_types(part.dtype, torch.float32))
+    part = part.to(torch.promote_types(part.dtype, torch.float64))
     if isinstance(weight, Tensor):
         weight = weight.to(part).reshape(*weight.shape, *[1] * (part.ndim - weight.ndim))
     return part * weight

@@ -7,7 +7,18 @@ from torch import Tensor, nn
 import geomdl
 from geomdl.fields import Field, Nodes, Vector
 from geomdl.symmetrization import symmetrize
-from tests.symmetrization.networks import D4, E3, IMAGE, O3, cnn, dense, members, randn, vectors
+from tests.symmetrization.networks import (
+    D4,
+    E3,
+    IMAGE,
+    O3,
+    cnn,
+    dense,
+    members,
+    points,
+    randn,
+    vectors,
+)
 
 TEN = Field(Vector(), 10 * D4.trivial)
 
@@ -140,6 +151,12 @@ def scalars(group: geomdl.Group, n: int) -> Field:
             randn(2, 2, 6),
             ValueError,
             "x: expected at most one batch axis, got 2",
+        ),
+        (
+            lambda: wrap(nn.Identity(), O3, "frames", points(O3), points(O3), weighted=True),
+            torch.zeros(2, 0, 3),
+            ValueError,
+            "x: expected at least one point, got none",
         ),
     ],
 )  # fmt: skip

@@ -24,9 +24,9 @@ from tests.symmetrization.networks import (
 @pytest.mark.parametrize("name", ["O3", "SO3", "SO2", "O(4)"])
 def test_vectors(name: str, weighted: bool) -> None:
     G = geomdl.group(name)
-    field, target = vectors(G, 4), vectors(G, 2)
-    d = field.rep.dim // 4
-    f, x = dense(4 * d, 2 * d), randn(2, 4 * d)
+    field, target = vectors(G, 3), vectors(G, 2)
+    d = field.rep.dim // 3
+    f, x = dense(3 * d, 2 * d), randn(2, 3 * d)
     model = symmetrize(f, G, "frames", source=field, target=target, weighted=weighted)
     assert geomdl.audit(model, x, samples=2).passed()
     assert geomdl.audit(model, x, samples=2, dtype=torch.float32).error <= 1e-6
@@ -145,6 +145,14 @@ def test_weighted_invariants_are_continuous_where_points_are_on_a_line(spread: f
     near = [x + size * randn(*x.shape, dtype=x.dtype) for size in (1e-2, 1e-6)]
     far, close = (float((model(y) - model(x)).detach().abs().max()) for y in near)
     assert 0 < close <= 1e-3 * far
+
+
+def test_weighted_frames_are_traced() -> None:
+    SO2 = geomdl.group("SO2")
+    field, x = vectors(SO2, 2), randn(2, 4)
+    model = symmetrize(dense(4, 4), SO2, "frames", source=field, target=field, weighted=True)
+    traced = torch.compile(model, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(traced(x), model(x))
 
 
 def test_weighted_frames_have_gradients() -> None:

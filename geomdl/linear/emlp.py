@@ -16,7 +16,7 @@ from geomdl.linear.bilinear import Bilinear
 from geomdl.linear.checks import check_input, vectors
 from geomdl.linear.gated import GatedNonlinearity
 from geomdl.linear.linear import Linear
-from geomdl.registry import Example, register_model
+from geomdl.registry import Example, register_layer
 
 _QUADRATIC = 0.1  # of the bilinear term beside the linear one
 Width = int | Rep
@@ -61,7 +61,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
     return (torch.randn(3, 6, generator=rng, dtype=torch.float64),)
 
 
-@register_model("linear/emlp", example=Example(_example, _inputs))
+@register_layer("linear/EMLP", example=Example(_example, _inputs))
 class EMLP(nn.Module):
     """Equivariant multilayer perceptron between any representations of any group.
 

@@ -202,7 +202,7 @@ def test_emlp(name, tmp_path):
     assert model.blocks[1].target.rep == 7 * G.trivial + V
     x = 0.3 * torch.randn(4, model.source.rep.dim, generator=seeded(), dtype=torch.float64)
     assert geomdl.audit(model, x).error < 1e-12
-    assert record_of(model).name == "linear/emlp"
+    assert record_of(model).name == "linear/EMLP"
     geomdl.save(model, tmp_path / "model.safetensors")
     again = geomdl.load(tmp_path / "model.safetensors")
     assert torch.equal(again(x.float()), model(x.float()))

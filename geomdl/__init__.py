@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     )
     from geomdl.auditing.audit import audit  # where it is defined: the module has its name
     from geomdl.auditing.certificate import Audit
+    from geomdl.auditing.lie import lie_derivative
     from geomdl.fields import Field, Graph, Grid, Nodes, Points, Vector, act
     from geomdl.groups import (
         Group,
@@ -88,6 +89,7 @@ __all__ = [
     "intertwiners",
     "isomorphic",
     "kernels",
+    "lie_derivative",
     "linear",
     "list_models",
     "load",
@@ -106,7 +108,7 @@ __all__ = [
 
 # A package never bears the name of a function here: hence `groups`, `auditing`.
 _HOME = {
-    "auditing": ("Audit", "audit"),
+    "auditing": ("Audit", "audit", "lie_derivative"),
     "fields": ("Field", "Graph", "Grid", "Nodes", "Points", "Vector", "act"),
     "groups": (
         "Group",

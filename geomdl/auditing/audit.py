@@ -129,9 +129,9 @@ def audit(
         if per_layer:
             chosen = _representatives(wanted, probes, rows)
             inner = audit_layers(problem, [(probes[i].label, gs[i]) for i in chosen], rng, progress)
-            layers = (*inner, _whole(_name(f), rows))
+            layers = (*inner, _whole(called(f), rows))
     return Audit(
-        subject=_name(f),
+        subject=called(f),
         group=wanted.name,
         dtype=str(dtype).removeprefix("torch."),
         error=worst_of([row.error for row in rows]),
@@ -150,7 +150,7 @@ def audit(
         seed=seed,
         randomized=bool(randomize),
         seconds=round(time.monotonic() - start, 3),
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -186,15 +186,17 @@ def _representatives(group: Group, probes: list[Probe], rows: Sequence[ElementRo
     return chosen[: min(sum(generate) + 1, LAYER_ELEMENTS)]
 
 
-def _name(f: Any) -> str:
+def called(f: Any) -> str:
+    """Name of a callable."""
     if isinstance(f, MethodType):
         return f"{type(f.__self__).__name__}.{f.__name__}"
     if isinstance(f, partial):
-        return _name(f.func)
+        return called(f.func)
     return str(getattr(f, "__name__", type(f).__name__))
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions that a certificate states."""
     from geomdl import __version__
 
     return {"geomdl": __version__, "torch": str(torch.__version__)}

@@ -13,6 +13,7 @@ from geomdl.auditing.statistics import confidence_sentence, default_tol, roundin
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from rich.table import Table
 
 FORMAT = 1
 WHOLE = "(whole)"  # name of the row in `per_layer` that stands for the callable itself
@@ -188,9 +189,15 @@ class Audit:
     def __str__(self) -> str:
         return self.summary()
 
+    def table(self, tol: float | None = None) -> "Table":
+        """Layers with their errors as a table of rich, those above the tolerance in bold."""
+        from geomdl.auditing.summary import layer_table
+
+        return layer_table(self, self.tol if tol is None else tol)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON-able values; a number that is not finite is null."""
-        found: dict[str, Any] = _finite(asdict(self))
+        found: dict[str, Any] = finite_or_null(asdict(self))
         said = {"confidence": self.confidence, "first_break": self.first_break}
         return {"format": FORMAT, "passed": self.passed(), "tol": self.tol, **said, **found}
 
@@ -250,13 +257,14 @@ def worst_of(errors: Sequence[float]) -> float:
     return math.nan if any(math.isnan(e) for e in errors) else max(errors, default=0.0)
 
 
-def _finite(value: Any) -> Any:
+def finite_or_null(value: Any) -> Any:
+    """JSON-able values with null in place of what is not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite_or_null(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite_or_null(item) for item in value]
     return value
 
 

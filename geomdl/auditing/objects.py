@@ -1,6 +1,7 @@
 """Audit an object by its name, with inputs made up from its types: what `geomdl audit` does."""
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Sequence
@@ -25,9 +26,11 @@ from geomdl.auditing.made_up import (
 from geomdl.auditing.prepare import Randomize, own_randomness
 from geomdl.auditing.trees import is_type
 from geomdl.auditing.types import under
-from geomdl.fields import Grid, fields_of, group_of
+from geomdl.fields import Grid, Type, fields_of, group_of
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name
+
+Load = Callable[[str], nn.Module] | None
 
 
 def audit_object(
@@ -36,7 +39,7 @@ def audit_object(
     shape: Sequence[int] | None = None,
     *,
     inputs: Sequence[Any] | None = None,
-    load: Callable[[str], nn.Module] | None = None,
+    load: Load = None,
     per_layer: bool = False,
     samples: int = SAMPLES,
     seed: int = 0,
@@ -52,9 +55,9 @@ def audit_object(
     with it, all others are invariant. Images that the group must resample are analytic bumps.
 
     Args:
-        spec: "package.module:object" (found from the current folder as well), the path of a
-            checkpoint, or the callable itself. A class, or a function without required arguments,
-            is called to make the object.
+        spec: "package.module:object" (found from the current folder as well),
+            "path/file.py:object", the path of a checkpoint, or the callable itself. A class, or a
+            function without required arguments, is called to make the object.
         group: group; by default that of `source` and `target`.
         shape: of one input, (channels, *spatial) or (components,); for images the size of the
             batch may stand before it.
@@ -78,8 +81,28 @@ def audit_object(
         >>> audit_object("torch.nn.functional:relu", group="S3", shape=[3]).passed(1e-5)
         False
     """
-    with own_randomness(seed):
-        f = _find(spec, load) if isinstance(spec, str) else _made(spec, str(spec))
+    f = made(spec, load, seed)
+    wanted, source, target, inputs = typed_object(f, group, shape, seed, dtype, inputs)
+    try:
+        return audit(
+            f, *inputs, group=wanted, source=source, target=target, per_layer=per_layer,
+            dtype=dtype, samples=samples, seed=seed, randomize=randomize, progress=progress,
+        )  # fmt: skip
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:
+        raise ValueError(cannot_run(error)) from error
+
+
+def typed_object(
+    f: Any,
+    group: str | Group | None,
+    shape: Sequence[int] | None,
+    seed: int,
+    dtype: torch.dtype,
+    inputs: Sequence[Any] | None = None,
+) -> tuple[Group | None, Type, Type, Sequence[Any]]:
+    """Group, types and random inputs of an object, as `audit_object` says."""
     wanted = group_by_name(group) if isinstance(group, str) else group
     source, target = (
         tree if is_type(tree := getattr(f, name, None)) else None for name in ("source", "target")
@@ -103,18 +126,16 @@ def audit_object(
         inputs = random_inputs(source, shape, rng, batch)
     if target is None:
         target = target_of(f, source, inputs, dtype)
-    try:
-        return audit(
-            f, *inputs, group=wanted, source=source, target=target, per_layer=per_layer,
-            dtype=dtype, samples=samples, seed=seed, randomize=randomize, progress=progress,
-        )  # fmt: skip
-    except (ValueError, TypeError):
-        raise
-    except Exception as error:
-        raise ValueError(cannot_run(error)) from error
+    return wanted, source, target, inputs
 
 
-def _find(spec: str, load: Callable[[str], nn.Module] | None) -> Any:
+def made(spec: str | Callable[..., Any], load: Load, seed: int) -> Any:
+    """The object that a text names, made with a seed."""
+    with own_randomness(seed):
+        return _find(spec, load) if isinstance(spec, str) else _made(spec, str(spec))
+
+
+def _find(spec: str, load: Load) -> Any:
     module_name, colon, attribute = spec.partition(":")
     if Path(spec).is_file() or not colon:
         if load is None or not Path(spec).is_file():
@@ -122,22 +143,38 @@ def _find(spec: str, load: Callable[[str], nn.Module] | None) -> Any:
                 f"spec: expected package.module:object or a checkpoint, found no file {spec}"
             )
         return load(spec)
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        raise FileNotFoundError(
-            f"spec: cannot import {module_name}: {type(error).__name__}: {first}"
-        ) from error
-    finally:
-        sys.path.remove(here)
+    found = _imported(module_name)
     for name in attribute.split("."):
         if not hasattr(found, name):
             raise ValueError(f"spec: {module_name} has no {attribute}")
         found = getattr(found, name)
     return _made(found, spec)
+
+
+def _imported(name: str) -> Any:
+    """A module by its name, from the current folder as well; or a file, path/to/file.py."""
+    file = Path(name)
+    if file.suffix == ".py" and not file.is_file():
+        raise FileNotFoundError(f"spec: expected a Python file, found none at {name}")
+    folder = str(file.resolve().parent if file.suffix == ".py" else Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        if file.suffix != ".py":
+            return importlib.import_module(name)
+        found = importlib.util.spec_from_file_location(f"geomdl_audited_{file.stem}", file)
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        sys.modules[found.name] = module  # where dataclasses look for their module
+        found.loader.exec_module(module)
+        return module
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else ""
+        raise FileNotFoundError(
+            f"spec: cannot import {name}: {type(error).__name__}: {first}"
+        ) from error
+    finally:
+        sys.path.remove(folder)
 
 
 def _made(found: Any, name: str) -> Any:

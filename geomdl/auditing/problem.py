@@ -75,13 +75,13 @@ class Problem:
         fresh = Problem.build(self.f, inputs, self.source, self.target, self.dtype)
         return fresh.values
 
-    def arguments(self, values: Sequence[Any]) -> tuple[Any, ...]:
+    def arguments(self, values: Sequence[Any], clone: bool = True) -> tuple[Any, ...]:
         """Arguments of `f` with other values of the leaves; tensors are cloned."""
         remaining = iter(values)
 
         def visit(_at: str, _field: Field | None, _leaf: Any) -> Any:
             value = next(remaining)
-            return value.clone() if isinstance(value, Tensor) else value
+            return value.clone() if clone and isinstance(value, Tensor) else value
 
         types = arguments(self.source, self.inputs)
         return tuple(

@@ -1,7 +1,7 @@
 """Record what every layer of a module takes and gives, in a tree of calls."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,6 +15,9 @@ from geomdl.auditing.problem import Problem, kept, typed
 from geomdl.auditing.trees import Leaf, arguments, inexact, is_type
 from geomdl.fields import Type, fields_of
 from geomdl.groups import Group
+
+Before = Callable[[str, nn.Module, Any, Any], Any]
+After = Callable[[str, nn.Module, Any], Any]
 
 
 @dataclass
@@ -76,36 +79,57 @@ def recording(module: nn.Module, group: Group) -> Iterator[dict[str, Call]]:
     """Hook every layer below `module` while inside; the calls fill the dict that is given."""
     calls: dict[str, Call] = {}
     stack: list[Call] = []
-    counts: dict[str, int] = {}
     keep = Keeper()
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
-        counts[name] = counts.get(name, 0) + 1
-        unique = name if counts[name] == 1 else f"{name}#{counts[name]}"
-        call = Call(unique, type(layer).__name__, stack[-1].name if stack else None)
-        call.declared = _declares(layer, group)
+        call = Call(name, type(layer).__name__, stack[-1].name if stack else None)
+        call.declared = declares(layer, group)
         call.inputs = _inputs(layer, args, kwargs, call.declared, keep)
         stack.append(call)
 
-    def after(layer: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
+    def after(name: str, layer: nn.Module, output: Any) -> None:
         call = stack.pop()
         call.outputs, call.declared = _outputs(layer, output, call.declared, keep)
-        calls[call.name] = call
+        calls[name] = call
+
+    with hooked(module, before, after):
+        yield calls
+
+
+@contextmanager
+def hooked(module: nn.Module, before: Before, after: After) -> Iterator[None]:
+    """Watch every call of a layer below `module` while inside.
+
+    Args:
+        module: the whole.
+        before: (name of the call, layer, args, kwargs) -> None, or args and kwargs to take instead.
+        after: (name of the call, layer, output) -> None, or the output to give instead.
+    """
+    stack: list[str] = []
+    counts: dict[str, int] = {}
+
+    def enter(path: str, layer: nn.Module, args: Any, kwargs: Any) -> Any:
+        counts[path] = counts.get(path, 0) + 1
+        stack.append(path if counts[path] == 1 else f"{path}#{counts[path]}")
+        return before(stack[-1], layer, args, kwargs)
+
+    def leave(layer: nn.Module, _args: Any, _kwargs: Any, output: Any) -> Any:
+        return after(stack.pop(), layer, output)
 
     handles = []
-    for name, layer in module.named_modules():
+    for path, layer in module.named_modules():
         if layer is not module:
-            hook = partial(before, name)
+            hook = partial(enter, path)
             handles.append(layer.register_forward_pre_hook(hook, with_kwargs=True))
-            handles.append(layer.register_forward_hook(after, with_kwargs=True))
+            handles.append(layer.register_forward_hook(leave, with_kwargs=True))
     try:
-        yield calls
+        yield
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _declares(layer: nn.Module, group: Group) -> bool:
+def declares(layer: nn.Module, group: Group) -> bool:
     """Whether a layer declares Fields of the group on both sides."""
     ends = getattr(layer, "source", None), getattr(layer, "target", None)
     if not all(map(is_type, ends)):

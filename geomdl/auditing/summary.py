@@ -1,8 +1,12 @@
 """A certificate in a few lines of plain text: the first thing a user reads."""
 
 import textwrap
+from typing import TYPE_CHECKING
 
 from geomdl.auditing.certificate import Audit
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def summary(audit: Audit, tol: float) -> str:
@@ -21,22 +25,46 @@ def summary(audit: Audit, tol: float) -> str:
     head = f"{verdict}: {audit.subject} under {audit.group}, error {audit.error:.2g}"
     lines = [f"{head} {sign} {tol:.2g}" if audit.reason is None else head]
     if audit.reason is not None:
-        lines += _row("reason", audit.reason)
+        lines += row("reason", audit.reason)
     if audit.worst is not None:
-        lines += _row("worst", f"{audit.worst.label} (error {audit.worst.error:.2g})")
-    lines += _row("tried", _tried(audit))
-    lines += _row("confidence", audit.confidence_at(tol))
-    lines += _row("action", _action(audit))
+        lines += row("worst", f"{audit.worst.label} (error {audit.worst.error:.2g})")
+    lines += row("tried", _tried(audit))
+    lines += row("confidence", audit.confidence_at(tol))
+    lines += row("action", _action(audit))
     for output in audit.outputs:
-        lines += _row(output.name, f"varies by {output.variation:.3g}, rms {output.size:.3g}")
+        lines += row(output.name, f"varies by {output.variation:.3g}, rms {output.size:.3g}")
     broken = audit.first_break_at(tol)
     if broken is not None:
-        lines += _row("breaks at", broken)
+        lines += row("breaks at", broken)
     elif audit.per_layer:
-        lines += _row("layers", "all hold" if passed else "none could be named that breaks")
+        lines += row("layers", "all hold" if passed else "none could be named that breaks")
     for note in audit.notes:
-        lines += _row("note", note)
+        lines += row("note", note)
     return "\n".join(lines)
+
+
+def layer_table(audit: Audit, tol: float) -> "Table":
+    """Layers with their errors; see `Audit.table`."""
+    from rich.table import Table
+
+    from geomdl.auditing.blame import limit
+
+    found = Table(
+        title=f"{audit.subject} under {audit.group}: error of each layer, upstream included"
+    )
+    for name in ("layer", "kind", "judged"):
+        found.add_column(name, no_wrap=name == "layer")
+    for name in ("error", "before the fit"):
+        found.add_column(name, justify="right")
+    found.add_column("worst at")
+    for layer in audit.per_layer:
+        bad = layer.method != "refused" and not layer.error <= limit(layer, tol)
+        error = "" if layer.method == "refused" else f"{layer.error:.2e}"
+        before = "" if layer.before is None else f"{layer.before:.2e}"
+        judged = f"refused: {layer.note}" if layer.method == "refused" else layer.method
+        found.add_row(layer.name, layer.kind, judged, error, before, layer.element,
+                      style="bold" if bad else None)  # fmt: skip
+    return found
 
 
 def _tried(audit: Audit) -> str:
@@ -55,6 +83,10 @@ def _action(audit: Audit) -> str:
     return f"resampled: there and back changes a tensor by {audit.roundtrip:.2g}, for reference"
 
 
-def _row(name: str, text: str) -> list[str]:
+def row(name: str, text: str, width: int = 11) -> list[str]:
+    """Lines of a finding: its name, and what is to be said, wrapped."""
     wrapped = textwrap.wrap(text, 84) or [""]
-    return [f"  {name:<11} {wrapped[0]}", *(f"  {'':<11} {line}" for line in wrapped[1:])]
+    return [
+        f"  {name:<{width}} {wrapped[0]}",
+        *(f"  {'':<{width}} {line}" for line in wrapped[1:]),
+    ]

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from geomdl.auditing import Audit
+    from geomdl.auditing import Audit, LieDerivative, LocalErrors
 
 
 def add(commands: Any) -> None:
@@ -19,7 +19,9 @@ def add(commands: Any) -> None:
         " it holds; 1: it does not, and the first layer that breaks is named; 2: bad input.",
     )
     command.add_argument(
-        "what", metavar="WHAT", help="package.module:object, a checkpoint, or a registered model"
+        "what",
+        metavar="WHAT",
+        help="package.module:object, path/file.py:object, a checkpoint, or a registered model",
     )
     command.add_argument("--group", metavar="NAME", help='like "D4"; default: that of the object')
     command.add_argument(
@@ -30,12 +32,24 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--shape",
+        "--input",
         nargs="+",
         type=sizes,
         metavar="N",
-        help="of one input, channels first, where the object has no source: 1 28 28",
+        help="of one input, channels first, where the object has no source: 1 28 28, or with the"
+        " batch 4,1,28,28",
     )
-    command.add_argument("--per-layer", action="store_true", help="show the error of every layer")
+    command.add_argument("--per-layer", action="store_true", help="show a table of all layers")
+    command.add_argument(
+        "--lie",
+        nargs="*",
+        metavar="ACTION",
+        help="show the error of small moves, and which layer costs what: translation, rotation,"
+        " scale, shear, hyperbolic (default: all of them, shifts for a periodic group, or the"
+        " algebra of a Lie group); without a group nothing else is measured; a tolerance that is"
+        " given holds for this error too",
+    )
+    command.add_argument("--html", metavar="FILE", help="write a report of one page")
     command.add_argument(
         "--samples",
         type=int,
@@ -68,26 +82,73 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, print, and tell by the exit code."""
-    found = measure(arguments, arguments.per_layer)
-    tol = found.tol if arguments.tol is None else arguments.tol
-    passed = found.passed(tol)
-    if not passed and not arguments.per_layer:
-        with contextlib.suppress(TypeError):  # a plain function has no layers to name
-            found = measure(arguments, per_layer=True)
+    tol = arguments.tol
+    found = local = None
+    if arguments.lie is None or arguments.group is not None:
+        found = measure(arguments, arguments.per_layer)
+        tol = found.tol if tol is None else tol
+        if not (found.passed(tol) and arguments.html is None) and not found.per_layer:
+            with contextlib.suppress(TypeError):  # a plain function has no layers to name
+                found = measure(arguments, per_layer=True)
+    if arguments.lie is not None:
+        local = measure_locally(arguments)
+    passed = found is None or found.passed(tol)
+    if local is not None and arguments.tol is not None:  # exact it never is on a grid
+        passed = passed and local.error <= arguments.tol
     if arguments.json:
-        verdict = {
-            "passed": passed,
-            "tol": tol,
-            "confidence": found.confidence_at(tol),
-            "first_break": found.first_break_at(tol),
-        }
-        document = {**found.to_dict(), **verdict}
-        print(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False))
+        print(json.dumps(document(found, local, passed, tol), indent=1, allow_nan=False,
+                         ensure_ascii=False))  # fmt: skip
     else:
-        print(found.summary(tol))
+        show(found, local, tol, arguments.per_layer)
     if arguments.plot is not None:
-        draw(found, arguments.plot)
+        drawn = found or (local and local.lie)
+        assert drawn is not None
+        draw(drawn, arguments.plot)
+    if arguments.html is not None:
+        from geomdl.cli.audit_page import write
+
+        write(arguments.html, found, local, tol)
     return 0 if passed else 1
+
+
+def document(
+    found: "Audit | None", local: "LocalErrors | None", passed: bool, tol: float | None
+) -> dict[str, Any]:
+    """All that was found, as JSON-able values."""
+    verdict: dict[str, Any] = {"passed": passed, "tol": tol}
+    whole: dict[str, Any] = {}
+    if found is not None:
+        assert tol is not None
+        whole = found.to_dict()
+        verdict["confidence"] = found.confidence_at(tol)
+        verdict["first_break"] = found.first_break_at(tol)
+    if local is not None:
+        verdict["lie"] = local.lie.to_dict()
+        verdict["orbits"] = [json.loads(orbit.to_json()) for orbit in local.orbits]
+    return {**whole, **verdict}
+
+
+def show(
+    found: "Audit | None", local: "LocalErrors | None", tol: float | None, per_layer: bool
+) -> None:
+    """Print all that was found."""
+    if found is not None:
+        print(found.summary(tol))
+        if per_layer:
+            print_tables(found.table(tol))
+    if local is not None:
+        print("\n".join([local.lie.summary(), *(orbit.summary() for orbit in local.orbits)]))
+        if per_layer:
+            print_tables(local.lie.table(), *(o.table() for o in local.orbits if o.layers))
+
+
+def print_tables(*tables: Any) -> None:
+    """Print tables, as wide as they are where nobody looks."""
+    from rich.console import Console
+
+    console = Console()
+    for table in tables:
+        Console(width=None if console.is_terminal else 200).print(table)
 
 
 def measure(arguments: argparse.Namespace, per_layer: bool) -> "Audit":
@@ -104,14 +165,11 @@ def measure(arguments: argparse.Namespace, per_layer: bool) -> "Audit":
 
     import geomdl
     from geomdl.auditing import audit_object
-    from geomdl.registry import default
 
-    shape = None if arguments.shape is None else [n for part in arguments.shape for n in part]
-    what = arguments.what
     return audit_object(
-        default[what].factory if ":" not in what and what in default else what,
+        subject(arguments),
         group=arguments.group,
-        shape=shape,
+        shape=shape(arguments),
         load=geomdl.load,
         per_layer=per_layer,
         samples=arguments.samples,
@@ -122,7 +180,48 @@ def measure(arguments: argparse.Namespace, per_layer: bool) -> "Audit":
     )
 
 
-def draw(found: "Audit", path: str) -> None:
+def measure_locally(arguments: argparse.Namespace) -> "LocalErrors":
+    """Local errors of what the arguments name.
+
+    Args:
+        arguments: of the command line.
+
+    Returns:
+        What was found.
+    """
+    import torch
+
+    import geomdl
+    from geomdl.auditing import lie_object
+
+    return lie_object(
+        subject(arguments),
+        arguments.lie or None,
+        arguments.group,
+        shape(arguments),
+        load=geomdl.load,
+        seed=arguments.seed,
+        randomize=arguments.randomize,
+        dtype=getattr(torch, arguments.dtype),
+        progress=False if arguments.json else None,
+    )
+
+
+def subject(arguments: argparse.Namespace) -> Any:
+    """What is audited: the factory of a registered model, or a name as it stands."""
+    from geomdl.registry import default
+
+    what = arguments.what
+    return default[what].factory if ":" not in what and what in default else what
+
+
+def shape(arguments: argparse.Namespace) -> list[int] | None:
+    """Shape of one input."""
+    words = arguments.shape
+    return None if words is None else [n for part in words for n in part]
+
+
+def draw(found: "Audit | LieDerivative", path: str) -> None:
     """Write the plot of a certificate.
 
     Args:

@@ -1,0 +1,240 @@
+"""Derivatives of a network opened at its sites: from each to the output, and from one to the next.
+
+Both are taken by double-vjp. The derivative J w of y along w is that of ⟨s, y⟩ along w, once more
+differentiated in s; so one backward pass with a variable seed s serves all w.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from geomdl.auditing.curves import Curve, tangent
+from geomdl.auditing.directions import Direction
+from geomdl.auditing.prepare import owner
+from geomdl.auditing.problem import Problem
+from geomdl.auditing.recording import After, Before, hooked
+from geomdl.auditing.sites import Seen, Sites, offset
+from geomdl.auditing.trees import Leaf, inexact, leaves
+
+Terms = dict[str, list[Tensor]]  # name -> one tensor an output
+END = "(end)"
+
+
+class Tape:
+    """One run with an offset of zero on all that sites take and give: ∂f by each of them."""
+
+    def __init__(self, problem: Problem, sites: Sites) -> None:
+        self.problem, self.sites = problem, sites
+        self._offsets: dict[tuple[str, str, int], Tensor] = {}
+        for i, value in enumerate(problem.values):
+            if inexact(value):
+                self._offsets["", "", i] = value.detach().requires_grad_()
+        values = [self._offsets.get(("", "", i), v) for i, v in enumerate(problem.values)]
+
+        def before(name: str, _layer: nn.Module, args: Any, kwargs: Any) -> Any:
+            return offset((args, kwargs), self._adder(name, "in")) if name in sites.kinds else None
+
+        def after(name: str, _layer: nn.Module, output: Any) -> Any:
+            return offset(output, self._adder(name, "out")) if name in sites.kinds else None
+
+        self.outputs = run(problem, sites, problem.arguments(values), before, after)
+        ys = [leaf.value for leaf in self.outputs]
+        self.seeds = [torch.zeros_like(y, requires_grad=True) for y in ys]
+        live = [i for i, y in enumerate(ys) if y.requires_grad]
+        self._slopes: dict[tuple[str, str, int], Tensor] = {}
+        if live:
+            with said_in_one_line():
+                slopes = torch.autograd.grad(
+                    [ys[i] for i in live], list(self._offsets.values()),
+                    [self.seeds[i] for i in live], create_graph=True, allow_unused=True,
+                )  # fmt: skip
+            self._slopes = {
+                key: slope
+                for key, slope in zip(self._offsets, slopes, strict=True)
+                if differentiable(slope)
+            }
+
+    def _adder(self, name: str, side: str) -> Any:
+        numbers = count()
+
+        def add(x: Tensor) -> Tensor:
+            zero = torch.zeros_like(x, requires_grad=True)
+            self._offsets[name, side, next(numbers)] = zero
+            return x + zero
+
+        return add
+
+    def push(self, along: Iterable[tuple[tuple[str, str, int], Tensor]]) -> list[Tensor]:
+        """Derivative of the outputs along changes of what sites take ("in") and give ("out")."""
+        parts = [(self._slopes[key] * w).sum() for key, w in along if key in self._slopes]
+        if not parts:
+            return [torch.zeros_like(s) for s in self.seeds]
+        with said_in_one_line():
+            found = torch.autograd.grad(
+                torch.stack(parts).sum(), self.seeds, retain_graph=True, allow_unused=True
+            )
+            if all(y is None for y in found):
+                raise RuntimeError("a backward pass that cannot be differentiated")
+        return [
+            torch.zeros_like(s) if y is None else y.detach()
+            for s, y in zip(self.seeds, found, strict=True)
+        ]
+
+    def whole(self, direction: Direction) -> list[Tensor]:
+        """L_A f, one tensor an output."""
+        pushed = self.push(
+            (("", "", i), tangent(direction.of_input(leaf), leaf.value))
+            for i, leaf in enumerate(self.problem.leaves)
+            if inexact(leaf.value)
+        )
+        return [
+            y - tangent(direction.of_output(leaf), leaf.value.detach())
+            for y, leaf in zip(pushed, self.outputs, strict=True)
+        ]
+
+    def terms(self, direction: Direction) -> tuple[Terms, Terms]:
+        """Terms of L_A f: of the layers, and of the code before each and at the end.
+
+        Their sum is `whole`, up to rounding.
+        """
+        crossings, end = crossed(self.problem, self.sites, direction)
+        costs, between = {}, {}
+        for name, c in crossings.items():
+            costs[name] = self.push(
+                [((name, "in", i), w) for i, w in enumerate(c.taken)]
+                + [((name, "out", i), -w) for i, w in enumerate(c.given)]
+            )
+            between[name] = self.push(
+                ((name, "in", i), r - w)
+                for i, (r, w) in enumerate(zip(c.arriving, c.taken, strict=True))
+                if r is not w
+            )
+        between[END] = [
+            r - tangent(direction.of_output(leaf), leaf.value.detach())
+            for r, leaf in zip(end, self.outputs, strict=True)
+        ]
+        return costs, between
+
+
+@dataclass
+class Crossing:
+    """Tangents at one site, one for each floating tensor.
+
+    Attributes:
+        taken: A u for what the call takes.
+        given: A h for what it gives.
+        arriving: what the code before makes of A h of the calls before.
+    """
+
+    taken: list[Tensor] = field(default_factory=list)
+    given: list[Tensor] = field(default_factory=list)
+    arriving: list[Tensor] = field(default_factory=list)
+
+
+class Front:
+    """Tensors in which the network is cut, with their tangents."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self._leaves: list[tuple[Tensor, Tensor]] = []
+        self._moved: dict[int, Tensor] = {}
+
+    def cut(self, x: Tensor, curve: Curve) -> Tensor:
+        """Cut at a tensor; what is returned is to be given on in its place."""
+        leaf = x.detach().requires_grad_()
+        shown = leaf.clone()  # code after it may work in place
+        self.seen.note(shown, curve)
+        self._moved[id(shown)] = tangent(curve, x.detach())
+        self._leaves.append((leaf, self._moved[id(shown)]))
+        return shown
+
+    def arriving(self, u: Tensor) -> Tensor:
+        """Tangent of u that the code since the last cuts makes of theirs."""
+        if self.seen.curve(u) is not None:
+            return self._moved[id(u)]
+        if not u.requires_grad:
+            return torch.zeros_like(u)
+        dual = torch.zeros_like(u, requires_grad=True)
+        points = [leaf for leaf, _ in self._leaves]
+        with said_in_one_line():
+            slopes = torch.autograd.grad(u, points, dual, create_graph=True, allow_unused=True)
+            parts = [
+                (slope * moved).sum()
+                for slope, (_, moved) in zip(slopes, self._leaves, strict=True)
+                if differentiable(slope)
+            ]
+            if not parts:
+                return torch.zeros_like(u)
+            (found,) = torch.autograd.grad(torch.stack(parts).sum(), dual)
+        return found.detach()
+
+
+def crossed(
+    problem: Problem, sites: Sites, direction: Direction
+) -> tuple[dict[str, Crossing], list[Tensor]]:
+    """Tangents at all sites in a run that is cut at each, and those arriving at the outputs."""
+    front = Front()
+    found = {name: Crossing() for name in sites.kinds}
+
+    def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
+        if name not in found:
+            return
+        for u, curve in sites.taken(layer, args, kwargs, direction, front.seen):
+            arriving = front.arriving(u)
+            same = curve is front.seen.curve(u)
+            found[name].arriving.append(arriving)
+            found[name].taken.append(arriving if same else tangent(curve, u.detach()))
+
+    def after(name: str, layer: nn.Module, output: Any) -> Any:
+        if name not in found:
+            return None
+        curves = iter([c for _, c in sites.given(name, layer, output, direction)])
+
+        def cut(h: Tensor) -> Tensor:
+            shown = front.cut(h, next(curves))
+            found[name].given.append(front.arriving(shown))
+            return shown
+
+        return offset(output, cut)
+
+    values = [
+        front.cut(leaf.value, direction.of_input(leaf)) if inexact(leaf.value) else leaf.value
+        for leaf in problem.leaves
+    ]
+    outputs = run(problem, sites, problem.arguments(values, clone=False), before, after)
+    return found, [front.arriving(leaf.value) for leaf in outputs]
+
+
+def run(
+    problem: Problem, sites: Sites, arguments: tuple[Any, ...], before: Before, after: After
+) -> list[Leaf]:
+    """Floating leaves of the output, on the tape, of one run that is watched at its sites."""
+    module = owner(problem.f)
+    if module is None or not sites.kinds:
+        output = problem.f(*arguments)
+    else:
+        with hooked(module, before, after):
+            output = problem.f(*arguments)
+    return [leaf for leaf in leaves(problem.target, output) if inexact(leaf.value)]
+
+
+def differentiable(slope: Tensor | None) -> bool:
+    """Whether there is a slope; one without a derivative of its own is refused."""
+    if slope is not None and not slope.requires_grad:
+        raise RuntimeError("a backward pass that cannot be differentiated")
+    return slope is not None
+
+
+@contextmanager
+def said_in_one_line() -> Iterator[None]:
+    """What autograd refuses becomes a ValueError of one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise ValueError(f"f: expected a callable differentiable twice, got: {first}") from error

@@ -1,0 +1,144 @@
+"""What each layer costs: exact terms, on the graph of the network."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from geomdl import lie_derivative
+from geomdl.auditing import LieDerivative, orbit_error
+from geomdl.auditing.curves import names
+from geomdl.auditing.directions import directions
+from geomdl.auditing.lie import twice_differentiable
+from geomdl.auditing.prepare import prepared
+from geomdl.auditing.problem import Problem
+from geomdl.auditing.sites import Sites
+from geomdl.auditing.tape import Tape
+from tests.auditing.foreign import Residual, Ten, ViT
+from tests.auditing.networks import images
+
+ALL = names(2)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return images(2, 1, 16, 16)
+
+
+def torus(n: int = 12) -> Tensor:
+    return images(2, 1, n, n)
+
+
+def costs(found: LieDerivative) -> dict[str, float]:
+    return {f"{c.kind} {c.name}": c.worst for c in found.layers}
+
+
+def terms(f: nn.Module, x: Tensor, **options: object) -> tuple[list[Tensor], Tensor, set[str]]:
+    """Terms of the first direction, their sum as it should be, and names of code that costs."""
+    wanted = directions(f, [x], options.pop("action", None), options.pop("group", None),
+                        options.pop("source", None), options.pop("target", None),
+                        bool(options.pop("periodic", False)))  # fmt: skip
+    ready = prepared(f, torch.float64, rng=torch.Generator())
+    with twice_differentiable():
+        problem = Problem.build(ready, [x], wanted.source, wanted.target, torch.float64)
+        sites = Sites.of(problem, wanted.group, options.pop("actions", {}), None)  # type: ignore[arg-type]
+        tape = Tape(problem, sites)
+        layers, between = tape.terms(wanted.all[0])
+        whole = tape.whole(wanted.all[0])
+    assert len(whole) == 1
+    code = {name for name, (term,) in between.items() if term.abs().max() > 1e-12}
+    return [t for (t,) in [*layers.values(), *between.values()]], whole[0], code
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("net", [Residual(0.5), ViT()])
+def test_terms_add_up_to_the_whole(net: nn.Module, name: str, x: Tensor) -> None:
+    parts, whole, _ = terms(net, x, action=name)
+    assert torch.allclose(torch.stack(parts).sum(0), whole, atol=1e-11 * float(whole.abs().max()))
+    assert not torch.allclose(torch.stack(parts[1:]).sum(0), whole, rtol=1e-3)
+
+
+def test_terms_add_up_whatever_the_actions(x: Tensor) -> None:
+    odd = {"block.conv1": None, "stem": lambda t, h, move: move(2 * t, h)}
+    parts, whole, code = terms(Residual(), x, action="rotation", actions=odd)
+    assert torch.allclose(torch.stack(parts).sum(0), whole, atol=1e-11)
+    assert "block.act" not in code  # what it takes is what conv1 gives
+
+
+def test_sums_of_branches_cost_nothing_and_a_ramp_does(x: Tensor) -> None:
+    found = lie_derivative(Residual(), x, action="translation", per_layer=True)
+    kinds = [(c.kind, c.name) for c in found.layers]
+    assert ("Conv2d", "block.conv2#2") in kinds
+    assert ("code before", "head") in kinds  # pooling loses what crosses the border
+    assert not {c.name for c in found.layers if c.kind == "code before"} & {
+        "stem", "block.conv1", "block.act", "block.conv2"}  # fmt: skip
+    broken = lie_derivative(Residual(3.0), x, action="translation", per_layer=True)
+    ramp = {c.name: c.worst for c in broken.layers if c.kind == "code before"}
+    assert ramp["block.conv1#2"] > 0.1
+
+
+def test_a_broken_padding_is_the_only_convolution_that_costs() -> None:
+    for broken in (None, 6):
+        found = lie_derivative(Ten(broken), torus(), action="translation", periodic=True,
+                               per_layer=True)  # fmt: skip
+        convolutions = {c.name for c in found.layers if c.kind == "Conv2d" and c.worst > 1e-12}
+        assert convolutions == (set() if broken is None else {"12"})
+        orbit = orbit_error(Ten(broken), torus(), action="translation_y", periodic=True,
+                            at=[0.5, 1.0, 2.0], per_layer=True)  # fmt: skip
+        whole = {name for name, cost in orbit.layers.items() if max(cost[1:]) > 1e-12}
+        assert whole == (set() if broken is None else {"12"})
+        assert (max(orbit.errors[1:]) < 1e-12) == (broken is None)
+        assert orbit.errors[0] > 1e-3
+        if broken is not None:
+            assert "whole pixels" in orbit.summary()
+            assert "costliest 12 (Conv2d)" in orbit.summary()
+
+
+def test_costs_are_slopes_of_costs_at_finite_distances(x: Tensor) -> None:
+    net, h = Residual(), 1e-6
+    for name in ("translation_x", "shear"):
+        slope = lie_derivative(net, x, action=name, per_layer=True)
+        near = orbit_error(net, x, action=name, per_layer=True, at=[h])
+        for layer in slope.layers:
+            if layer.kind != "code before":
+                assert near.layers[layer.name][0] / h == pytest.approx(layer.worst, abs=1e-4)
+        assert near.errors[0] / h == pytest.approx(slope.error, abs=1e-4)
+
+
+def test_a_transformer_without_positions_keeps_shifts_by_patches(x: Tensor) -> None:
+    for position in (0.0, 1.0):
+        net = ViT(position)
+        orbit = orbit_error(net, x, action="translation_x", periodic=True, at=[2.0, 4.0, 8.0])
+        assert orbit.errors[0] > 1e-2
+        assert (max(orbit.errors[1:]) < 1e-12) == (position == 0)
+        found = lie_derivative(net, x, action="translation", periodic=True, per_layer=True)
+        rows = costs(found)
+        assert rows["Conv2d patch"] > 0.01
+        assert max(cost for name, cost in rows.items() if name.startswith("Linear")) < 1e-12
+        assert "Dropout mlp.0.3" not in rows
+        first = next(c for c in found.layers if c.name == "attention.0.norm")
+        assert (first.kind == "code before") == (position > 0)  # the code that adds positions
+
+
+def test_layers_may_be_named(x: Tensor) -> None:
+    found = lie_derivative(ViT(), x, action="rotation", per_layer=True,
+                           layers=["patch", "attention.0", "mlp.1"])  # fmt: skip
+    named = [c.name for c in found.layers if not c.kind.startswith("code")]
+    assert named == ["patch", "attention.0", "mlp.1"]
+
+
+def test_maps_with_channels_last_move_alike() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.LayerNorm(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+    found = lie_derivative(Last(), images(2, 3, 8, 8), per_layer=True, action="translation")
+    assert [c.kind for c in found.layers] == ["LayerNorm"]

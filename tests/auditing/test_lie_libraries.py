@@ -1,0 +1,117 @@
+"""Modules of other libraries speak for themselves, or are told."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import geomdl
+from geomdl import Field, Vector, lie_derivative
+from geomdl.auditing import LieDerivative
+from geomdl.fields import positions
+from tests.auditing.networks import images
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+def costs(found: LieDerivative) -> dict[str, float]:
+    return {f"{c.kind} {c.name}": c.worst for c in found.layers}
+
+
+def test_e3nn_modules_speak_for_themselves() -> None:
+    from e3nn import o3
+
+    class Net(nn.Module):
+        def __init__(self, broken: bool) -> None:
+            super().__init__()
+            self.product = o3.FullyConnectedTensorProduct("1x1o", "1x1o", "4x0e+2x1e+1x2e")
+            self.linear = o3.Linear("4x0e+2x1e+1x2e", "2x0e+1x1e")
+            self.last = nn.Linear(5, 5, bias=False) if broken else o3.Linear("2x0e+1x1e", "1x1e")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.linear(self.product(x, x.cumsum(0))))[..., -3:]
+
+    SO3 = geomdl.group("SO3")
+    v = Field(Vector(), SO3.standard)
+    for broken in (False, True):
+        found = lie_derivative(Net(broken), images(4, 3), group="SO3", source=v, target=v,
+                               per_layer=True)  # fmt: skip
+        rows = costs(found)
+        assert [row.name for row in found.rows] == ["A0", "A1", "A2"]
+        assert rows["FullyConnectedTensorProduct product"] < 1e-6  # its constants are of float32
+        assert rows["Linear linear"] < 1e-12
+        assert (found.error > 1e-2) == broken
+        assert found.costliest is not None
+        if broken:
+            assert found.costliest.name in ("last", "(end)")
+
+
+def test_layers_of_pyg_on_points() -> None:
+    from torch_geometric.nn import GCNConv
+
+    class Net(nn.Module):
+        def __init__(self, broken: bool) -> None:
+            super().__init__()
+            self.conv = GCNConv(4, 2)
+            self.broken = broken
+
+        def forward(self, pos: Tensor, edges: Tensor) -> Tensor:
+            source, target = edges
+            weight = (pos[source] - pos[target]).norm(dim=-1)
+            x = pos[:, :1] if self.broken else pos.norm(dim=-1, keepdim=True)
+            return self.conv(torch.cat([x, x**2, x**3, x**4], 1), edges, weight)
+
+    G = geomdl.group("SO3")
+    edges = torch.tensor([[0, 1, 2, 3, 4, 0], [1, 2, 3, 4, 0, 2]])
+    for broken in (False, True):
+        found = lie_derivative(
+            Net(broken), images(5, 3), edges, group=G, source=(positions(G), None),
+            target=Field(Vector(), 2 * G.trivial), per_layer=True,
+        )  # fmt: skip
+        assert (found.error < 1e-10) != broken
+        if broken:
+            assert found.costliest is not None
+            assert (found.costliest.kind, found.costliest.name) == ("code before", "conv.lin")
+
+
+def test_fields_may_be_said_for_a_layer() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.twice = nn.Linear(3, 3, bias=False)
+            nn.init.eye_(self.twice.weight)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.twice(x).sum(-1, keepdim=True)
+
+    G = geomdl.group("SO3")
+    v, scalar = Field(Vector(), G.standard), Field(Vector(), G.trivial)
+    options = {"group": G, "source": v, "target": scalar, "per_layer": True}
+    plain = costs(lie_derivative(Net(), images(4, 3), **options))
+    said = costs(lie_derivative(Net(), images(4, 3), actions={"twice": v}, **options))
+    assert plain["Linear twice"] > 0.1  # its output was taken for invariant
+    assert "code (end)" not in plain
+    assert said["Linear twice"] < 1e-12  # it turns; the sum that follows breaks
+    assert said["code (end)"] == pytest.approx(plain["Linear twice"])
+
+
+@pytest.mark.peers
+def test_modules_of_escnn() -> None:
+    from escnn import gspaces
+    from escnn import nn as enn
+
+    space = gspaces.rot2dOnR2(4)
+    source, target = (enn.FieldType(space, n * [space.trivial_repr]) for n in (1, 3))
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = enn.R2Conv(source, target, 3, padding=1, padding_mode="circular")
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(enn.GeometricTensor(x, source)).tensor
+
+    found = lie_derivative(Net(), images(2, 1, 12, 12), action="translation", periodic=True)
+    assert found.error < 1e-6

@@ -56,8 +56,9 @@ def audit_object(
 
     Args:
         spec: "package.module:object" (found from the current folder as well),
-            "path/file.py:object", the path of a checkpoint, or the callable itself. A class, or a
-            function without required arguments, is called to make the object.
+            "path/file.py:object", the path of a checkpoint or of an exported program (.pt2, which
+            takes inputs of the shape it was exported with, its batch included), or the callable
+            itself. A class, or a function without required arguments, is called to make the object.
         group: group; by default that of `source` and `target`.
         shape: of one input, (channels, *spatial) or (components,); for images the size of the
             batch may stand before it.
@@ -136,6 +137,8 @@ def made(spec: str | Callable[..., Any], load: Load, seed: int) -> Any:
 
 
 def _find(spec: str, load: Load) -> Any:
+    if Path(spec).suffix == ".pt2" and Path(spec).is_file():
+        return _exported(spec)
     module_name, colon, attribute = spec.partition(":")
     if Path(spec).is_file() or not colon:
         if load is None or not Path(spec).is_file():
@@ -149,6 +152,15 @@ def _find(spec: str, load: Load) -> Any:
             raise ValueError(f"spec: {module_name} has no {attribute}")
         found = getattr(found, name)
     return _made(found, spec)
+
+
+def _exported(path: str) -> nn.Module:
+    """What `torch.export.save` wrote, with its layers under their names."""
+    try:
+        return torch.export.unflatten(torch.export.load(path))
+    except Exception as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"spec: cannot load {path} ({first})") from error
 
 
 def _imported(name: str) -> Any:

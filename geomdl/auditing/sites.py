@@ -189,7 +189,27 @@ def offset(value: Any, add: Callable[[Tensor], Tensor]) -> Any:
     flat, spec = pytree.tree_flatten(value)
     if not any(map(_open, flat)):
         return value
-    return pytree.tree_unflatten([add(x) if _open(x) else x for x in flat], spec)
+    return pytree.tree_unflatten([_replaced(x, add) if _open(x) else x for x in flat], spec)
+
+
+def floating(value: Any) -> list[Tensor]:
+    """Floating and complex tensors in a value, in order."""
+    return [_bare(x) for x in pytree.tree_leaves(value) if _open(x)]
+
+
+def _open(value: Any) -> bool:
+    bare = _bare(value)
+    return inexact(bare) and bare.layout == torch.strided
+
+
+def _bare(value: Any) -> Any:
+    """The tensor in a GeometricTensor of escnn; all else as it is."""
+    return value.tensor if type(value).__name__ == "GeometricTensor" else value
+
+
+def _replaced(value: Any, add: Callable[[Tensor], Tensor]) -> Any:
+    bare = _bare(value)
+    return add(bare) if bare is value else type(value)(add(bare), value.type, value.coords)
 
 
 def _calls(problem: Problem, group: Group | None) -> list[_Call]:
@@ -218,15 +238,6 @@ def _calls(problem: Problem, group: Group | None) -> list[_Call]:
 
 def _has_irreps(layer: nn.Module, group: Group) -> bool:
     return group.name in ("SO3", "O3") and hasattr(layer, "irreps_out")
-
-
-def _open(value: Any) -> bool:
-    return inexact(value) and value.layout == torch.strided
-
-
-def floating(value: Any) -> list[Tensor]:
-    """Floating and complex tensors in a value, in order."""
-    return [x for x in pytree.tree_leaves(value) if _open(x)]
 
 
 def _path(name: str) -> str:

@@ -95,23 +95,3 @@ def test_fields_may_be_said_for_a_layer() -> None:
     assert "code (end)" not in plain
     assert said["Linear twice"] < 1e-12  # it turns; the sum that follows breaks
     assert said["code (end)"] == pytest.approx(plain["Linear twice"])
-
-
-@pytest.mark.peers
-def test_modules_of_escnn() -> None:
-    from escnn import gspaces
-    from escnn import nn as enn
-
-    space = gspaces.rot2dOnR2(4)
-    source, target = (enn.FieldType(space, n * [space.trivial_repr]) for n in (1, 3))
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = enn.R2Conv(source, target, 3, padding=1, padding_mode="circular")
-
-        def forward(self, x: Tensor) -> Tensor:
-            return self.conv(enn.GeometricTensor(x, source)).tensor
-
-    found = lie_derivative(Net(), images(2, 1, 12, 12), action="translation", periodic=True)
-    assert found.error < 1e-6

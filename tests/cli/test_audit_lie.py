@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 
 from geomdl.cli import main
 
@@ -61,6 +62,20 @@ def test_a_file_is_audited(tmp_path, capsys):
     assert main(["audit", f"{path}:make", "--shape", "1", "8", "8", "--lie", "translation",
                  "--plot", str(tmp_path / "bars.png")]) == 0  # fmt: skip
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings(r"ignore:`isinstance\(treespec, LeafSpec")  # torch's own
+def test_an_exported_program_keeps_the_names_of_its_layers(tmp_path, capsys):
+    net = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Tanh())
+    path = str(tmp_path / "net.pt2")
+    torch.export.save(torch.export.export(net, (torch.randn(2, 1, 6, 6),)), path)
+    words = ["audit", path, "--input", "2,1,6,6", "--lie", "rotation", "--json"]
+    assert main(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [layer["name"] for layer in document["lie"]["layers"]] == ["0", "1"]
+    (tmp_path / "bad.pt2").write_bytes(b"no")
+    assert main(["audit", str(tmp_path / "bad.pt2"), "--lie"]) == 2
+    assert "spec: cannot load" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,7 @@ def tangent(curve: Curve, x: Tensor) -> Tensor:
         return torch.zeros_like(x)
     own = getattr(curve, "tangent", None)
     if own is not None:
-        found: Tensor = own(x)
-        return found
+        return own(x)  # type: ignore[no-any-return]
     with torch.enable_grad():
         t = torch.zeros((), dtype=torch.float64, device=x.device, requires_grad=True)
         y = curve(t, x.detach())
@@ -68,8 +67,13 @@ def tangent(curve: Curve, x: Tensor) -> Tensor:
             return torch.zeros_like(x)
         dual = torch.zeros_like(y, requires_grad=True)
         (slope,) = torch.autograd.grad(y, t, dual, create_graph=True)
-        (moved,) = torch.autograd.grad(slope, dual)
-    return moved.detach()
+        (found,) = torch.autograd.grad(slope, dual)
+    return found.detach()
+
+
+def moved(curve: Curve, t: float, x: Tensor) -> Tensor:
+    """The tensor moved by ρ(t)."""
+    return curve(torch.tensor(t, dtype=torch.float64, device=x.device), x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,7 @@ class Warp:
 
     def image(self, t: Tensor, x: Tensor) -> Tensor:
         """Move an array (batch, channels, *spatial)."""
-        place = self.at(-t)
+        place = self.at(-t.cpu())
         sizes = torch.tensor(x.shape[2:], dtype=torch.float64)
         ratio = sizes / torch.tensor(self.sizes, dtype=torch.float64)
         linear = ratio.unsqueeze(1) * place.linear / ratio
@@ -191,7 +195,7 @@ class FieldCurve:
     def element(self, t: Tensor) -> Any:
         """exp(t A)."""
         group = self.field.group
-        return group.exp(t * torch.eye(group.lie_dim, dtype=torch.float64)[self.index])
+        return group.exp(t.cpu() * torch.eye(group.lie_dim, dtype=torch.float64)[self.index])
 
     def places(self, sizes: tuple[int, ...]) -> Warp:
         """How the pixels of a grid move."""
@@ -203,8 +207,8 @@ class FieldCurve:
         """Act on a tensor of the field's type."""
         if not isinstance(self.field.domain, Grid):
             return self.field.act(self.element(t), x)
-        moved = self.places(tuple(x.shape[2:])).image(t, x)
-        return mix(self.field.rep, self.element(t), moved.flatten(2)).reshape(x.shape)
+        there = self.places(tuple(x.shape[2:])).image(t, x)
+        return mix(self.field.rep, self.element(t), there.flatten(2)).reshape(x.shape)
 
     def tangent(self, x: Tensor) -> Tensor:
         """A x."""
@@ -215,12 +219,12 @@ class FieldCurve:
             mixed = torch.einsum("ij,bj...->bi...", lie, x)
             return mixed + tangent(self.places(tuple(x.shape[2:])).image, x)
         values = x.reshape(*x.shape[: x.ndim - len(field.fibre)], field.rep.dim, -1)
-        moved = (lie @ values).reshape(x.shape)
+        turned = (lie @ values).reshape(x.shape)
         if not field.affine:
-            return moved
+            return turned
 
         def shift(t: Tensor, _zero: Tensor) -> Tensor:
             translation = field.group.parts(self.element(t)).translation
             return _zero if translation is None else translation
 
-        return moved + tangent(shift, torch.zeros(field.rep.dim, dtype=torch.float64)).to(x)
+        return turned + tangent(shift, torch.zeros(field.rep.dim, dtype=torch.float64)).to(x)

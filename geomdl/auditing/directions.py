@@ -102,14 +102,10 @@ def directions(
 def _of_group(
     f: Any, inputs: Sequence[Any], group: Group | str | None, source: Type, target: Type
 ) -> Directions:
-    wanted = group_by_name(group) if isinstance(group, str) else group
-    if wanted is not None and not wanted.lie_dim:
-        raise ValueError(f"group: expected one with a Lie algebra, got {wanted.name}, which is "
-                         "discrete: audit it with geomdl.audit")  # fmt: skip
+    if group is not None:  # before types are missed
+        _check_lie(group_by_name(group) if isinstance(group, str) else group)
     source, target, found, _ = resolve(f, group, source, target)
-    if not found.lie_dim:
-        raise ValueError(f"group: expected one with a Lie algebra, got {found.name}, which is "
-                         "discrete: audit it with geomdl.audit")  # fmt: skip
+    _check_lie(found)
     ambient = group_of(source, target)
     if found != ambient:
         raise ValueError(f"group: expected {ambient.name}, the group of the Fields, got "
@@ -122,6 +118,14 @@ def _of_group(
             hidden = FieldCurve(field, i).places(tuple(inputs[0].shape[2:]))
         some.append(Direction(f"A{i}", still, hidden, still, i))
     return Directions(tuple(some), source, target, found)
+
+
+def _check_lie(group: Group) -> None:
+    if not group.lie_dim:
+        raise ValueError(
+            f"group: expected one with a Lie algebra, got {group.name}, which is discrete; audit "
+            "it with geomdl.audit, or name an action"
+        )
 
 
 def _listed(action: Any, d: int, periodic: bool) -> list[str]:

@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from geomdl.auditing.audit import called, versions
 from geomdl.auditing.certificate import OutputRow, worst_of
+from geomdl.auditing.curves import moved
 from geomdl.auditing.directions import Direction, Target, Wanted, directions
 from geomdl.auditing.lie_result import LayerCost, LieDerivative, LieRow
 from geomdl.auditing.prepare import Randomize, own_randomness, owner, prepared
@@ -58,9 +59,10 @@ def lie_derivative(
     that is cut from the tape.
 
     **Layer by layer.** f is opened at the calls m of its layers, h = m(u), with an action on
-    what each takes and gives: on images and patch tokens that of the input at their resolution, on
-    all else none, unless `actions` or the layer itself (`source`, `target`; `irreps_in`,
-    `irreps_out` of e3nn) say otherwise. Then, whatever these actions are,
+    what each takes and gives: on maps and patch tokens that of the images at their resolution; on
+    all else, and beside a curve of your own on everything, none, unless `actions` or the layer
+    itself (`source` and `target`, or `irreps_in` and `irreps_out` of e3nn) say otherwise. Then,
+    whatever these actions are,
 
         L_A f = Σ_m ∂f/∂h · L_A m(u) + Σ_m ∂f/∂u · (A u arriving − A u) + the same at the output,
 
@@ -119,9 +121,7 @@ def lie_derivative(
             sites = Sites.of(problem, wanted.group, actions or {}, layers)
         tape = Tape(problem, sites)
         check_same(outputs, tape.outputs)
-        moved = {i for i, leaf in enumerate(problem.leaves) if inexact(leaf.value)}
-        variations = measure(problem.run_inexact, problem.leaves, moved, dtype, rng)
-        units = spreads(outputs, variations)
+        variations, units = spreads(problem, outputs, rng)
         rows, costs = [], []
         for direction in track(wanted.all, "lie derivative", progress):
             rows.append(_row(tape, direction, units))
@@ -180,9 +180,8 @@ def check_same(expected: Sequence[Leaf], got: Sequence[Leaf]) -> None:
 
 def moved_outputs(problem: Problem, direction: Direction, t: float) -> list[Tensor]:
     """f(ρ(t) x), one tensor an output."""
-    step = torch.tensor(t, dtype=torch.float64)
     values = [
-        direction.of_input(leaf)(step, leaf.value) if inexact(leaf.value) else leaf.value
+        moved(direction.of_input(leaf), t, leaf.value) if inexact(leaf.value) else leaf.value
         for leaf in problem.leaves
     ]
     return [leaf.value for leaf in problem.run_inexact(values)]
@@ -202,17 +201,21 @@ def same_shape(expected: Tensor, got: Tensor, name: str, t: float) -> Tensor:
     return got
 
 
-def spreads(outputs: Sequence[Leaf], variations: Sequence[Variation]) -> list[float]:
-    """Variation of each output, the unit of its errors.
+def spreads(
+    problem: Problem, outputs: Sequence[Leaf], rng: torch.Generator
+) -> tuple[list[Variation], list[float]]:
+    """Variation of each output over inputs near x, and its spread, the unit of its errors.
 
     Raises:
         ValueError: one does not vary.
     """
-    for leaf, variation in zip(outputs, variations, strict=True):
+    every = {i for i, leaf in enumerate(problem.leaves) if inexact(leaf.value)}
+    found = measure(problem.run_inexact, problem.leaves, every, problem.dtype, rng)
+    for leaf, variation in zip(outputs, found, strict=True):
         if variation.constant:
             raise ValueError(f"f: expected an output that varies with the inputs, {leaf.path} does "
                              "not beyond rounding")  # fmt: skip
-    return [v.spread for v in variations]
+    return found, [v.spread for v in found]
 
 
 def relative(tensors: Sequence[Tensor], units: Sequence[float]) -> float:
@@ -225,12 +228,13 @@ def _row(tape: Tape, direction: Direction, units: Sequence[float]) -> LieRow:
     h = STEP.get(tape.problem.dtype, 1e-2)
     sides = []
     for t in (h, -h):
-        back = torch.tensor(-t, dtype=torch.float64)
-        moved = moved_outputs(tape.problem, direction, t)
-        sides.append([
-            direction.of_output(leaf)(back, same_shape(leaf.value, y, direction.name, t))
-            for leaf, y in zip(tape.outputs, moved, strict=True)
-        ])  # fmt: skip
+        there = moved_outputs(tape.problem, direction, t)
+        sides.append(
+            [
+                moved(direction.of_output(leaf), -t, same_shape(leaf.value, y, direction.name, t))
+                for leaf, y in zip(tape.outputs, there, strict=True)
+            ]
+        )
     off = [w - (a - b) / (2 * h) for w, a, b in zip(whole, *sides, strict=True)]
     entries = torch.cat([w.flatten().abs() for w in whole])
     return LieRow(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from geomdl.auditing.audit import called
 from geomdl.auditing.certificate import finite_or_null, worst_of
+from geomdl.auditing.curves import moved
 from geomdl.auditing.directions import Direction, Target, Wanted, directions
 from geomdl.auditing.lie import (
     finite_outputs,
@@ -28,7 +29,6 @@ from geomdl.auditing.sites import Action, Seen, Sites, floating, offset
 from geomdl.auditing.summary import row as lines_of
 from geomdl.auditing.tape import run
 from geomdl.auditing.trees import Leaf, inexact
-from geomdl.auditing.variation import measure
 from geomdl.fields import Type
 from geomdl.groups import Group
 
@@ -219,9 +219,7 @@ def orbit_error(
         sites = Sites({}, wanted.group)
         if per_layer:
             sites = Sites.of(problem, wanted.group, actions or {}, layers)
-        moved = {i for i, leaf in enumerate(problem.leaves) if inexact(leaf.value)}
-        variations = measure(problem.run_inexact, problem.leaves, moved, dtype, rng)
-        units = spreads(outputs, variations)
+        _, units = spreads(problem, outputs, rng)
         given = plain(problem, sites)
         errors: list[float] = []
         costs: dict[str, list[float]] = {name: [] for name in sites.kinds}
@@ -259,14 +257,13 @@ def defective(
         t: the distance.
         given: what each site gives for x.
     """
-    there = torch.tensor(t, dtype=torch.float64)
     seen = Seen()
 
     def before(call: str, layer: nn.Module, args: Any, kwargs: Any) -> Any:
         if call != name:
             return None
         curves = iter([c for _, c in sites.taken(layer, args, kwargs, direction, seen)])
-        return offset((args, kwargs), lambda u: next(curves)(there, u))
+        return offset((args, kwargs), lambda u: moved(next(curves), t, u))
 
     def after(call: str, layer: nn.Module, output: Any) -> Any:
         if call not in sites.kinds:
@@ -275,10 +272,10 @@ def defective(
         if call == name:
             ends = iter(zip(given[call], curves, strict=True))
 
-            def shifted(moved: Tensor) -> Tensor:
+            def shifted(got: Tensor) -> Tensor:
                 h, curve = next(ends)
-                wanted = curve(there, h)
-                return h + curve(-there, same_shape(wanted, moved, name, t) - wanted)
+                wanted = moved(curve, t, h)
+                return h + moved(curve, -t, same_shape(wanted, got, name, t) - wanted)
 
             output = offset(output, shifted)
         for h, curve in zip(floating(output), curves, strict=True):
@@ -309,9 +306,9 @@ def plain(problem: Problem, sites: Sites) -> dict[str, list[Tensor]]:
 def _differences(
     problem: Problem, direction: Direction, outputs: Sequence[Leaf], t: float
 ) -> list[Tensor]:
-    there = torch.tensor(t, dtype=torch.float64)
-    moved = moved_outputs(problem, direction, t)
+    there = moved_outputs(problem, direction, t)
     return [
-        same_shape(leaf.value, y, direction.name, t) - direction.of_output(leaf)(there, leaf.value)
-        for leaf, y in zip(outputs, moved, strict=True)
+        same_shape(leaf.value, y, direction.name, t)
+        - moved(direction.of_output(leaf), t, leaf.value)
+        for leaf, y in zip(outputs, there, strict=True)
     ]

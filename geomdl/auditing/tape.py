@@ -71,7 +71,7 @@ class Tape:
 
     def push(self, along: Iterable[tuple[tuple[str, str, int], Tensor]]) -> list[Tensor]:
         """Derivative of the outputs along changes of what sites take ("in") and give ("out")."""
-        parts = [(self._slopes[key] * w).sum() for key, w in along if key in self._slopes]
+        parts = [inner(self._slopes[key], w) for key, w in along if key in self._slopes]
         if not parts:
             return [torch.zeros_like(s) for s in self.seeds]
         with said_in_one_line():
@@ -164,7 +164,7 @@ class Front:
         with said_in_one_line():
             slopes = torch.autograd.grad(u, points, dual, create_graph=True, allow_unused=True)
             parts = [
-                (slope * moved).sum()
+                inner(slope, moved)
                 for slope, (_, moved) in zip(slopes, self._leaves, strict=True)
                 if differentiable(slope)
             ]
@@ -221,6 +221,11 @@ def run(
         with hooked(module, before, after):
             output = problem.f(*arguments)
     return [leaf for leaf in leaves(problem.target, output) if inexact(leaf.value)]
+
+
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """Real inner product, of complex tensors too."""
+    return (a.conj() * b).real.sum() if a.is_complex() else (a * b).sum()
 
 
 def differentiable(slope: Tensor | None) -> bool:

@@ -46,8 +46,8 @@ def add(commands: Any) -> None:
         metavar="ACTION",
         help="show the error of small moves, and which layer costs what: translation, rotation,"
         " scale, shear, hyperbolic (default: all of them, shifts for a periodic group, or the"
-        " algebra of a Lie group); without a group nothing else is measured; a tolerance that is"
-        " given holds for this error too",
+        " algebra of a Lie group); without a group nothing else is measured, and a tolerance that"
+        " is given holds for this error",
     )
     command.add_argument("--html", metavar="FILE", help="write a report of one page")
     command.add_argument(
@@ -92,9 +92,10 @@ def run(arguments: argparse.Namespace) -> int:
                 found = measure(arguments, per_layer=True)
     if arguments.lie is not None:
         local = measure_locally(arguments)
-    passed = found is None or found.passed(tol)
-    if local is not None and arguments.tol is not None:  # exact it never is on a grid
-        passed = passed and local.error <= arguments.tol
+    if found is not None:
+        passed = found.passed(tol)
+    else:  # a small move is never exact on a grid: it fails by a tolerance that is given
+        passed = local is None or tol is None or local.error <= tol
     if arguments.json:
         print(json.dumps(document(found, local, passed, tol), indent=1, allow_nan=False,
                          ensure_ascii=False))  # fmt: skip

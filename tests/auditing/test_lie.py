@@ -66,6 +66,12 @@ def test_any_curve_and_any_output() -> None:
     assert lie_derivative(torch.relu, x, action=turn, target=turn).error > 0.1
 
 
+def test_complex_outputs_have_derivatives_of_both_parts(x: Tensor) -> None:
+    found = lie_derivative(lambda x: torch.fft.fft2(x.tanh()), x, action=["scale", "shear"])
+    assert max(row.difference for row in found.rows) < 1e-7
+    assert found.error > 0.1
+
+
 def test_what_is_cut_from_the_tape_is_found_by_differences(x: Tensor) -> None:
     net = nn.Conv2d(1, 2, 3)
     found = lie_derivative(lambda x: net(x.float()).detach().double() + x.mean(), x,

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 import geomdl
-from geomdl import Field, Vector, lie_derivative
-from geomdl.auditing import LieDerivative
+from geomdl import Field, Grid, Vector, lie_derivative
+from geomdl.auditing import LieDerivative, analytic_inputs
 from geomdl.fields import positions
 from tests.auditing.networks import images
 
@@ -95,3 +95,20 @@ def test_fields_may_be_said_for_a_layer() -> None:
     assert "code (end)" not in plain
     assert said["Linear twice"] < 1e-12  # it turns; the sum that follows breaks
     assert said["code (end)"] == pytest.approx(plain["Linear twice"])
+
+
+def test_typed_layers_are_taken_at_their_word() -> None:
+    """A steerable convolution then costs sampling alone, which falls with the pixel size."""
+    G = geomdl.group("SO2")
+    source = Field(Grid(2), G.trivial)
+    middle = Field(Grid(2), 2 * (G.trivial + G.irrep(1)))
+    conv = geomdl.steerable.Conv(source, middle, 5, padding=2)
+    last = geomdl.steerable.Conv(middle, source, 5, padding=2)
+    net = geomdl.steerable.Sequential(conv, last)
+    declared, scalars = [], []
+    for n in (16, 32):
+        x = analytic_inputs(source, (n, n)).tensor
+        declared.append(costs(lie_derivative(net, x, per_layer=True))["Conv 1"])
+        scalars.append(costs(lie_derivative(net, x, action="rotation", per_layer=True))["Conv 1"])
+    assert declared[1] < declared[0] / 6
+    assert scalars[1] > 5 * declared[1]

@@ -4,7 +4,7 @@ Both are taken by double-vjp. The derivative J w of y along w is that of ⟨s, y
 differentiated in s; so one backward pass with a variable seed s serves all w.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,6 +25,55 @@ Terms = dict[str, list[Tensor]]  # name -> one tensor an output
 END = "(end)"
 
 
+class Jacobian:
+    """Derivative of some tensors by others, to be applied many times."""
+
+    def __init__(self, ys: Sequence[Tensor], points: Sequence[Tensor]) -> None:
+        self._ys, self._points = ys, points
+        self._live = [y for y in ys if y.requires_grad]
+        self._seeds = [torch.zeros_like(y, requires_grad=True) for y in self._live]
+        self._slopes: Sequence[Tensor | None] = [None] * len(points)
+        if self._live:
+            with said_in_one_line():
+                self._slopes = torch.autograd.grad(
+                    self._live, points, self._seeds, create_graph=True, allow_unused=True
+                )
+
+    def __call__(self, along: Sequence[tuple[int, Tensor]]) -> list[Tensor]:
+        """Derivative of all ys along changes of some points, given by their numbers.
+
+        Raises:
+            ValueError: there is one, but no second backward pass that would give it.
+        """
+        slopes = [(self._slopes[i], w) for i, w in along]
+        parts = [inner(s, w) for s, w in slopes if s is not None and s.requires_grad]
+        found: Sequence[Tensor | None] = [None] * len(self._seeds)
+        with said_in_one_line():
+            if parts:
+                found = torch.autograd.grad(
+                    torch.stack(parts).sum(), self._seeds, retain_graph=True, allow_unused=True
+                )
+            if all(y is None for y in found):
+                self._check_flat([self._points[i] for i, _ in along])
+        results = iter(found)
+        pushed = [next(results) if y.requires_grad else None for y in self._ys]
+        return [
+            torch.zeros_like(y) if p is None else p.detach()
+            for y, p in zip(self._ys, pushed, strict=True)
+        ]
+
+    def _check_flat(self, points: Sequence[Tensor]) -> None:
+        """Tell a step, which is flat, from a kernel without a second derivative."""
+        if not (points and self._live):
+            return
+        probes = [torch.rand_like(y) for y in self._live]
+        tried = torch.autograd.grad(
+            self._live, points, probes, retain_graph=True, allow_unused=True
+        )
+        if any(t is not None and bool((t != 0).any()) for t in tried):
+            raise RuntimeError("a backward pass that cannot be differentiated")
+
+
 class Tape:
     """One run with an offset of zero on all that sites take and give: ∂f by each of them."""
 
@@ -43,21 +92,9 @@ class Tape:
             return offset(output, self._adder(name, "out")) if name in sites.kinds else None
 
         self.outputs = run(problem, sites, problem.arguments(values), before, after)
+        self._numbers = {key: i for i, key in enumerate(self._offsets)}
         ys = [leaf.value for leaf in self.outputs]
-        self.seeds = [torch.zeros_like(y, requires_grad=True) for y in ys]
-        live = [i for i, y in enumerate(ys) if y.requires_grad]
-        self._slopes: dict[tuple[str, str, int], Tensor] = {}
-        if live:
-            with said_in_one_line():
-                slopes = torch.autograd.grad(
-                    [ys[i] for i in live], list(self._offsets.values()),
-                    [self.seeds[i] for i in live], create_graph=True, allow_unused=True,
-                )  # fmt: skip
-            self._slopes = {
-                key: slope
-                for key, slope in zip(self._offsets, slopes, strict=True)
-                if differentiable(slope)
-            }
+        self._jacobian = Jacobian(ys, [*self._offsets.values()])
 
     def _adder(self, name: str, side: str) -> Any:
         numbers = count()
@@ -71,19 +108,7 @@ class Tape:
 
     def push(self, along: Iterable[tuple[tuple[str, str, int], Tensor]]) -> list[Tensor]:
         """Derivative of the outputs along changes of what sites take ("in") and give ("out")."""
-        parts = [inner(self._slopes[key], w) for key, w in along if key in self._slopes]
-        if not parts:
-            return [torch.zeros_like(s) for s in self.seeds]
-        with said_in_one_line():
-            found = torch.autograd.grad(
-                torch.stack(parts).sum(), self.seeds, retain_graph=True, allow_unused=True
-            )
-            if all(y is None for y in found):
-                raise RuntimeError("a backward pass that cannot be differentiated")
-        return [
-            torch.zeros_like(s) if y is None else y.detach()
-            for s, y in zip(self.seeds, found, strict=True)
-        ]
+        return self._jacobian([(self._numbers[key], w) for key, w in along])
 
     def whole(self, direction: Direction) -> list[Tensor]:
         """L_A f, one tensor an output."""
@@ -159,19 +184,8 @@ class Front:
             return self._moved[id(u)]
         if not u.requires_grad:
             return torch.zeros_like(u)
-        dual = torch.zeros_like(u, requires_grad=True)
-        points = [leaf for leaf, _ in self._leaves]
-        with said_in_one_line():
-            slopes = torch.autograd.grad(u, points, dual, create_graph=True, allow_unused=True)
-            parts = [
-                inner(slope, moved)
-                for slope, (_, moved) in zip(slopes, self._leaves, strict=True)
-                if differentiable(slope)
-            ]
-            if not parts:
-                return torch.zeros_like(u)
-            (found,) = torch.autograd.grad(torch.stack(parts).sum(), dual)
-        return found.detach()
+        jacobian = Jacobian([u], [leaf for leaf, _ in self._leaves])
+        return jacobian([(i, moved) for i, (_, moved) in enumerate(self._leaves)])[0]
 
 
 def crossed(
@@ -226,13 +240,6 @@ def run(
 def inner(a: Tensor, b: Tensor) -> Tensor:
     """Real inner product, of complex tensors too."""
     return (a.conj() * b).real.sum() if a.is_complex() else (a * b).sum()
-
-
-def differentiable(slope: Tensor | None) -> bool:
-    """Whether there is a slope; one without a derivative of its own is refused."""
-    if slope is not None and not slope.requires_grad:
-        raise RuntimeError("a backward pass that cannot be differentiated")
-    return slope is not None
 
 
 @contextmanager

@@ -142,3 +142,14 @@ def test_maps_with_channels_last_move_alike() -> None:
 
     found = lie_derivative(Last(), images(2, 3, 8, 8), per_layer=True, action="translation")
     assert [c.kind for c in found.layers] == ["LayerNorm"]
+
+
+def test_a_step_is_flat_and_differences_tell(x: Tensor) -> None:
+    class Step(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.round()
+
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), Step(), nn.Conv2d(2, 2, 3, padding=1))
+    found = lie_derivative(net, x, action="translation_x", per_layer=True)
+    assert costs(found)["Conv2d 0"] == 0.0  # nothing passes a step
+    assert costs(found)["Step 1"] > 0.1

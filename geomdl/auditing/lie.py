@@ -110,10 +110,10 @@ def lie_derivative(
     """
     if per_layer and owner(f) is None:
         raise TypeError(f"per_layer: f should be an nn.Module, got {type(f).__name__}")
-    wanted = directions(f, inputs, action, group, source, target, periodic)
     rng = torch.Generator().manual_seed(seed)
-    ready = prepared(f, dtype, training=training, randomize=randomize, rng=rng)
     with own_randomness(seed), twice_differentiable():
+        wanted = directions(f, inputs, action, group, source, target, periodic)
+        ready = prepared(f, dtype, training=training, randomize=randomize, rng=rng)
         problem = Problem.build(ready, inputs, wanted.source, wanted.target, dtype)
         outputs = finite_outputs(problem)
         sites = Sites({}, wanted.group)
@@ -146,7 +146,8 @@ def lie_derivative(
 def twice_differentiable() -> Iterator[None]:
     """Gradients on, and attention by operations that have a second derivative."""
     no_cudnn = torch.backends.cudnn.flags(enabled=False)
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), no_cudnn:
+    taping = torch.inference_mode(False), torch.enable_grad()
+    with taping[0], taping[1], sdpa_kernel(SDPBackend.MATH), no_cudnn:
         yield
 
 

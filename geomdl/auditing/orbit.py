@@ -204,16 +204,16 @@ def orbit_error(
     """
     if per_layer and owner(f) is None:
         raise TypeError(f"per_layer: f should be an nn.Module, got {type(f).__name__}")
-    wanted = directions(f, inputs, action, group, source, target, periodic)
-    if len(wanted.all) != 1:
-        names = ", ".join(d.name for d in wanted.all)
-        raise ValueError(f"action: expected one direction, got {names}")
-    (direction,) = wanted.all
-    if at is None:
-        at = TURN if direction.name == "rotation" else AT
     rng = torch.Generator().manual_seed(seed)
-    ready = prepared(f, dtype, training=training, rng=rng)
     with own_randomness(seed), twice_differentiable():
+        wanted = directions(f, inputs, action, group, source, target, periodic)
+        if len(wanted.all) != 1:
+            names = ", ".join(d.name for d in wanted.all)
+            raise ValueError(f"action: expected one direction, got {names}")
+        (direction,) = wanted.all
+        if at is None:
+            at = TURN if direction.name == "rotation" else AT
+        ready = prepared(f, dtype, training=training, rng=rng)
         problem = Problem.build(ready, inputs, wanted.source, wanted.target, dtype)
         outputs = finite_outputs(problem)
         sites = Sites({}, wanted.group)

@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 from geomdl.auditing.curves import Curve, FieldCurve, still
 from geomdl.auditing.directions import Direction
 from geomdl.auditing.prepare import owner
-from geomdl.auditing.problem import Problem
+from geomdl.auditing.problem import Problem, kept
 from geomdl.auditing.recording import declares, hooked
 from geomdl.auditing.trees import arguments, inexact, leaves
 from geomdl.fields import Field, Vector
@@ -230,7 +230,7 @@ def _calls(problem: Problem, group: Group | None) -> list[_Call]:
         call.floats = bool(given)
         call.through = all(taken.get(id(y)) == y._version for y in given)
 
-    values = [v.detach().requires_grad_() if inexact(v) else v for v in problem.values]
+    values = [kept(v).requires_grad_() if inexact(v) else v for v in problem.values]
     with hooked(module, before, after):
         problem.f(*problem.arguments(values))
     return calls

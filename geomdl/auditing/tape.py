@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from geomdl.auditing.curves import Curve, tangent
 from geomdl.auditing.directions import Direction
 from geomdl.auditing.prepare import owner
-from geomdl.auditing.problem import Problem
+from geomdl.auditing.problem import Problem, kept
 from geomdl.auditing.recording import After, Before, hooked
 from geomdl.auditing.sites import Seen, Sites, offset
 from geomdl.auditing.trees import Leaf, inexact, leaves
@@ -82,7 +82,7 @@ class Tape:
         self._offsets: dict[tuple[str, str, int], Tensor] = {}
         for i, value in enumerate(problem.values):
             if inexact(value):
-                self._offsets["", "", i] = value.detach().requires_grad_()
+                self._offsets["", "", i] = kept(value).requires_grad_()
         values = [self._offsets.get(("", "", i), v) for i, v in enumerate(problem.values)]
 
         def before(name: str, _layer: nn.Module, args: Any, kwargs: Any) -> Any:
@@ -171,7 +171,7 @@ class Front:
 
     def cut(self, x: Tensor, curve: Curve) -> Tensor:
         """Cut at a tensor; what is returned is to be given on in its place."""
-        leaf = x.detach().requires_grad_()
+        leaf = kept(x).requires_grad_()
         shown = leaf.clone()  # code after it may work in place
         self.seen.note(shown, curve)
         self._moved[id(shown)] = tangent(curve, x.detach())

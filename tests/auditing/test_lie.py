@@ -72,6 +72,14 @@ def test_complex_outputs_have_derivatives_of_both_parts(x: Tensor) -> None:
     assert found.error > 0.1
 
 
+def test_inference_mode_does_not_silence_it(x: Tensor) -> None:
+    net = Residual()
+    expected = lie_derivative(net, x, action="rotation", per_layer=True)
+    with torch.inference_mode():
+        for mine in (x, x.double()):
+            assert lie_derivative(net, mine, action="rotation", per_layer=True) == expected
+
+
 def test_what_is_cut_from_the_tape_is_found_by_differences(x: Tensor) -> None:
     net = nn.Conv2d(1, 2, 3)
     found = lie_derivative(lambda x: net(x.float()).detach().double() + x.mean(), x,

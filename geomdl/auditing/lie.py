@@ -18,7 +18,7 @@ from geomdl.auditing.problem import Problem
 from geomdl.auditing.progress import track
 from geomdl.auditing.sites import Action, Sites
 from geomdl.auditing.statistics import default_tol, rms
-from geomdl.auditing.tape import END, Tape
+from geomdl.auditing.tape import BETWEEN, END, Tape
 from geomdl.auditing.trees import Leaf, inexact
 from geomdl.auditing.variation import Variation, measure
 from geomdl.fields import Type
@@ -261,14 +261,14 @@ def _layers(
     sites: Sites, names: Sequence[str], costs: Sequence[Costs], rounding: float
 ) -> tuple[LayerCost, ...]:
     found = []
-    for name in [*sites.kinds, END] if costs else []:
+    for name in [*sites.kinds, END, BETWEEN] if costs else []:
         code = LayerCost(
-            name, "code" if name == END else "code before",
-            {action: c[1][name] for action, c in zip(names, costs, strict=True)},
+            name, "code before" if name in sites.kinds else "code",
+            {action: c[1].get(name, 0.0) for action, c in zip(names, costs, strict=True)},
         )  # fmt: skip
         if not code.worst <= rounding:
             found.append(code)
-        if name != END:
+        if name in sites.kinds:
             per_action = {action: c[0][name] for action, c in zip(names, costs, strict=True)}
             found.append(LayerCost(name, sites.kinds[name], per_action))
     return tuple(found)

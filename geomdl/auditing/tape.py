@@ -19,10 +19,10 @@ from geomdl.auditing.prepare import owner
 from geomdl.auditing.problem import Problem, kept
 from geomdl.auditing.recording import After, Before, hooked
 from geomdl.auditing.sites import Seen, Sites, offset
-from geomdl.auditing.trees import Leaf, inexact, leaves
+from geomdl.auditing.trees import Leaf, inexact, leaves, same
 
 Terms = dict[str, list[Tensor]]  # name -> one tensor an output
-END = "(end)"
+END, BETWEEN = "(end)", "(between)"  # code behind all layers; code between any of them
 
 
 class Jacobian:
@@ -125,24 +125,34 @@ class Tape:
     def terms(self, direction: Direction) -> tuple[Terms, Terms]:
         """Terms of L_A f: of the layers, and of the code before each and at the end.
 
-        Their sum is `whole`, up to rounding.
+        Their sum is `whole`, up to rounding. Where f takes gradients itself and cannot be cut, the
+        code is all in one.
         """
         crossings, end = crossed(self.problem, self.sites, direction)
+        apart = all(same(a.value, b.value) for a, b in zip(self.outputs, end, strict=True))
+        if not apart:
+            crossings, _ = crossed(self.problem, self.sites, direction, apart=False)
         costs, between = {}, {}
         for name, c in crossings.items():
             costs[name] = self.push(
                 [((name, "in", i), w) for i, w in enumerate(c.taken)]
                 + [((name, "out", i), -w) for i, w in enumerate(c.given)]
             )
-            between[name] = self.push(
-                ((name, "in", i), r - w)
-                for i, (r, w) in enumerate(zip(c.arriving, c.taken, strict=True))
-                if r is not w
-            )
-        between[END] = [
-            r - tangent(direction.of_output(leaf), leaf.value.detach())
-            for r, leaf in zip(end, self.outputs, strict=True)
-        ]
+            if apart:
+                between[name] = self.push(
+                    ((name, "in", i), r - w)
+                    for i, (r, w) in enumerate(zip(c.arriving, c.taken, strict=True))
+                    if r is not w
+                )
+        if apart:
+            between[END] = [
+                leaf.tangent - tangent(direction.of_output(leaf), leaf.value) for leaf in end
+            ]
+        else:
+            whole = self.whole(direction)
+            between[BETWEEN] = [
+                y - sum(parts) for y, *parts in zip(whole, *costs.values(), strict=True)
+            ]
         return costs, between
 
 
@@ -161,17 +171,25 @@ class Crossing:
     arriving: list[Tensor] = field(default_factory=list)
 
 
-class Front:
-    """Tensors in which the network is cut, with their tangents."""
+@dataclass(frozen=True)
+class Arrived(Leaf):
+    """An output, with the tangent that arrives at it."""
 
-    def __init__(self) -> None:
+    tangent: Tensor
+
+
+class Front:
+    """Tensors in which the network is cut (or only watched), with their tangents."""
+
+    def __init__(self, apart: bool) -> None:
         self.seen = Seen()
+        self._apart = apart
         self._leaves: list[tuple[Tensor, Tensor]] = []
         self._moved: dict[int, Tensor] = {}
 
     def cut(self, x: Tensor, curve: Curve) -> Tensor:
         """Cut at a tensor; what is returned is to be given on in its place."""
-        leaf = kept(x).requires_grad_()
+        leaf = kept(x).requires_grad_() if self._apart else x
         shown = leaf.clone()  # code after it may work in place
         self.seen.note(shown, curve)
         self._moved[id(shown)] = tangent(curve, x.detach())
@@ -182,17 +200,24 @@ class Front:
         """Tangent of u that the code since the last cuts makes of theirs."""
         if self.seen.curve(u) is not None:
             return self._moved[id(u)]
-        if not u.requires_grad:
+        if not (self._apart and u.requires_grad):
             return torch.zeros_like(u)
         jacobian = Jacobian([u], [leaf for leaf, _ in self._leaves])
         return jacobian([(i, moved) for i, (_, moved) in enumerate(self._leaves)])[0]
 
 
 def crossed(
-    problem: Problem, sites: Sites, direction: Direction
-) -> tuple[dict[str, Crossing], list[Tensor]]:
-    """Tangents at all sites in a run that is cut at each, and those arriving at the outputs."""
-    front = Front()
+    problem: Problem, sites: Sites, direction: Direction, apart: bool = True
+) -> tuple[dict[str, Crossing], list[Arrived]]:
+    """Tangents at all sites, and outputs with those arriving there, of a run cut at each site.
+
+    Args:
+        problem: the network.
+        sites: where it is cut.
+        direction: the one-parameter group.
+        apart: False only to watch; then nothing is known of what arrives.
+    """
+    front = Front(apart)
     found = {name: Crossing() for name in sites.kinds}
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
@@ -200,9 +225,9 @@ def crossed(
             return
         for u, curve in sites.taken(layer, args, kwargs, direction, front.seen):
             arriving = front.arriving(u)
-            same = curve is front.seen.curve(u)
+            known = curve is front.seen.curve(u)
             found[name].arriving.append(arriving)
-            found[name].taken.append(arriving if same else tangent(curve, u.detach()))
+            found[name].taken.append(arriving if known else tangent(curve, u.detach()))
 
     def after(name: str, layer: nn.Module, output: Any) -> Any:
         if name not in found:
@@ -217,11 +242,16 @@ def crossed(
         return offset(output, cut)
 
     values = [
-        front.cut(leaf.value, direction.of_input(leaf)) if inexact(leaf.value) else leaf.value
+        front.cut(kept(leaf.value).requires_grad_(), direction.of_input(leaf))
+        if inexact(leaf.value)
+        else leaf.value
         for leaf in problem.leaves
     ]
     outputs = run(problem, sites, problem.arguments(values, clone=False), before, after)
-    return found, [front.arriving(leaf.value) for leaf in outputs]
+    return found, [
+        Arrived(leaf.path, leaf.field, leaf.value.detach(), front.arriving(leaf.value))
+        for leaf in outputs
+    ]
 
 
 def run(

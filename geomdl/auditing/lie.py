@@ -18,7 +18,7 @@ from geomdl.auditing.problem import Problem
 from geomdl.auditing.progress import track
 from geomdl.auditing.sites import Action, Sites
 from geomdl.auditing.statistics import default_tol, rms
-from geomdl.auditing.tape import BETWEEN, END, Tape
+from geomdl.auditing.tape import END, Tape
 from geomdl.auditing.trees import Leaf, inexact
 from geomdl.auditing.variation import Variation, measure
 from geomdl.fields import Type
@@ -71,7 +71,7 @@ def lie_derivative(
     branches). The cost of m is rms of its term over variation(f): how fast f changes when m alone
     is replaced by ρ(−t) m ρ(t). Terms are computed exactly, one backward pass through the backward
     pass each, and not by random probes; they may cancel, so costs do not add up to the error and
-    are not shares of it.
+    are not shares of it. Outputs that f gets by differentiating (forces) are left out of the costs.
 
     Args:
         f: module, method of a module, or any other callable; it must be twice differentiable.
@@ -250,7 +250,8 @@ Costs = tuple[dict[str, float], dict[str, float]]  # of layers, and of the code 
 
 
 def _costs(tape: Tape, direction: Direction, units: Sequence[float]) -> Costs:
-    layers, between = tape.terms(direction)
+    layers, between, left = tape.terms(direction)
+    units = [units[i] for i in left]
     return (
         {name: relative(term, units) for name, term in layers.items()},
         {name: relative(term, units) for name, term in between.items()},
@@ -261,10 +262,10 @@ def _layers(
     sites: Sites, names: Sequence[str], costs: Sequence[Costs], rounding: float
 ) -> tuple[LayerCost, ...]:
     found = []
-    for name in [*sites.kinds, END, BETWEEN] if costs else []:
+    for name in [*sites.kinds, END] if costs else []:
         code = LayerCost(
             name, "code before" if name in sites.kinds else "code",
-            {action: c[1].get(name, 0.0) for action, c in zip(names, costs, strict=True)},
+            {action: c[1][name] for action, c in zip(names, costs, strict=True)},
         )  # fmt: skip
         if not code.worst <= rounding:
             found.append(code)

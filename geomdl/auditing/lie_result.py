@@ -39,8 +39,7 @@ class LayerCost:
     """What one layer costs: its term of L_A f, as an rms in the unit of `LieRow.error`.
 
     Attributes:
-        name: call of the layer, or the one that the code stands before; "(end)" behind all, and
-            "(between)" for all code where f takes gradients itself and cannot be cut.
+        name: call of the layer, or the one that the code stands before; "(end)" behind all.
         kind: class of the layer; "code before" or "code" for code between layers.
         costs: name of the action -> cost.
     """

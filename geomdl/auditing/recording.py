@@ -83,7 +83,7 @@ def recording(module: nn.Module, group: Group) -> Iterator[dict[str, Call]]:
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
         call = Call(name, type(layer).__name__, stack[-1].name if stack else None)
-        call.declared = declares(layer, group)
+        call.declared = _declares(layer, group)
         call.inputs = _inputs(layer, args, kwargs, call.declared, keep)
         stack.append(call)
 
@@ -129,7 +129,7 @@ def hooked(module: nn.Module, before: Before, after: After) -> Iterator[None]:
             handle.remove()
 
 
-def declares(layer: nn.Module, group: Group) -> bool:
+def _declares(layer: nn.Module, group: Group) -> bool:
     """Whether a layer declares Fields of the group on both sides."""
     ends = getattr(layer, "source", None), getattr(layer, "target", None)
     if not all(map(is_type, ends)):

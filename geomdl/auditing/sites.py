@@ -5,6 +5,7 @@ other layer. A call that returns what it was given, such as dropout in evaluatio
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +17,12 @@ from geomdl.auditing.curves import Curve, FieldCurve, still
 from geomdl.auditing.directions import Direction
 from geomdl.auditing.prepare import owner
 from geomdl.auditing.problem import Problem, kept
-from geomdl.auditing.recording import declares, hooked
-from geomdl.auditing.trees import arguments, inexact, leaves
-from geomdl.fields import Field, Vector
+from geomdl.auditing.recording import hooked
+from geomdl.auditing.trees import arguments, inexact, is_type, leaves
+from geomdl.fields import Edges, Field, Vector, fields_of
 from geomdl.groups import Group, Rep
+from geomdl.groups.products import Product
+from geomdl.groups.rep import direct_sum
 
 Action = Curve | Field | None | Callable[[Tensor, Tensor, Curve], Tensor]
 Ends = list[tuple[Tensor, Curve]]  # floating tensors at one end of a call, and how they move
@@ -128,21 +131,20 @@ class Sites:
         """Tensor by its id -> Field that the layer declares for it."""
         if self.group is None or kwargs:
             return {}
-        if declares(layer, self.group):
+        found: dict[int, Field] = {}
+        if declared(layer, self.group):
             type_ = getattr(layer, side)
-            try:
+            with suppress(ValueError, TypeError):
                 pairs = arguments(type_, args) if side == "source" else [("", type_)]
-                return {
-                    id(leaf.value): leaf.field
-                    for (name, part), value in zip(pairs, args, strict=True)
-                    for leaf in leaves(part, value, name) if leaf.field is not None
-                }  # fmt: skip
-            except ValueError:
-                return {}
+                for (name, part), value in zip(pairs, args, strict=True):
+                    for leaf in leaves(part, value, name):
+                        if leaf.field is not None:
+                            leaf.field.check(leaf.value)
+                            found[id(leaf.value)] = lifted(leaf.field, self.group) or leaf.field
+            return found
         names = ("irreps_in", "irreps_in1", "irreps_in2") if side == "source" else ("irreps_out",)
-        declared = [getattr(layer, n) for n in names if hasattr(layer, n)]
-        found = {}
-        for x, irreps in zip(args, declared, strict=False):
+        said = [getattr(layer, n) for n in names if hasattr(layer, n)]
+        for x, irreps in zip(args, said, strict=False):
             rep = of_irreps(self.group, irreps)
             if isinstance(x, Tensor) and rep is not None and x.shape[-1] == rep.dim:
                 found[id(x)] = Field(Vector(), rep)
@@ -165,23 +167,57 @@ class Seen:
         return None if known is None or known[1] != x._version else known[2]
 
 
+def declared(layer: nn.Module, group: Group) -> bool:
+    """Whether a layer declares Fields of the group, or of a factor, on both sides."""
+    ends = getattr(layer, "source", None), getattr(layer, "target", None)
+    fields = [fields_of(end) if is_type(end) else [] for end in ends]
+    return all(fields) and all(lifted(f, group) for end in fields for f in end)
+
+
+def lifted(end: Field, group: Group) -> Field | None:
+    """A field of a factor of the group as one of the group; None if its group is none."""
+    if end.group == group:
+        return end
+    rep = through(group, lambda factor: end.rep if factor == end.group else None)
+    if rep is None:
+        return None
+    if isinstance(end.domain, Edges):
+        return Field(end.domain, group.trivial)
+    if end.has_columns:
+        return Field(end.domain, rep, channels=end.channels)
+    return Field(end.domain, rep, shape=end.fibre, affine=end.affine)
+
+
 def of_irreps(group: Group, irreps: Any) -> Rep | None:
-    """Representation of SO(3) or O(3) from e3nn's irreps; None if the group is another.
+    """Representation from e3nn's irreps, of SO(3) or O(3) or a product with it; None of others.
 
     Example:
         >>> import geomdl
         >>> of_irreps(geomdl.group("SO3"), "2x0e+1x1o").dim
         5
     """
-    if group.name not in ("SO3", "O3"):
-        return None
-    from e3nn.o3 import Irreps
 
-    rep: Rep | None = None
-    for mul, ir in Irreps(irreps):
-        block = mul * group.irrep(ir.l if group.name == "SO3" else (ir.l, ir.p))
-        rep = block if rep is None else rep + block
-    return rep
+    def make(factor: Group) -> Rep | None:
+        if factor.name not in ("SO3", "O3"):
+            return None
+        from e3nn.o3 import Irreps
+
+        labels = [(n, ir.l if factor.name == "SO3" else (ir.l, ir.p)) for n, ir in Irreps(irreps)]
+        return direct_sum([(factor.irrep(label), n) for n, label in labels]) if labels else None
+
+    return through(group, make)
+
+
+def through(group: Group, make: Callable[[Group], Rep | None]) -> Rep | None:
+    """What `make` gives for the group, or for the first of its factors, pulled back to it."""
+    rep = make(group)
+    if rep is not None or not isinstance(group, Product):
+        return rep
+    for i, factor in enumerate(group.factors):
+        rep = through(factor, make)
+        if rep is not None:
+            return group.pull(i, rep)
+    return None
 
 
 def offset(value: Any, add: Callable[[Tensor], Tensor]) -> Any:
@@ -219,7 +255,7 @@ def _calls(problem: Problem, group: Group | None) -> list[_Call]:
     stack: list[tuple[_Call, dict[int, int]]] = []
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
-        typed = group is not None and (declares(layer, group) or _has_irreps(layer, group))
+        typed = group is not None and (declared(layer, group) or hasattr(layer, "irreps_out"))
         call = _Call(name, type(layer).__name__, typed, tuple(c.name for c, _ in stack))
         calls.append(call)
         stack.append((call, {id(x): x._version for x in floating((args, kwargs))}))
@@ -234,10 +270,6 @@ def _calls(problem: Problem, group: Group | None) -> list[_Call]:
     with hooked(module, before, after):
         problem.f(*problem.arguments(values))
     return calls
-
-
-def _has_irreps(layer: nn.Module, group: Group) -> bool:
-    return group.name in ("SO3", "O3") and hasattr(layer, "irreps_out")
 
 
 def _path(name: str) -> str:

@@ -22,7 +22,7 @@ from geomdl.auditing.sites import Seen, Sites, offset
 from geomdl.auditing.trees import Leaf, inexact, leaves, same
 
 Terms = dict[str, list[Tensor]]  # name -> one tensor an output
-END, BETWEEN = "(end)", "(between)"  # code behind all layers; code between any of them
+END = "(end)"
 
 
 class Jacobian:
@@ -122,38 +122,39 @@ class Tape:
             for y, leaf in zip(pushed, self.outputs, strict=True)
         ]
 
-    def terms(self, direction: Direction) -> tuple[Terms, Terms]:
+    def terms(self, direction: Direction) -> tuple[Terms, Terms, list[int]]:
         """Terms of L_A f: of the layers, and of the code before each and at the end.
 
-        Their sum is `whole`, up to rounding. Where f takes gradients itself and cannot be cut, the
-        code is all in one.
+        Their sum is `whole`, up to rounding, at the outputs whose numbers stand beside: those that
+        do not change where the network is cut. Others f makes by differentiating, so that a layer
+        acts in them once more, backward; what it costs there is not this.
+
+        Raises:
+            ValueError: no output is left.
         """
         crossings, end = crossed(self.problem, self.sites, direction)
-        apart = all(same(a.value, b.value) for a, b in zip(self.outputs, end, strict=True))
-        if not apart:
-            crossings, _ = crossed(self.problem, self.sites, direction, apart=False)
+        left = [i for i, y in enumerate(end) if same(self.outputs[i].value, y.value)]
+        if not left:
+            raise ValueError("per_layer: expected an output that is no derivative taken inside f")
         costs, between = {}, {}
         for name, c in crossings.items():
             costs[name] = self.push(
                 [((name, "in", i), w) for i, w in enumerate(c.taken)]
                 + [((name, "out", i), -w) for i, w in enumerate(c.given)]
             )
-            if apart:
-                between[name] = self.push(
-                    ((name, "in", i), r - w)
-                    for i, (r, w) in enumerate(zip(c.arriving, c.taken, strict=True))
-                    if r is not w
-                )
-        if apart:
-            between[END] = [
-                leaf.tangent - tangent(direction.of_output(leaf), leaf.value) for leaf in end
-            ]
-        else:
-            whole = self.whole(direction)
-            between[BETWEEN] = [
-                y - sum(parts) for y, *parts in zip(whole, *costs.values(), strict=True)
-            ]
-        return costs, between
+            between[name] = self.push(
+                ((name, "in", i), r - w)
+                for i, (r, w) in enumerate(zip(c.arriving, c.taken, strict=True))
+                if r is not w
+            )
+        between[END] = [
+            leaf.tangent - tangent(direction.of_output(leaf), leaf.value) for leaf in end
+        ]
+        return _only(costs, left), _only(between, left), left
+
+
+def _only(terms: Terms, outputs: Sequence[int]) -> Terms:
+    return {name: [term[i] for i in outputs] for name, term in terms.items()}
 
 
 @dataclass
@@ -179,17 +180,16 @@ class Arrived(Leaf):
 
 
 class Front:
-    """Tensors in which the network is cut (or only watched), with their tangents."""
+    """Tensors in which the network is cut, with their tangents."""
 
-    def __init__(self, apart: bool) -> None:
+    def __init__(self) -> None:
         self.seen = Seen()
-        self._apart = apart
         self._leaves: list[tuple[Tensor, Tensor]] = []
         self._moved: dict[int, Tensor] = {}
 
     def cut(self, x: Tensor, curve: Curve) -> Tensor:
         """Cut at a tensor; what is returned is to be given on in its place."""
-        leaf = kept(x).requires_grad_() if self._apart else x
+        leaf = kept(x).requires_grad_()
         shown = leaf.clone()  # code after it may work in place
         self.seen.note(shown, curve)
         self._moved[id(shown)] = tangent(curve, x.detach())
@@ -200,24 +200,21 @@ class Front:
         """Tangent of u that the code since the last cuts makes of theirs."""
         if self.seen.curve(u) is not None:
             return self._moved[id(u)]
-        if not (self._apart and u.requires_grad):
+        if not u.requires_grad:
             return torch.zeros_like(u)
         jacobian = Jacobian([u], [leaf for leaf, _ in self._leaves])
         return jacobian([(i, moved) for i, (_, moved) in enumerate(self._leaves)])[0]
 
 
 def crossed(
-    problem: Problem, sites: Sites, direction: Direction, apart: bool = True
+    problem: Problem, sites: Sites, direction: Direction
 ) -> tuple[dict[str, Crossing], list[Arrived]]:
     """Tangents at all sites, and outputs with those arriving there, of a run cut at each site.
 
-    Args:
-        problem: the network.
-        sites: where it is cut.
-        direction: the one-parameter group.
-        apart: False only to watch; then nothing is known of what arrives.
+    Raises:
+        ValueError: the network does not run when it is cut.
     """
-    front = Front(apart)
+    front = Front()
     found = {name: Crossing() for name in sites.kinds}
 
     def before(name: str, layer: nn.Module, args: Any, kwargs: Any) -> None:
@@ -242,12 +239,15 @@ def crossed(
         return offset(output, cut)
 
     values = [
-        front.cut(kept(leaf.value).requires_grad_(), direction.of_input(leaf))
-        if inexact(leaf.value)
-        else leaf.value
+        front.cut(leaf.value, direction.of_input(leaf)) if inexact(leaf.value) else leaf.value
         for leaf in problem.leaves
     ]
-    outputs = run(problem, sites, problem.arguments(values, clone=False), before, after)
+    arguments = problem.arguments(values, clone=False)
+    try:
+        outputs = run(problem, sites, arguments, before, after)
+    except RuntimeError as error:  # of a gradient that is taken across the cuts
+        first = str(error).splitlines()[0]
+        raise ValueError(f"per_layer: expected a network that can be cut, got: {first}") from error
     return found, [
         Arrived(leaf.path, leaf.field, leaf.value.detach(), front.arriving(leaf.value))
         for leaf in outputs

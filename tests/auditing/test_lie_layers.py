@@ -47,7 +47,7 @@ def terms(f: nn.Module, x: Tensor, **options: object) -> tuple[list[Tensor], Ten
         problem = Problem.build(ready, [x], wanted.source, wanted.target, torch.float64)
         sites = Sites.of(problem, wanted.group, options.pop("actions", {}), None)  # type: ignore[arg-type]
         tape = Tape(problem, sites)
-        layers, between = tape.terms(wanted.all[0])
+        layers, between, _ = tape.terms(wanted.all[0])
         whole = tape.whole(wanted.all[0])
     assert len(whole) == 1
     code = {name for name, (term,) in between.items() if term.abs().max() > 1e-12}

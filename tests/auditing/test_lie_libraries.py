@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import geomdl
 from geomdl import Field, Grid, Vector, lie_derivative
 from geomdl.auditing import LieDerivative, analytic_inputs
-from geomdl.fields import positions
+from geomdl.fields import Points, positions
 from tests.auditing.networks import images
 
 
@@ -46,6 +46,56 @@ def test_e3nn_modules_speak_for_themselves() -> None:
         assert found.costliest is not None
         if broken:
             assert found.costliest.name in ("last", "(end)")
+
+
+def test_layers_of_a_factor_speak_for_the_product() -> None:
+    from e3nn import o3
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = o3.Linear("1x1o", "2x1o")
+            self.mix = o3.Linear("2x1o", "1x1o")
+
+        def forward(self, pos: Tensor) -> Tensor:
+            return self.mix(self.linear(pos - pos.mean(0)))
+
+    G = geomdl.group("SE3")
+    found = lie_derivative(Net(), images(4, 3), group=G, source=positions(G),
+                           target=Field(Vector(), G.linear), per_layer=True)  # fmt: skip
+    assert len(found.rows) == 6
+    assert [c.name for c in found.layers] == ["linear", "mix"]
+    assert max(c.worst for c in found.layers) < 1e-12
+
+
+@pytest.mark.parametrize("unused", [False, True])
+def test_forces_are_whole_and_left_out_of_costs(unused: bool) -> None:
+    class Atoms(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(1, 4), nn.Linear(4, 1)
+
+        def forward(self, pos: Tensor) -> dict[str, Tensor]:
+            pos = pos if pos.requires_grad else pos.requires_grad_()
+            far = (pos[:, None] - pos[None]).square().sum(-1, keepdim=True)
+            energy = self.last(self.first(far).tanh()).sum()
+            (slope,) = torch.autograd.grad(energy, pos, create_graph=True, allow_unused=unused)
+            return {"energy": energy, "forces": pos * 0 if slope is None else -slope}
+
+    G = geomdl.group("SE3")
+    target = {"energy": Field(Vector(), G.trivial, shape=()), "forces": Field(Points(3), G.linear)}
+    options = {"group": G, "source": positions(G), "target": target}
+    whole = lie_derivative(Atoms(), images(4, 3), **options)
+    assert whole.error < 1e-12
+    if not unused:
+        with pytest.raises(
+            ValueError, match=r"^per_layer: expected a network that can be cut, got"
+        ):
+            lie_derivative(Atoms(), images(4, 3), per_layer=True, **options)
+        return
+    found = lie_derivative(Atoms(), images(4, 3), per_layer=True, **options)
+    assert [c.name for c in found.layers] == ["first", "last"]
+    assert max(c.worst for c in found.layers) < 1e-12
 
 
 def test_layers_of_pyg_on_points() -> None:

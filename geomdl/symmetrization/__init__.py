@@ -1,6 +1,7 @@
 """Make any network equivariant, without touching its weights; augment data by a group.
 
 Every mode is a frame: a map from an input to weighted elements of the group that move with it.
+Where a symmetry is unknown, `discover` estimates it; where it is partial, `relaxed` lets go of it.
 
 Example:
     >>> import geomdl, torch
@@ -14,11 +15,22 @@ Example:
 
 from geomdl.symmetrization.augment import Augment
 from geomdl.symmetrization.canonical import BestElement, LearnedAxes, LearnedOrder
+from geomdl.symmetrization.discover_subgroup import (
+    ElementFinding,
+    SubgroupDiscovery,
+    discover_subgroup,
+)
+from geomdl.symmetrization.discovering import discover
+from geomdl.symmetrization.discovery import Candidate, Discovery
 from geomdl.symmetrization.facade import symmetrize
 from geomdl.symmetrization.frame import Draws, Frame, Orbit, Weighted
 from geomdl.symmetrization.modes import Average, Canonical, Frames, Sample
 from geomdl.symmetrization.networks import MemberScores, OrbitScores, VectorNetwork
 from geomdl.symmetrization.points import Centred, PointFrames, PrincipalAxes
+from geomdl.symmetrization.relaxed_conv import RelaxedConv
+from geomdl.symmetrization.relaxed_departure import departure
+from geomdl.symmetrization.relaxed_layer import FreeConv, FreeLinear, Relaxed
+from geomdl.symmetrization.relaxing import departures, penalty, plot_departures, relaxed
 from geomdl.symmetrization.sorting import Sorting
 from geomdl.symmetrization.symmetrized import Symmetrized
 
@@ -26,11 +38,16 @@ __all__ = [
     "Augment",
     "Average",
     "BestElement",
+    "Candidate",
     "Canonical",
     "Centred",
+    "Discovery",
     "Draws",
+    "ElementFinding",
     "Frame",
     "Frames",
+    "FreeConv",
+    "FreeLinear",
     "LearnedAxes",
     "LearnedOrder",
     "MemberScores",
@@ -38,10 +55,20 @@ __all__ = [
     "OrbitScores",
     "PointFrames",
     "PrincipalAxes",
+    "Relaxed",
+    "RelaxedConv",
     "Sample",
     "Sorting",
+    "SubgroupDiscovery",
     "Symmetrized",
     "VectorNetwork",
     "Weighted",
+    "departure",
+    "departures",
+    "discover",
+    "discover_subgroup",
+    "penalty",
+    "plot_departures",
+    "relaxed",
     "symmetrize",
 ]

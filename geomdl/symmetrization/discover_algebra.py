@@ -1,0 +1,177 @@
+"""Lie algebras of matrices that were measured: brackets, the nearest closed one, plain entries."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from geomdl.groups.finite import enumerate_closure
+
+DRAWS = 64  # elements by which a matrix is moved, for its logarithm to be taken
+STEPS = 50
+WORDS = 500  # products of generators that are compared at most
+EXACT = 1e-8  # bracket residual of what counts as closed
+
+
+def orthonormal(algebra: Tensor) -> Tensor:
+    """Orthonormal basis of the span of matrices (k, n, n), in the inner product tr(AᵀB)."""
+    if not len(algebra):
+        return algebra
+    q, _ = torch.linalg.qr(algebra.flatten(1).mT)
+    basis: Tensor = q.mT.reshape(algebra.shape)
+    return basis
+
+
+def openness(algebra: Tensor) -> Tensor:
+    """Parts (k, k, n²) of the brackets of an orthonormal basis that lie outside of its span.
+
+    They vanish for a Lie algebra; brackets are at most √2 in norm.
+    """
+    products = algebra.unsqueeze(1) @ algebra.unsqueeze(0)
+    brackets = (products - products.transpose(0, 1)).flatten(2)
+    flat = algebra.flatten(1)
+    return brackets - brackets @ flat.mT @ flat
+
+
+def bracket_residual(algebra: Tensor) -> float:
+    """Largest norm of what the brackets of an orthonormal basis leave outside of its span."""
+    return float(openness(orthonormal(algebra)).norm(dim=-1).max()) if len(algebra) else 0.0
+
+
+def closed(algebra: Tensor, among: Tensor) -> Tensor:
+    """A Lie algebra near the span of matrices: its open part is driven to zero by descent.
+
+    Args:
+        algebra: basis (k, n, n) of the estimate.
+        among: matrices (K, n, n) whose span the result lies in.
+
+    Returns:
+        orthonormal basis (k, n, n); closed where the descent arrived, see `bracket_residual`.
+    """
+    frame = orthonormal(among).flatten(1)
+    weights = (orthonormal(algebra).flatten(1) @ frame.mT).requires_grad_()
+    shape = algebra.shape[1:]
+
+    def basis() -> Tensor:
+        rows: Tensor = torch.linalg.qr(weights.mT)[0].mT
+        return rows @ frame
+
+    def step() -> Tensor:
+        optimizer.zero_grad()
+        loss = openness(basis().reshape(-1, *shape)).square().sum()
+        loss.backward()
+        return loss
+
+    optimizer = torch.optim.LBFGS(
+        [weights],
+        max_iter=STEPS,
+        tolerance_grad=1e-15,
+        tolerance_change=1e-30,
+        line_search_fn="strong_wolfe",
+    )
+    with torch.enable_grad():
+        optimizer.step(step)
+    return basis().detach().reshape(-1, *shape)
+
+
+def plain(algebra: Tensor, tolerance: float) -> Tensor | None:
+    """Basis in reduced echelon form with whole numbers for entries, if there is one nearby.
+
+    Args:
+        algebra: basis (k, n, n).
+        tolerance: largest distance of an entry of the echelon form from a whole number.
+
+    Returns:
+        shape (k, n, n), or None.
+    """
+    rows, used = algebra.flatten(1).clone(), []
+    for i in range(len(rows)):
+        largest = rows[i:].abs().amax(0)
+        column = int((largest >= 0.99 * largest.max()).nonzero()[0, 0])  # the first of equal ones
+        pivot = i + int(rows[i:, column].abs().argmax())
+        rows[[i, pivot]] = rows[[pivot, i]]
+        rows[i] = rows[i] / rows[i, column]
+        others = torch.arange(len(rows)) != i
+        rows[others] = rows[others] - rows[others, column : column + 1] * rows[i]
+        used.append(column)
+    whole = rows.round()
+    if float((rows - whole).abs().max()) > tolerance:
+        return None
+    return whole[torch.tensor(used).argsort()].reshape(algebra.shape) + 0.0  # no −0
+
+
+def connected(g: Tensor, algebra: Tensor, tolerance: float = 1e-6) -> Tensor:
+    """Whether matrices (…, n, n) lie in the connected group of a Lie algebra, bool (…).
+
+    g does if h g = exp(X) for some h of the group and X of the algebra; 64 random h are tried, with
+    X the principal logarithm. True is certain up to the tolerance; False is not, though a miss is
+    unlikely where every element has a logarithm, as in a compact group.
+    """
+    if not len(algebra):
+        identity = torch.eye(g.shape[-1], dtype=g.dtype)
+        same: Tensor = (g - identity).abs().amax((-2, -1)) <= tolerance
+        return same
+    basis = orthonormal(algebra)
+    rng = torch.Generator().manual_seed(0)
+    weights = torch.randn(DRAWS, len(basis), generator=rng, dtype=torch.float64)
+    weights[0] = 0  # g itself
+    moved = torch.linalg.matrix_exp(torch.einsum("da,aij->dij", weights, basis))
+    h = moved @ g.unsqueeze(-3)
+    values, vectors = torch.linalg.eig(h)
+    logarithm = (vectors * values.log().unsqueeze(-2)) @ torch.linalg.pinv(vectors)
+    flat = basis.flatten(1)
+    projected = logarithm.real.flatten(-2) @ flat.mT @ flat
+    back = torch.linalg.matrix_exp(projected.reshape(h.shape))
+    error = (back - h).norm(dim=(-2, -1)) / h.norm(dim=(-2, -1))
+    found: Tensor = (error.nan_to_num(math.inf) <= tolerance).any(-1)
+    return found
+
+
+def generating(found: Tensor, algebra: Tensor, tolerance: float) -> Tensor:
+    """Those of some matrices that, with exp of a Lie algebra, generate all of them."""
+    left = found[~connected(found, algebra, tolerance)] if len(found) else found
+    chosen: list[Tensor] = []
+    while len(left):
+        chosen.append(left[0])
+        left = _outside(left[1:], chosen, algebra, tolerance)
+    for g in list(chosen):
+        others = [h for h in chosen if h is not g]
+        if others and not len(_outside(g.unsqueeze(0), others, algebra, tolerance)):
+            chosen = others
+    return torch.stack(chosen) if chosen else found[:0]
+
+
+def _outside(g: Tensor, chosen: list[Tensor], algebra: Tensor, tolerance: float) -> Tensor:
+    """Those of some matrices that are no word in chosen ones, times exp of a Lie algebra."""
+    words = enumerate_closure(torch.stack(chosen), WORDS)
+    for w in torch.stack(chosen) if words is None else words:
+        if len(g):
+            g = g[~connected(g @ torch.linalg.inv(w), algebra, tolerance)]
+    return g
+
+
+def signed_permutations(n: int) -> Tensor:
+    """Candidates for finite generators: matrices that permute and mirror coordinates.
+
+    All 2ⁿ n! for n ≤ 4; above, mirrors, exchanges and quarter turns of two coordinates, and −1.
+
+    Example:
+        >>> len(signed_permutations(3)), len(signed_permutations(5))
+        (48, 36)
+    """
+    one = torch.eye(n, dtype=torch.float64)
+    mirrors = torch.diag_embed(1 - 2 * one)
+    pairs = [(i, j) for i in range(n) for j in range(i)]
+    swaps = [_swap(n, i, j) for i, j in pairs]
+    if n <= 4:
+        every = enumerate_closure(torch.stack([*mirrors, *swaps]), 2**n * math.factorial(n))
+        assert every is not None
+        return every
+    turns = [mirrors[i] @ swap for (i, _), swap in zip(pairs, swaps, strict=True)]
+    return torch.stack([*mirrors, *swaps, *turns, *(t.mT for t in turns), -one])
+
+
+def _swap(n: int, i: int, j: int) -> Tensor:
+    order = list(range(n))
+    order[i], order[j] = j, i
+    return torch.eye(n, dtype=torch.float64)[order]

@@ -21,6 +21,7 @@ BUILT_IN = (
     "molecules",
     "scattering",
     "startup",
+    "symmetry",
 )
 
 

@@ -14,6 +14,8 @@ from geomdl.fields import positions
 from geomdl.groups import group
 from geomdl.symmetrization import Symmetrized, symmetrize
 
+COSTLY = ("sets + turns, quadrature after", "EGNN", "D4 network")
+
 
 def quick(seeds=1, seconds=0.5):
     return Context(budget=Budget(seconds), seeds=seeds)
@@ -24,10 +26,12 @@ def small(monkeypatch):
     monkeypatch.setattr(report, "ROUNDS", 1)
     monkeypatch.setattr(methods, "AUDITED", 2)
     monkeypatch.setattr(clouds, "_TRIED", 50_000)
-    monkeypatch.setattr(clouds, "POINTS", 6)
+    monkeypatch.setattr(clouds, "POINTS", 5)
     for module in (digits, points):
         monkeypatch.setattr(module, "TRAIN", 32)
         monkeypatch.setattr(module, "TEST", 16)
+        few = tuple(m for m in module.METHODS if m.name not in COSTLY)
+        monkeypatch.setattr(module, "METHODS", few)
 
 
 def test_the_prefix_names_both():
@@ -92,6 +96,17 @@ def test_clouds_are_centred_and_near_their_shapes():
         assert clouds.SHAPES[name](p).abs().max() < clouds.SHELL
 
 
+def test_the_network_of_messages_sees_no_rotation():
+    x, _ = clouds.make_clouds(6, torch.Generator().manual_seed(0))
+    network = clouds.CloudEGNN(6, torch.Generator().manual_seed(0)).double()
+    turn = group("SO3").sample(1, torch.Generator().manual_seed(1))
+    y = network(x)
+    assert y.std(0).max() > 1e-3
+    assert (network(x @ turn.mT) - y).abs().max() < 1e-12 * y.abs().max()
+    assert (torch.cat([network(one[None]) for one in x]) - y).abs().max() < 1e-12
+    assert (network(x * torch.tensor([2.0, 1, 1])) - y).abs().max() > 1e-3, "stretched"
+
+
 def runs_of(method):
     """Three runs as they should be."""
     good = {"upright": 0.9, "turned": 0.9, "same": 1.0, "error": 1e-15}
@@ -122,6 +137,6 @@ def test_a_method_that_only_claims_to_be_exact_is_found(small):
     task = digits.task_of(16, 16)
     found = methods.examine(plain.build(task, 0, {}).eval(), task)
     claimed = (plain, replace(plain, name="claimed", exact=True))
-    checks = {c.name: c.holds for c in report.checks_of(dict.fromkeys(
-        ("CNN", "claimed"), [found]), claimed)}  # fmt: skip
+    runs = {method.name: [found] for method in claimed}
+    checks = {check.name: check.holds for check in report.checks_of(runs, claimed)}
     assert not checks["exact"]

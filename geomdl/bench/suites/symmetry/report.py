@@ -104,7 +104,7 @@ def compare_methods(
                 f"{method.name}: upright {100 * found['upright']:.1f} %,"
                 f" turned {100 * found['turned']:.1f} %"
             )
-    rows = tuple(
+    rows: tuple[dict[str, Any], ...] = tuple(
         {
             "name": name,
             **{key: vars(mean_sd([r[key] for r in of])) for key in ("upright", "turned")},

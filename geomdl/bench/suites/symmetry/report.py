@@ -199,7 +199,8 @@ def _accuracies(runs: Runs, turned: str) -> Figure:
     ]  # fmt: skip
     return Figure(
         "accuracy", "dumbbell", "Upright against turned",
-        "Mean over the seeds; the thin line is one standard deviation to either side.",
+        "Mean over the seeds; the thin line is one standard deviation to either side. A ring alone"
+        " is where both are equal.",
         {"labels": ["upright", turned], "x_label": "accuracy", "x_percent": True, "rows": rows},
     )  # fmt: skip
 
@@ -208,7 +209,8 @@ def _errors(runs: Runs) -> Figure:
     rows = [{"name": name, "values": [run["error"] for run in of]} for name, of in runs.items()]
     return Figure(
         "error", "dots", "Equivariance error",
-        "Of the trained networks, in float64; one dot a seed.",
-        {"log": True, "x_label": "error, relative to the variation of the output",
+        "Of the trained networks, relative to the variation of the output, in float64; one dot a"
+        " seed.",
+        {"log": True, "x_label": "equivariance error",
          "limit": {"value": EXACT, "text": "exact"}, "rows": rows},
     )  # fmt: skip

@@ -74,7 +74,8 @@ def discover_subgroup(
 
     What is measured is the classifier. One that was trained on samples as they come errs on moved
     ones also because they are new to it; where the task itself breaks the symmetry, it is sure of
-    another class: `mistaken_for` says which (a 6 turned by 180° is a 9).
+    another class: `mistaken_for` says which (a 6 turned by 180° is a 9). One that was trained on
+    samples moved by the group itself, under their old labels, has learnt to say nothing of this.
 
     Args:
         f: gives scores (samples, classes).

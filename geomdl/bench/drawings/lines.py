@@ -17,8 +17,8 @@ def curves(data: Data) -> "Figure":
 
     Args:
         data: `x`, `x_label`, `y_label`, `series` [{`name`, `values` (seeds, x)}], and optionally
-            `y_percent`, `log`, `ticks`, `x_unit`, `marks` (vertical lines), `level` {`value`,
-            `text`}.
+            `y_percent`, `log`, `x_log` (with a tick at each x), `ticks`, `x_unit`, `marks` (vertical
+            lines), `level` {`value`, `text`}.
 
     Returns:
         The drawing.
@@ -64,7 +64,11 @@ def curves(data: Data) -> "Figure":
             color=theme.MUTED,
             fontsize=9.5,
         )
-    if "ticks" in data:
+    if data.get("x_log"):
+        ax.set_xscale("log")
+        ax.set_xticks(x, [f"{t:,}" for t in data["x"]])
+        ax.xaxis.set_minor_formatter(lambda v, _: "")
+    elif "ticks" in data:
         unit = data.get("x_unit", "")
         ax.set_xticks(data["ticks"], [f"{t}{unit}".replace("-", "−") for t in data["ticks"]])
     elif all(value == round(value) for value in data["x"]):

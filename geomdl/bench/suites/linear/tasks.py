@@ -190,5 +190,6 @@ def curves(
     return Figure(
         task, "curves", title[0].upper() + title[1:],
         "Mean over the seeds; bands from the best to the worst.",
-        {"x": list(SIZES), "x_label": "samples", "y_label": "error, %", "series": series},
+        {"x": list(SIZES), "x_label": "samples", "x_log": True, "y_label": "error, %",
+         "series": series},
     )  # fmt: skip

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 Matrix = tuple[tuple[float, ...], ...]
 
+CLOSED = 1e-6  # how far a bracket may be from the span of an algebra that was estimated
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -88,7 +90,7 @@ class Discovery:
         """Whether the Lie algebra is closed under brackets."""
         from geomdl.symmetrization.discover_algebra import bracket_residual
 
-        return bracket_residual(self.lie_algebra) <= 1e-6
+        return bracket_residual(self.lie_algebra) <= CLOSED
 
     @property
     def group(self) -> Group:
@@ -97,7 +99,9 @@ class Discovery:
         finite = self.generators if len(self.finite) else identity
         if not self.algebra:
             return matrix_group(finite, name="discovered")
-        return matrix_group(finite[: len(self.finite)], self.lie_algebra, name="discovered")
+        return matrix_group(
+            finite[: len(self.finite)], self.lie_algebra, name="discovered", tol=CLOSED
+        )
 
     def __str__(self) -> str:
         k = len(self.algebra)

@@ -17,8 +17,8 @@ def curves(data: Data) -> "Figure":
 
     Args:
         data: `x`, `x_label`, `y_label`, `series` [{`name`, `values` (seeds, x)}], and optionally
-            `y_percent`, `log`, `x_log` (with a tick at each x), `ticks`, `x_unit`, `marks` (vertical
-            lines), `level` {`value`, `text`}.
+            `y_percent`, `log`, `x_log` (with a tick at each x), `ticks`, `x_unit`, `marks`
+            (vertical lines), `level` {`value`, `text`}.
 
     Returns:
         The drawing.

@@ -18,7 +18,7 @@ of a symmetry where the data have none, and at last find one that nobody told us
 # and move the output back. How fast f changes is its **Lie derivative**. It is zero for an
 # equivariant f, and a sum over the layers :math:`h_l = f_l(h_{l-1})` for any f:
 #
-# .. math:: \mathcal{L}_A f = \frac{d}{dt}\Big|_0 \rho(-t)\, f(\rho(t)\, x)
+# .. math:: \mathcal{L}_A f = \frac{d}{dt}|_{t=0}\, \rho(-t)\, f(\rho(t)\, x)
 #           = \sum_l Df_{>l} \; \mathcal{L}_A f_l,
 #
 # where :math:`Df_{>l}` is the derivative through all that follows. So each layer has a cost, in

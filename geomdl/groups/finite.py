@@ -16,6 +16,7 @@ from geomdl.groups.group import Group, Parts
 from geomdl.groups.linalg import canonical_basis
 
 _AT_ONCE = 2**16  # products that are formed in one go
+_GREATEST = 1e6  # entry of a matrix of a finite group
 
 
 class FiniteGroup(Group):
@@ -192,24 +193,36 @@ def enumerate_closure(generators: Tensor, limit: int) -> Tensor | None:
     """All products of matrices (k, n, n), the identity first; None if more than ``limit``.
 
     Closed under products, hence under inverses if finite. Elements equal to 1e-6 count as one;
-    each one is a product of few generators, so rounding stays near 1e-15.
+    each one is a product of few generators, so rounding stays near 1e-15. None also where they are
+    infinitely many: a determinant other than ±1, or products beyond 1e6.
     """
+    return matrix_closure(generators, limit)[0]
+
+
+def matrix_closure(generators: Tensor, limit: int) -> tuple[Tensor | None, float]:
+    """As `enumerate_closure`, and by how much products differ that count as one element."""
     n = generators.shape[-1]
     found = torch.eye(n, dtype=torch.float64).unsqueeze(0)
-    frontier = found
-    seen = {_key(found[0])}
+    if bool(((torch.linalg.det(generators).abs() - 1).abs() > 1e-6).any()):
+        return None, 0.0
+    frontier, worst = found, 0.0
+    seen = {_key(found[0]): found[0]}
     while len(frontier):
         fresh = []
-        for candidate in (generators.unsqueeze(1) @ frontier).reshape(-1, n, n):
-            key = _key(candidate)
-            if key not in seen:
-                seen.add(key)
+        products = (generators.unsqueeze(1) @ frontier).reshape(-1, n, n)
+        if bool((products.abs() > _GREATEST).any()):
+            return None, worst
+        for candidate in products:
+            known = seen.setdefault(_key(candidate), candidate)
+            if known is candidate:
                 fresh.append(candidate)
+            else:
+                worst = max(worst, float((known - candidate).abs().max()))
         if len(found) + len(fresh) > limit:
-            return None
+            return None, worst
         frontier = torch.stack(fresh) if fresh else found[:0]
         found = torch.cat([found, frontier])
-    return found
+    return found, worst
 
 
 def _key(matrix: Tensor) -> tuple[int, ...]:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from geomdl.groups.constant import constant
-from geomdl.groups.finite import FiniteGroup, enumerate_closure, match
+from geomdl.groups.finite import FiniteGroup, enumerate_closure, match, matrix_closure
 from geomdl.groups.group import Group
 from geomdl.groups.orthogonal import MatrixElements
 
 Nested = tuple[tuple[tuple[float, ...], ...], ...]
+_ROUNDING = 1e-9  # relative, between products that are one element
 _LIMIT = 5000  # elements; a group with more than this is treated as infinite
 _WORD = 12  # letters in a random word
 
@@ -178,9 +180,10 @@ def matrix_group(
     """Group from matrix generators alone.
 
     Args:
-        generators: invertible matrices (k, n, n).
-        lie_algebra: infinitesimal generators (m, n, n); their exponentials belong to the group, and
-            the brackets of any two lie in their span.
+        generators: invertible matrices (k, n, n), exact to rounding in float64: what is a symmetry
+            to 1e-7 is none to 1e-15.
+        lie_algebra: infinitesimal generators (m, n, n), likewise; their exponentials belong to the
+            group, and the brackets of any two lie in their span.
         name: what to call it.
         tol: how far a bracket may be from the span, relative to the norms of the two.
 
@@ -189,16 +192,17 @@ def matrix_group(
         exist, else an infinite one. Tensor representations, intertwiners and audits need no more.
 
     Raises:
-        ValueError: no or misshapen or singular matrices, or a Lie algebra that does not close.
+        TypeError: complex matrices.
+        ValueError: no or misshapen or singular matrices, rounded ones, or a Lie algebra that does
+            not close.
 
     Example:
         >>> squeeze = matrix_group(lie_algebra=[[[1.0, 0.0], [0.0, -1.0]]], name="squeeze")
         >>> squeeze.compact, squeeze.lie_dim
         (False, 1)
     """
-    given = [
-        torch.as_tensor(x, dtype=torch.float64) for x in (generators, lie_algebra) if x is not None
-    ]
+    both = {"generators": generators, "lie_algebra": lie_algebra}
+    given = [_exact(key, x) for key, x in both.items() if x is not None]
     if not given:
         raise ValueError("generators: give generators, lie_algebra or both")
     n = given[0].shape[-1]
@@ -210,12 +214,37 @@ def matrix_group(
     algebra = empty if lie_algebra is None else given[-1]
     if not bool(torch.isfinite(torch.cat([gens, algebra])).all()):
         raise ValueError("generators: should be finite numbers")
-    if len(gens) and not bool((torch.linalg.det(gens).abs() > 1e-12).all()):
-        raise ValueError("generators: should be invertible")
+    singular = ~(torch.linalg.cond(gens) < 1e12)  # NaN for zeros
+    if bool(singular.any()):
+        place = int(singular.nonzero()[0])
+        raise ValueError(f"generators: should be invertible, but number {place} is not")
     _check_closed(algebra, tol)
-    finite = not len(algebra) and enumerate_closure(gens, _LIMIT) is not None
+    found, apart = (None, 0.0) if len(algebra) else matrix_closure(gens, _LIMIT)
+    if found is not None and apart > _ROUNDING * float(found.abs().max()):
+        raise ValueError(
+            f"generators: should be exact to rounding, but products that look equal are {apart:.1g}"
+            " apart; give them in float64, or their logarithms as lie_algebra"
+        )
+    finite = found is not None
     kind = FiniteMatrixGroup if finite else MatrixGroup
     return kind(name, _nested(gens), _nested(algebra), n)
+
+
+def _exact(name: str, matrices: Any) -> Tensor:
+    """Real numbers in float64; those of a shorter type only where they are short fractions."""
+    given = torch.as_tensor(matrices) if isinstance(matrices, Tensor) else torch.as_tensor(
+        np.asarray(matrices)
+    )  # fmt: skip
+    if given.is_complex():
+        raise TypeError(f"{name}: should be real, got {given.dtype}")
+    exact = given.to(torch.float64)
+    rounded = given.is_floating_point() and given.dtype != torch.float64
+    if rounded and not torch.equal(exact * 1024, (exact * 1024).round()):
+        raise ValueError(
+            f"{name}: should be exact to rounding in float64, got {given.dtype}; make them"
+            " in torch.float64"
+        )
+    return exact
 
 
 def _check_closed(algebra: Tensor, tol: float) -> None:

@@ -239,7 +239,8 @@ def _exact(name: str, matrices: Any) -> Tensor:
         raise TypeError(f"{name}: should be real, got {given.dtype}")
     exact = given.to(torch.float64)
     rounded = given.is_floating_point() and given.dtype != torch.float64
-    if rounded and not torch.equal(exact * 1024, (exact * 1024).round()):
+    parts = exact.nan_to_num() * 1024
+    if rounded and not torch.equal(parts, parts.round()):
         raise ValueError(
             f"{name}: should be exact to rounding in float64, got {given.dtype}; make them"
             " in torch.float64"

@@ -1,5 +1,6 @@
 """Audit an object by its name, with inputs made up from its types: what `geomdl audit` does."""
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -11,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from geomdl.auditing.audit import SAMPLES, audit
+from geomdl.auditing.audit import SAMPLES, audit, called
 from geomdl.auditing.certificate import Audit
 from geomdl.auditing.made_up import (
     BATCH,
@@ -30,6 +31,7 @@ from geomdl.fields import Grid, Type, fields_of, group_of
 from geomdl.groups import Group
 from geomdl.groups import group as group_by_name
 
+TORCH = (b"PK\3\4", b"\x80\2\x8a\n")  # how files of torch.save start, now and formerly
 Load = Callable[[str], nn.Module] | None
 
 
@@ -133,7 +135,7 @@ def typed_object(
 def made(spec: str | Callable[..., Any], load: Load, seed: int) -> Any:
     """The object that a text names, made with a seed."""
     with own_randomness(seed):
-        return _find(spec, load) if isinstance(spec, str) else _made(spec, str(spec))
+        return _find(spec, load) if isinstance(spec, str) else _made(spec, called(spec))
 
 
 def _find(spec: str, load: Load) -> Any:
@@ -145,6 +147,7 @@ def _find(spec: str, load: Load) -> Any:
             raise FileNotFoundError(
                 f"spec: expected package.module:object or a checkpoint, found no file {spec}"
             )
+        _check_checkpoint(spec)
         return load(spec)
     found = _imported(module_name)
     for name in attribute.split("."):
@@ -152,6 +155,20 @@ def _find(spec: str, load: Load) -> Any:
             raise ValueError(f"spec: {module_name} has no {attribute}")
         found = getattr(found, name)
     return _made(found, spec)
+
+
+def _check_checkpoint(path: str) -> None:
+    """Refuse files that hold no network which can be built without code."""
+    with Path(path).open("rb") as file:
+        start = file.read(4)
+    python = Path(path).suffix == ".py"
+    if python or start in TORCH:
+        kind = "a Python file" if python else "a checkpoint of torch.save"
+        made = f"{path}:make" if python else "file.py:make"
+        raise ValueError(
+            f"spec: expected an object or a checkpoint of geomdl.save, got {kind}; name a function"
+            f" that builds the network{'' if python else ' and loads it'}, {made}"
+        )
 
 
 def _exported(path: str) -> nn.Module:
@@ -180,13 +197,34 @@ def _imported(name: str) -> Any:
         sys.modules[found.name] = module  # where dataclasses look for their module
         found.loader.exec_module(module)
         return module
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else ""
-        raise FileNotFoundError(
-            f"spec: cannot import {name}: {type(error).__name__}: {first}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise FileNotFoundError(f"spec: cannot import {name}: {_first_line(error)}") from error
     finally:
         sys.path.remove(folder)
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
+def _network(f: Callable[..., Any], name: str, required: Sequence[str]) -> Callable[..., Any]:
+    """A function as the network itself, which says so where it makes one instead."""
+
+    @functools.wraps(f)
+    def network(*inputs: Any) -> Any:
+        try:
+            output = f(*inputs)
+        except Exception as error:
+            raise ValueError(f"{cannot_run(error)}; {hint}") from error
+        if isinstance(output, nn.Module):
+            raise ValueError(f"spec: {name} gives a module; {hint}")
+        return output
+
+    hint = (
+        f"{name} needs {', '.join(required)}, and is taken for the network: if it builds one, name "
+        "a function without required arguments"
+    )
+    return network
 
 
 def _made(found: Any, name: str) -> Any:
@@ -206,10 +244,13 @@ def _made(found: Any, name: str) -> Any:
     ]
     takes_inputs = required or any(p.kind is p.VAR_POSITIONAL for p in parameters)
     if not inspect.isclass(found) and takes_inputs:
-        return found
+        return _network(found, name, required) if inspect.isfunction(found) else found
     if required:
         raise ValueError(f"spec: {name} needs {', '.join(required)}; name an instance instead")
-    made = found()
+    try:
+        made = found()
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"spec: {name}() raises {_first_line(error)}") from error
     if not callable(made):
         raise ValueError(f"spec: {name}() should be callable, got {type(made).__name__}")
     return made

@@ -26,6 +26,26 @@ def left(x):
 number = 3
 
 
+def unlucky():
+    raise RuntimeError("no luck\nat all")
+
+
+def wide(n):
+    return torch.nn.Conv2d(1, 2, 3, padding=len(n) - len(n))
+
+
+def falls(x):
+    raise RuntimeError("no luck\nat all")
+
+
+class Cut(torch.nn.Module):
+    """Its forward pass leaves no tape."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            return x.square().mean((-2, -1)) * x[..., 4, 4]
+
+
 class Isotropic(torch.nn.Module):
     """A 3×3 convolution whose filters D4 leaves as they are."""
 

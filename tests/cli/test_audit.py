@@ -34,6 +34,15 @@ def test_a_checkpoint_is_audited(tmp_path, capsys):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("new", [True, False])
+def test_what_torch_saved_needs_the_code_that_builds_it(new, tmp_path, capsys):
+    path = tmp_path / "weights.pt"
+    state = torch.nn.Linear(2, 2).state_dict()
+    torch.save(state, path, _use_new_zipfile_serialization=new)
+    assert main(["audit", str(path), "--group", "D4", "--shape", "1", "9", "9"]) == 2
+    assert "builds the network and loads it, file.py:make\n" in capsys.readouterr().err
+
+
 def test_a_function_that_fails_has_no_layers_and_still_fails(capsys):
     assert main(["audit", f"{NETS}:relu", "--group", "D4", "--shape", "1,8,8"]) == 0
     assert main(["audit", f"{NETS}:left", "--group", "D4", "--shape", "1,8,8"]) == 1
@@ -71,6 +80,19 @@ def test_the_plot_is_written(tmp_path, monkeypatch, capsys):
     [
         ([f"{NETS}:nothing"], "tests.cli.nets has no nothing"),
         ([f"{NETS}:number"], "should be callable, got int"),
+        ([f"{NETS}:unlucky", "--group", "D4"], "unlucky() raises RuntimeError: no luck"),
+        ([f"{NETS}:unlucky", "--lie"], "unlucky() raises RuntimeError: no luck"),
+        ([f"{NETS}:falls", "--group", "D4", "--shape", "1,8,8"], "random inputs of its types (no"),
+        ([f"{NETS}:falls", "--lie", "--shape", "1,8,8"], "random inputs of its types (no luck)"),
+        (
+            [f"{NETS}:wide", "--group", "D4", "--shape", "1,8,8"],
+            "nets:wide gives a module; ",
+        ),
+        (
+            [f"{NETS}:wide", "--lie", "--shape", "1,8,8"],
+            "wide needs n, and is taken",
+        ),
+        ([__file__, "--group", "D4"], "test_audit.py:make"),
         (["no.such.module:f"], "cannot import no.such.module"),
         (["no_such_file.safetensors"], "found no file no_such_file.safetensors"),
         ([f"{NETS}:Plain"], "the object declares no source, name the group"),

@@ -67,10 +67,17 @@ class OrbitError:
 
     @property
     def costliest(self) -> str | None:
-        """Name of the layer of the largest cost; None if none was measured."""
+        """Name of the layer of the largest cost.
+
+        None if none was measured, or if all of them together cost less than a tenth of the error,
+        which then comes from code between layers.
+        """
         return self._costliest(range(len(self.at)))
 
     def _costliest(self, where: Sequence[int]) -> str | None:
+        worst = max(where, key=lambda i: self.errors[i], default=None)
+        if worst is None or sum(c[worst] for c in self.layers.values()) < self.errors[worst] / 10:
+            return None
         return max(
             self.layers, key=lambda name: worst_of([self.layers[name][i] for i in where]),
             default=None,
@@ -92,6 +99,8 @@ class OrbitError:
             if layer is not None:
                 cost = worst_of([self.layers[layer][i] for i in where])
                 text += f", costliest {layer} ({self.kinds[layer]}): {cost:.3g}"
+            elif self.layers:
+                text += ", which no layer explains: it comes from code between them"
             lines += lines_of(name, text, 14)
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 from torch.utils import _pytree as pytree
 
 from geomdl.auditing.prepare import owner
@@ -100,6 +101,8 @@ def recording(module: nn.Module, group: Group) -> Iterator[dict[str, Call]]:
 def hooked(module: nn.Module, before: Before, after: After) -> Iterator[None]:
     """Watch every call of a layer below `module` while inside.
 
+    What computes a parametrized weight is part of its layer, and is not watched.
+
     Args:
         module: the whole.
         before: (name of the call, layer, args, kwargs) -> None, or args and kwargs to take instead.
@@ -117,8 +120,11 @@ def hooked(module: nn.Module, before: Before, after: After) -> Iterator[None]:
         return after(stack.pop(), layer, output)
 
     handles = []
+    weights = {
+        part for m in module.modules() if isinstance(m, ParametrizationList) for part in m.modules()
+    }
     for path, layer in module.named_modules():
-        if layer is not module:
+        if layer is not module and layer not in weights:
             hook = partial(enter, path)
             handles.append(layer.register_forward_pre_hook(hook, with_kwargs=True))
             handles.append(layer.register_forward_hook(leave, with_kwargs=True))

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from geomdl import lie_derivative
+import geomdl
+from geomdl import Field, Grid, lie_derivative
 from geomdl.auditing import LieDerivative, orbit_error
 from geomdl.auditing.curves import names
 from geomdl.auditing.directions import directions
@@ -96,6 +97,45 @@ def test_a_broken_padding_is_the_only_convolution_that_costs() -> None:
         if broken is not None:
             assert "whole pixels" in orbit.summary()
             assert "costliest 12 (Conv2d)" in orbit.summary()
+
+
+def test_a_parametrized_layer_is_named_itself() -> None:
+    layers: list[nn.Module] = []
+    for i in range(4):
+        mode = "zeros" if i == 2 else "circular"
+        conv = nn.Conv2d(3 if i else 1, 3, 3, padding=1, padding_mode=mode)
+        layers += [nn.utils.parametrizations.weight_norm(conv)]
+    net, x = nn.Sequential(*layers), torus()
+    found = lie_derivative(net, x, action="translation_x", periodic=True, per_layer=True)
+    assert [layer.name for layer in found.layers] == ["0", "1", "2", "3"]
+    assert found.costliest is not None
+    assert found.costliest.name == "2"
+    orbit = orbit_error(net, x, action="translation_x", periodic=True, at=[1.0], per_layer=True)
+    assert orbit.costliest == "2"
+    grid, group = Grid(2, periodic=True), geomdl.group("Z12x12")
+    ends = Field(grid, group.trivial), Field(grid, 3 * group.trivial)
+    whole = geomdl.audit(net, x, source=ends[0], target=ends[1], per_layer=True, samples=2)
+    assert str(whole.first_break).startswith("2 (ParametrizedConv2d)")
+
+
+def test_code_between_layers_is_no_layer() -> None:
+    class Placed(nn.Module):
+        def __init__(self, broken: bool) -> None:
+            super().__init__()
+            mode = "zeros" if broken else "circular"
+            self.conv = nn.Conv2d(1, 4, 3, padding=1, padding_mode=mode)
+            self.places = torch.randn(4, 12, 12) * (not broken)
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head((self.conv(x) + self.places).relu().mean((2, 3)))
+
+    for broken in (False, True):
+        orbit = orbit_error(Placed(broken), torus(), action="translation_x", periodic=True,
+                            at=[1.0], per_layer=True)  # fmt: skip
+        assert orbit.error > 0.01
+        assert orbit.costliest == ("conv" if broken else None)
+        assert ("which no layer explains" in orbit.summary()) is not broken
 
 
 def test_costs_are_slopes_of_costs_at_finite_distances(x: Tensor) -> None:

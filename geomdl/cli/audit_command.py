@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if found is not None:
         passed = found.passed(tol)
     else:  # a small move is never exact on a grid: it fails by a tolerance that is given
-        passed = local is None or tol is None or local.error <= tol
+        passed = local is None or tol is None or local.lie.passed(tol)
     if arguments.json:
         print(json.dumps(document(found, local, passed, tol), indent=1, allow_nan=False,
                          ensure_ascii=False))  # fmt: skip

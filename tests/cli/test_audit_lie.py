@@ -49,6 +49,13 @@ def test_small_moves_alone_as_json(capsys):
     assert main([*words, "--tol", "1e3"]) == 0
 
 
+def test_what_leaves_no_tape_does_not_pass(capsys):
+    words = ["audit", f"{NETS}:Cut", "--input", "2,1,8,8", "--lie", "translation", "--tol"]
+    assert main([*words, "1e-4"]) == 1
+    assert "local equivariance error 0 " in capsys.readouterr().out
+    assert main([*words, "1e3"]) == 0
+
+
 def test_a_lie_group_moves_along_its_algebra(capsys):
     words = ["audit", f"{NETS}:relu", "--group", "SO3", "--shape", "3", "--lie"]
     assert main(words) == 1

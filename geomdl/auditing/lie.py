@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.conv import _ConvNd
 
 from geomdl.auditing.audit import called, versions
 from geomdl.auditing.certificate import OutputRow, worst_of
@@ -21,7 +22,7 @@ from geomdl.auditing.statistics import default_tol, rms
 from geomdl.auditing.tape import END, Tape
 from geomdl.auditing.trees import Leaf, inexact
 from geomdl.auditing.variation import Variation, measure
-from geomdl.fields import Type
+from geomdl.fields import Grid, Type
 from geomdl.groups import Group
 
 STEP = {torch.float64: 1e-6, torch.float32: 1e-2}  # of the finite difference beside
@@ -155,15 +156,40 @@ def finite_outputs(problem: Problem) -> list[Leaf]:
     """Floating leaves of f(x).
 
     Raises:
-        ValueError: there are none, or one is not finite.
+        ValueError: there are none, or one is not finite; an image has no batch axis.
     """
-    outputs = problem.run_inexact(problem.values)
+    with batched(problem):
+        outputs = problem.run_inexact(problem.values)
     if not outputs:
         raise ValueError("f: expected a floating output, got none")
     for leaf in outputs:
         if not bool(leaf.value.isfinite().all()):
             raise ValueError(f"f: expected finite numbers, {leaf.path} has NaN or infinite entries")
     return outputs
+
+
+@contextmanager
+def batched(problem: Problem) -> Iterator[None]:
+    """Refuse images without a batch axis while inside: by their axes they are signals."""
+    module = owner(problem.f)
+    fields = [leaf.field for leaf in problem.leaves if leaf.field is not None]
+    sizes = {f.domain.d for f in fields if isinstance(f.domain, Grid)}
+
+    def check(layer: nn.Module, args: tuple[Any, ...]) -> None:
+        d = len(layer.kernel_size)  # type: ignore[arg-type]
+        if args and args[0].ndim == d + 1 and d - 1 in sizes:
+            raise ValueError(
+                f"x: expected a batch axis, (batch, channels, *spatial) of {d} spatial axes, got "
+                f"shape {tuple(args[0].shape)} at a {type(layer).__name__}"
+            )
+
+    convolutions = [m for m in module.modules() if isinstance(m, _ConvNd)] if module else []
+    handles = [m.register_forward_pre_hook(check) for m in convolutions]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def check_same(expected: Sequence[Leaf], got: Sequence[Leaf]) -> None:

@@ -36,7 +36,7 @@ def prepared(
 
     Raises:
         TypeError: `f` is not callable, or `randomize` is asked of what has no parameters.
-        ValueError: the module cannot be copied.
+        ValueError: the module cannot be copied, or was scripted.
     """
     if not callable(f):
         raise TypeError(f"f: expected a callable, got {type(f).__name__}")
@@ -45,6 +45,11 @@ def prepared(
         if randomize:
             raise TypeError(f"randomize: f should be an nn.Module, got {type(f).__name__}")
         return f
+    if any(isinstance(part, torch.jit.ScriptModule) for part in module.modules()):
+        raise ValueError(
+            f"f: expected a module of Python, got a scripted one ({type(module).__name__}); give "
+            "the one that was scripted, or its torch.export"
+        )
     try:
         module = copy.deepcopy(module)
     except (RuntimeError, TypeError) as error:

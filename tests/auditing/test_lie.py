@@ -168,6 +168,10 @@ def bad(x: Tensor) -> dict[str, tuple[type[Exception], str, object]]:
             lambda: lie_derivative(torch.relu, x, action="rotation", periodic=True)),
         "image": (ValueError, r"x: expected an image \(batch, channels, \*spatial\), got shape",
             lambda: lie_derivative(torch.relu, x[0, 0], action="rotation")),
+        "batch": (ValueError, r"x: expected a batch axis, .* got shape \(1, 16, 16\) at a Conv2d",
+            lambda: lie_derivative(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten(2)), x[0])),
+        "batch of orbit": (ValueError, "x: expected a batch axis", lambda: orbit_error(
+            nn.Conv2d(1, 1, 3), x[0], action="translation_x")),
         "discrete": (ValueError, "group: expected one with a Lie algebra, got D4",
             lambda: lie_derivative(torch.relu, x, group=G, source=Field(Grid(2), G.trivial))),
         "both": (ValueError, "action: expected either an action or a group, got both",

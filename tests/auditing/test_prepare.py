@@ -81,6 +81,14 @@ def test_what_cannot_be_copied_is_refused() -> None:
         prepared(net, torch.float64, rng=rng())
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own script
+def test_what_was_scripted_is_refused() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(2, 2)))
+    for net in (scripted, nn.Sequential(scripted)):
+        with pytest.raises(ValueError, match=r"^f: expected a module of Python, got a scripted"):
+            prepared(net, torch.float64, rng=rng())
+
+
 def test_own_randomness_gives_the_same_and_restores() -> None:
     def draw() -> list[float]:
         return [float(torch.rand(())), float(np.random.rand()), random.random()]

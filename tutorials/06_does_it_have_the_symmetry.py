@@ -205,7 +205,8 @@ axes.legend(frameon=False, loc="upper left", ncols=2)
 
 # %%
 # At half a pixel the nonlinearities cost something, for they alias; at a whole pixel nothing is
-# left but rounding and ``conv7``. On the command line: ``geomdl audit net.py:make --lie``.
+# left but rounding and ``conv7``. On the command line, with the group of the whole shifts:
+# ``geomdl audit net.py:make --group Z28x28 --lie --input 4,1,28,28``.
 #
 # Mending without touching a weight
 # ---------------------------------

@@ -97,8 +97,9 @@ def lie_derivative(
 
     Raises:
         TypeError: `f` is not callable, or no module where it must be.
-        ValueError: an input has a NaN or the output has; the shape of the output depends on t;
-            `actions` names an unknown layer; f is not differentiable twice.
+        ValueError: an input has a NaN or the output has; an image has no batch axis; the shape of
+            the output depends on t; `actions` names an unknown layer; f is not differentiable
+            twice.
 
     Example:
         >>> x = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 AT = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+ROUNDING = 1e-6  # of the sum of the costs, in float32 too
 TURN = tuple(2 * math.pi * k / 24 for k in range(24))
 
 
@@ -69,14 +70,14 @@ class OrbitError:
     def costliest(self) -> str | None:
         """Name of the layer of the largest cost.
 
-        None if none was measured, or if all of them together cost less than a tenth of the error,
-        which then comes from code between layers.
+        None if none was measured, or if all of them together cost less than a tenth of an error
+        beyond rounding, which then comes from code between layers.
         """
         return self._costliest(range(len(self.at)))
 
     def _costliest(self, where: Sequence[int]) -> str | None:
-        worst = max(where, key=lambda i: self.errors[i], default=None)
-        if worst is None or sum(c[worst] for c in self.layers.values()) < self.errors[worst] / 10:
+        at = max(where, key=lambda i: self.errors[i], default=None)
+        if at is None or sum(c[at] for c in self.layers.values()) < self.errors[at] / 10 - ROUNDING:
             return None
         return max(
             self.layers, key=lambda name: worst_of([self.layers[name][i] for i in where]),

@@ -4,10 +4,13 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-280  # a square below this, in float64, is that of no vector
+_ROUNDING = 32.0  # what P leaves of a vector is rounding below so many eps of its length
 
 
 def directions(projector: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Unit vectors along P v, and |P v|²; where P v = 0 some unit vector in the range of P.
+
+    |P v| ≤ 32 ε |v| counts as 0, ε the rounding of the dtype: such a P v need not be in the range.
 
     Args:
         projector: P, shape (…, d, d).
@@ -18,7 +21,9 @@ def directions(projector: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """
     inside = v @ projector @ projector  # twice: what rounding leaves outside would be enlarged
     square = inside.square().sum(-1)
-    free = square <= _TINY
+    rounding = (_ROUNDING * torch.finfo(v.dtype).eps) ** 2 * v.detach().square().sum(-1)
+    free = square <= rounding.clamp(min=_TINY)
+    square = torch.where(free, 0.0, square)
     unit = inside / torch.where(free, 1.0, square).sqrt().unsqueeze(-1)
     return torch.where(free.unsqueeze(-1), some_direction(projector).unsqueeze(-2), unit), square
 

@@ -147,6 +147,20 @@ def test_weighted_invariants_are_continuous_where_points_are_on_a_line(spread: f
     assert 0 < close <= 1e-3 * far
 
 
+@pytest.mark.parametrize("line", [(1.0, 1.0, 0.0), (1.0, 1.0, 1.0), (0.0, 1.0, 1.0)])
+@pytest.mark.parametrize(("mode", "options"), [("frames", {"weighted": True}), ("canonical", {})])
+def test_frames_of_points_on_a_line_of_a_lattice_are_rotations(mode, options, line) -> None:
+    """What rounding leaves off the axis is then along it, and no second axis."""
+    SE3 = geomdl.group("SE3")
+    x = torch.outer(torch.tensor([-1.16, 0.0, 1.3]), torch.tensor(line)).double().unsqueeze(0)
+    f = nn.Sequential(nn.Flatten(-2), dense(9, 3)).double()
+    target = Field(Vector(), 3 * SE3.trivial)
+    model = symmetrize(f, SE3, mode, source=points(SE3), target=target, **options).double()
+    turns, _ = model.frame((x,)).elements
+    torch.testing.assert_close(turns.mT @ turns, torch.eye(3).expand_as(turns).double())
+    assert geomdl.audit(model, x, samples=2).passed()
+
+
 def test_weighted_frames_are_traced() -> None:
     SO2 = geomdl.group("SO2")
     field, x = vectors(SO2, 2), randn(2, 4)

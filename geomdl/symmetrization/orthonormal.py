@@ -1,10 +1,67 @@
 """Orthonormal frames of R^d from vectors, also where these are dependent."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 _TINY = 1e-280  # a square below this, in float64, is that of no vector
 _ROUNDING = 32.0  # what P leaves of a vector is rounding below so many eps of its length
+_EQUAL = 1e-12  # eigenvalues closer than this part of the largest
+
+
+class _Eigenvectors(torch.autograd.Function):
+    """`torch.linalg.eigh`, without the derivatives along which equal eigenvalues mix."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix: Tensor) -> tuple[Tensor, Tensor]:
+        values, vectors = torch.linalg.eigh(matrix)
+        return values, vectors
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*output)
+        ctx.save_for_forward(*output)
+
+    @staticmethod
+    def backward(ctx: Any, to_values: Tensor, to_vectors: Tensor) -> Tensor:
+        values, vectors = ctx.saved_tensors
+        inner = _mixing(values, vectors.mT @ to_vectors) + to_values.diag_embed()
+        grad: Tensor = vectors @ inner @ vectors.mT
+        return (grad + grad.mT) / 2
+
+
+class _Pushed(_Eigenvectors):
+    """The same with forward derivatives, which a tracer does not take."""
+
+    @staticmethod
+    def jvp(ctx: Any, change: Tensor) -> tuple[Tensor, Tensor]:
+        values, vectors = ctx.saved_tensors
+        inner = vectors.mT @ change @ vectors
+        return inner.diagonal(dim1=-2, dim2=-1), vectors @ _mixing(values, inner)
+
+
+def _mixing(values: Tensor, inner: Tensor) -> Tensor:
+    """B_ij / (λ_j − λ_i), and 0 where λ_i = λ_j."""
+    gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
+    equal = gaps.abs() <= _EQUAL * values.abs().amax(-1)[..., None, None]
+    return torch.where(equal, 0.0, inner / torch.where(equal, 1.0, gaps))
+
+
+def eigenvectors(matrix: Tensor) -> Tensor:
+    """Eigenvectors (…, d, d), in columns and ascending order, of a symmetric matrix.
+
+    Where eigenvalues are equal to 10⁻¹² of the largest, their eigenvectors are some basis of the
+    eigenspace; the derivative, infinite, of turns within it is taken as 0.
+
+    Args:
+        matrix: shape (…, d, d), symmetric.
+    """
+    function = _Eigenvectors if torch.compiler.is_compiling() else _Pushed
+    found: Tensor = function.apply(matrix)[1]  # type: ignore[no-untyped-call]
+    return found
 
 
 def directions(projector: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from geomdl.groups.semidirect import SemidirectProduct
 from geomdl.symmetrization.action import Action
 from geomdl.symmetrization.clouds import choose, holds_positions, holds_vectors
 from geomdl.symmetrization.frame import Frame, Weighted
-from geomdl.symmetrization.orthonormal import completed, directions, without
+from geomdl.symmetrization.orthonormal import completed, directions, eigenvectors, without
 
 _VECTORS = "points or vectors that the group turns by its matrices"
 
@@ -63,7 +63,8 @@ class PrincipalAxes(Frame):
     """The principal axes of a cloud with all their signs: 2^d matrices, 2^(d−1) rotations.
 
     Columns are the eigenvectors of Σ_i x_i x_iᵀ in ascending order. Exact where the eigenvalues are
-    distinct; it jumps where two of them cross.
+    distinct; it jumps where two of them cross. Where two are equal (symmetric clouds, points on a
+    line) gradients leave out the turns of their axes within the plane of both, which are infinite.
 
     Args:
         group: O(d) or SO(d).
@@ -87,7 +88,7 @@ class PrincipalAxes(Frame):
         moment = v.mT @ v
         finite = moment.isfinite().all(-1).all(-1)[..., None, None]
         some = torch.arange(v.shape[-1]).to(moment).diag()
-        axes = torch.linalg.eigh(torch.where(finite, moment, some)).eigenvectors
+        axes = eigenvectors(torch.where(finite, moment, some))
         assert isinstance(self.group, Orthogonal)
         if self.group.special:
             last = torch.linalg.det(axes.detach()).sign()[..., None, None] * axes[..., -1:]

@@ -161,6 +161,24 @@ def test_frames_of_points_on_a_line_of_a_lattice_are_rotations(mode, options, li
     assert geomdl.audit(model, x, samples=2).passed()
 
 
+def test_principal_axes_of_symmetric_clouds_have_gradients() -> None:
+    """On a line the axes across are free, and an invariant does not see them."""
+    f = nn.Sequential(nn.Flatten(-2), dense(18, 3)).double()
+    target = Field(Vector(), 3 * E3.trivial)
+    model = symmetrize(f, E3, "frames", source=points(E3), target=target)
+    line = torch.tensor([1.0, -0.5, 2.0, 0.7, -1.3, 0.4]).double().reshape(1, 6, 1)
+    x = torch.cat([OCTAHEDRON, line * torch.eye(3)[0], torch.zeros(1, 6, 3)]).double()
+    (grad,) = torch.autograd.grad(model(x.requires_grad_()).sum(), x)
+    assert grad.isfinite().all()
+    along = torch.zeros_like(line)
+    along[0, 2] = 1e-5
+    ends = [model((line + s * along) * torch.eye(3)[0]).sum() for s in (1, -1)]
+    torch.testing.assert_close(grad[1, 2, 0], (ends[0] - ends[1]) / 2e-5, rtol=1e-6, atol=1e-8)
+    general = randn(2, 6, 3, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(model, (general,), fast_mode=True, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(model, (general,), fast_mode=True)
+
+
 def test_weighted_frames_are_traced() -> None:
     SO2 = geomdl.group("SO2")
     field, x = vectors(SO2, 2), randn(2, 4)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields import Field, Type, fields_of, map_fields
+from geomdl.kernels.precision import full_precision
 
 
 class Action:
@@ -37,11 +38,14 @@ class Action:
         return map_fields(lambda field, x, _: self.move(field, g, x), self.type, values, self.name)
 
     def move(self, field: Field, g: Any, x: Any) -> Any:
-        """One value of one field of the type."""
-        if not torch.compiler.is_compiling() or not isinstance(x, Tensor):
+        """One value of one field of the type, in its own precision, autocast or not."""
+        if not isinstance(x, Tensor):
             return field.act_unchecked(g, x)
-        code = next(code for known, code in self._codes if known is field)
-        return torch.ops.geomdl.act(code, _leaves(g), x)
+        with full_precision(x):
+            if not torch.compiler.is_compiling():
+                return field.act_unchecked(g, x)
+            code = next(code for known, code in self._codes if known is field)
+            return torch.ops.geomdl.act(code, _leaves(g), x)
 
 
 @lru_cache(maxsize=256)

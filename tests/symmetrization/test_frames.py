@@ -242,6 +242,27 @@ def test_weighted_sorting_is_continuous_where_plain_sorting_jumps() -> None:
     assert jump(plain, x, 1e-6) > 1e-2
 
 
+class Full(nn.Module):
+    """A network that keeps full precision by itself."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return self.net(x.float())
+
+
+@pytest.mark.parametrize(("mode", "options"), [("frames", {}), ("average", {"degree": 2})])
+def test_autocast_leaves_the_action_alone(mode: str, options: dict) -> None:
+    f, x = Full(rows(5, 3, 3)), randn(2, 5, 3)
+    model = symmetrize(f, O3, mode, source=points(O3), target=points(O3), **options)
+    expected = model(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(model(x), expected)
+
+
 def test_products_one_factor_after_the_other() -> None:
     """Points in any order: sorted inside, turned to their principal axes outside."""
     S4 = geomdl.group("S4")

@@ -63,8 +63,8 @@ class Symmetrized(nn.Module):
 
         Raises:
             TypeError: an input or output is no tensor, or cannot be averaged.
-            ValueError: values are not of the type, or the shape of the output depends on the
-                element.
+            ValueError: values are not of the type, an output is missing, or the shape of the
+                output depends on the element.
         """
         inputs = self._inputs(args, kwargs)
         self._pull.check(inputs)
@@ -77,6 +77,7 @@ class Symmetrized(nn.Module):
             moved = [self._moved(self._pull, found, i, inputs, True) for i in which]
             for i, y in zip(which, self._evaluated(moved, len(args), batch), strict=True):
                 self._push.check(y)
+                _whole(self.target, y)
                 y = self._moved(self._push, found, i, y, False)
                 parts, shape = pytree.tree_flatten(y)
                 total = _added(total, parts, found.weights[i], count)
@@ -163,6 +164,16 @@ def batch_axes(field: Field, x: Any) -> int:
     if not isinstance(x, Tensor):
         return 0
     return x.ndim - len(field.fibre) - isinstance(field.domain, (Nodes, Points))
+
+
+def _whole(target: Type, y: Any) -> None:
+    """Refuse outputs that lack one of the names of their type."""
+    if not isinstance(target, dict) or y is None:
+        return
+    names = y if isinstance(y, dict) else getattr(y, "_fields", list(target)[: len(y)])
+    if len(names) < len(target):
+        got = ", ".join(names) or "none"
+        raise ValueError(f"y: expected the outputs {', '.join(target)}, got {got}")
 
 
 def _shapes(values: list[Tensor]) -> list[torch.Size]:

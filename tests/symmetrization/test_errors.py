@@ -103,6 +103,13 @@ class Rank(nn.Module):
         return x.flatten(1).argmax(-1, keepdim=True)
 
 
+class Named(nn.Module):
+    """The first of two outputs."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"a": x.flatten(1)[:, :1]}
+
+
 def scalars(group: geomdl.Group, n: int) -> Field:
     return Field(Vector(), n * group.trivial)
 
@@ -130,6 +137,12 @@ def scalars(group: geomdl.Group, n: int) -> Field:
             randn(3, 2, 5, 5),
             TypeError,
             "f: expected outputs of floating point to average, got torch.int64",
+        ),
+        (
+            lambda: wrap(Named(), target={"a": scalars(D4, 1), "b": scalars(D4, 1)}),
+            randn(3, 2, 5, 5),
+            ValueError,
+            "y: expected the outputs a, b, got a$",
         ),
         (
             lambda: wrap(mode="canonical", canonicalizer=cnn(5, 7)),

@@ -67,7 +67,12 @@ class Augment:
             inputs: of type `source`.
             outputs: of type `target`.
             rng: generator on the CPU.
+
+        Raises:
+            ValueError: there is no target.
         """
+        if not fields_of(self.target):
+            raise ValueError(f"target: expected a Field of {self.group.name}, got {self.target!r}")
         g = self.draw(inputs, rng)
         return act(g, self.source, inputs), act(g, self.target, outputs)
 

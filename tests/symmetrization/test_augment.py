@@ -56,3 +56,5 @@ def test_one_line_errors() -> None:
         Augment("C4", None)
     with pytest.raises(ValueError, match=r"^x: axis 1 should be rep.dim=2, got 3$"):
         Augment(D4, IMAGE)(torch.zeros(1, 3, 4, 4), seeded())
+    with pytest.raises(ValueError, match=r"^target: expected a Field of D4, got None$"):
+        Augment(D4, IMAGE).pair(torch.zeros(1, 2, 4, 4), torch.zeros(1, 8), seeded())

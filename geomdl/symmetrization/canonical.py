@@ -122,8 +122,11 @@ class LearnedAxes(Frame):
 class LearnedOrder(Frame):
     """The permutation that sorts the members of a set by learned scores.
 
-    Exact where no two different members have the same score. In training mode the order has the
-    gradient of SoftSort (straight-through), for values at the members; in evaluation mode none.
+    Exact where no two members have the same score, as members with equal numbers in the input that
+    the scores look at do. Such members stay in the order in which they are stored: outputs are
+    exact then only if they are invariant and the members are alike in all inputs. In
+    training mode the order has the gradient of SoftSort (straight-through), for values at the
+    members; in evaluation mode none.
 
     Args:
         group: S_n.

@@ -110,7 +110,9 @@ class Draws(Frame):
 
     def __init__(self, group: Group, n: int, rng: torch.Generator | None = None) -> None:
         if not group.compact:
-            raise ValueError(f"group: expected a compact group to draw from, got {group.name}")
+            raise ValueError(
+                f"group: expected a compact group to draw from, got {group.name}{elsewhere(group)}"
+            )
         super().__init__(group, n)
         self.rng = el.generator(rng)
 
@@ -119,6 +121,15 @@ class Draws(Frame):
         assert self.size is not None
         drawn = self.group.sample(self.size, self.rng)
         return Weighted(drawn, self.group.inverse(drawn), [1 / self.size] * self.size)
+
+
+def elsewhere(group: Group) -> str:
+    """Ending of an error: what else there is for a group that a mode does not take."""
+    if group.compact:
+        return "; take another mode, or one factor of a product after the other"
+    if isinstance(group, DirectProduct):
+        return "; take one factor of it after the other"
+    return "; no mode takes a group that is not compact, but for the translations of positions"
 
 
 def _quadrature(group: Group, degree: int | None) -> tuple[Any, list[float]]:
@@ -130,7 +141,7 @@ def _quadrature(group: Group, degree: int | None) -> tuple[Any, list[float]]:
         )
     if not group.compact:
         raise ValueError(
-            f"group: expected a compact group to average over, got {group.name}; use mode='frames'"
+            f"group: expected a compact group to average over, got {group.name}{elsewhere(group)}"
         )
     if group.order is None and degree is None:
         raise ValueError(f"degree: expected that of the quadrature on {group.name}, got None")

@@ -16,7 +16,7 @@ from geomdl.groups.symmetric import Symmetric
 from geomdl.registry import Example, register_layer
 from geomdl.symmetrization.canonical import BestElement, LearnedAxes, LearnedOrder
 from geomdl.symmetrization.clouds import point_group, translates
-from geomdl.symmetrization.frame import Draws, Frame, Orbit
+from geomdl.symmetrization.frame import Draws, Frame, Orbit, elsewhere
 from geomdl.symmetrization.points import Centred, PointFrames, PrincipalAxes
 from geomdl.symmetrization.sorting import Sorting
 from geomdl.symmetrization.symmetrized import Symmetrized, check_types
@@ -164,9 +164,11 @@ class Frames(Symmetrized):
 
     O(d), SO(d) and, about the centroid, E(d), SE(d): the signs of the principal axes
     (`PrincipalAxes`). R^d: the centroid alone. S_n: the order of the members (`Sorting`). *Exact*,
-    except where principal axes are undetermined since eigenvalues are equal. The mean jumps where
-    they cross, however smooth f is; ``weighted=True`` takes weighted frames in their place, which
-    are *continuous* at a higher cost (`PointFrames`, `Sorting`).
+    except where principal axes are undetermined since eigenvalues are equal, and where two members
+    of a set have the same numbers in the input that is read: then which comes first is that of the
+    storage, and only outputs that do not tell the two apart are exact. The mean jumps where axes
+    cross, however smooth f is; ``weighted=True`` takes weighted frames in their place, which are
+    *continuous* at a higher cost (`PointFrames`, `Sorting`).
 
     Args:
         f: any module.
@@ -214,8 +216,8 @@ class Frames(Symmetrized):
             if isinstance(H, Symmetric):
                 return Sorting(H, source, by, weighted)
             raise ValueError(
-                f"group: expected O(d), SO(d), E(d), SE(d), R^d or S_n for frames, got {G.name};"
-                " take another mode, or one factor of a product after the other"
+                "group: expected O(d), SO(d), E(d), SE(d), R^d or S_n for frames, got "
+                f"{G.name}{elsewhere(H)}"
             )
 
         super().__init__(f, _frame(G, source, by, make), source, target, chunk)
@@ -228,7 +230,8 @@ class Canonical(Symmetrized):
     Finite groups: the element of highest score (`BestElement`); O(d), SO(d) and, about the
     centroid, E(d), SE(d): Gram and Schmidt's matrix of learned vectors (`LearnedAxes`); S_n: the
     order of learned scores (`LearnedOrder`). *Exact*, as exactly as the group acts, except at
-    inputs with a symmetry of their own. Trained together with f, or alone with f frozen.
+    inputs with a symmetry of their own, and where two members of a set have equal scores. Trained
+    together with f, or alone with f frozen.
 
     Args:
         f: any module.
@@ -281,7 +284,7 @@ class Canonical(Symmetrized):
                 return BestElement(H, source, by, canonicalizer)
             raise ValueError(
                 "group: expected a finite group, O(d), SO(d), E(d), SE(d), R^d or S_n, got "
-                f"{G.name}; take another mode, or one factor of a product after the other"
+                f"{G.name}{elsewhere(H)}"
             )
 
         super().__init__(f, _frame(G, source, by, make), source, target)

@@ -16,7 +16,12 @@ _MEMBERS = "numbers of the members of a set, which the group permutes"
 class Sorting(Frame):
     """The permutation that sorts the members by their first number, ties by the next, and so on.
 
-    Exact. With one number a member it is continuous; with more it jumps where first numbers meet.
+    Exact where no two members have all their numbers in this input equal, weighted or not. Equal
+    ones stay in the order in which they are stored: outputs are exact then only if they are
+    invariant and the other inputs (edges, say) do not tell these members apart either; outputs at
+    such members are not equivariant.
+
+    With one number a member it is continuous; with more it jumps where first numbers meet.
     Weighted, members are instead sorted along several directions a, each with a weight in
     proportion to the smallest gap between neighbouring ⟨a, x_i⟩: a direction whose order changes
     has weight zero there, so that the average is *continuous* wherever the members are distinct.

@@ -21,6 +21,10 @@ class Symmetrized(nn.Module):
     Where every input and output has the same batch axis in front, elements are joined along it,
     `chunk` of them in one call of f; else f is called once for each element.
 
+    In training mode f should treat all elements alike. Dropout does not: equivariance then holds in
+    expectation only. Batch normalization does where one call of f has all elements, at most `chunk`
+    of them; else its statistics are those of a part, and equivariance is lost until evaluation.
+
     Args:
         f: any module.
         frame: gives the elements and weights.
@@ -51,7 +55,7 @@ class Symmetrized(nn.Module):
 
     @property
     def cost(self) -> int | None:
-        """Evaluations of f for each input: the factor in time over f."""
+        """Evaluations of f for each input; time also goes into moving inputs and outputs."""
         return self.frame.size
 
     def extra_repr(self) -> str:

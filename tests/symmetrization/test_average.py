@@ -278,3 +278,13 @@ def test_the_traced_action_has_the_gradient_of_the_action() -> None:
     weight = randn(*y.shape, seed=1, dtype=torch.float64)
     ours, theirs = (torch.autograd.grad((z * weight).sum(), x)[0] for z in (y, expected))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_batch_statistics_are_those_of_the_orbit_where_one_call_has_it() -> None:
+    """In training mode, each sample moved by an element of its own; a part of the orbit fails."""
+    f = nn.Sequential(nn.Flatten(), nn.Linear(50, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 3))
+    x, target = randn(6, 2, 5, 5), Field(Vector(), 3 * D4.trivial)
+    moved = geomdl.act(D4.sample(6, torch.Generator().manual_seed(1)), IMAGE, x)
+    for chunk, passes in ((8, True), (7, False)):
+        model = symmetrize(f, D4, source=IMAGE, target=target, chunk=chunk).train()
+        assert ((model(moved) - model(x)).abs().max() <= 1e-6).item() is passes

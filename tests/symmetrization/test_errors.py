@@ -27,7 +27,7 @@ def wrap(f=None, group=D4, mode="average", source=IMAGE, target=TEN, **options):
     return symmetrize(f or cnn(5, 10), group, mode, source=source, target=target, **options)
 
 
-S9, S12, SO4 = (geomdl.group(name) for name in ("S9", "S12", "SO(4)"))
+S9, S12, SO4, LORENTZ = (geomdl.group(name) for name in ("S9", "S12", "SO(4)", "SO(1,3)"))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,24 @@ S9, S12, SO4 = (geomdl.group(name) for name in ("S9", "S12", "SO(4)"))
             lambda: wrap(group=SO4, source=vectors(SO4, 1), target=vectors(SO4, 1), degree=2),
             ValueError,
             r"group: expected a finite group, SO2, O2, SO3, O3 or a product, got SO4",
+        ),
+        *(
+            (
+                lambda mode=mode: wrap(
+                    group=LORENTZ, mode=mode, target=Field(Vector(), LORENTZ.standard),
+                    source=Field(Vector(), LORENTZ.standard),
+                ),
+                ValueError,
+                "group: expected .*; no mode takes a group that is not compact",
+            )
+            for mode in ("average", "frames", "canonical", "sample")
+        ),
+        (
+            lambda: wrap(
+                group=S9 * E3, mode="frames", source=points(S9 * E3), target=points(S9 * E3)
+            ),
+            ValueError,
+            "group: expected .*; take one factor of it after the other$",
         ),
         (
             lambda: wrap(group=E3, source=vectors(E3, 1), target=vectors(E3, 1), degree=2),

@@ -228,6 +228,35 @@ def test_ties_are_broken_by_the_next_number() -> None:
     ).passed()
 
 
+@pytest.mark.parametrize("mode", ["frames", "canonical"])
+def test_members_that_tie_leave_invariants_alone_where_they_are_alike(mode: str) -> None:
+    S4 = geomdl.group("S4")
+    numbers = Field(Vector(), S4.standard)
+    source = {"a": numbers, "b": numbers}
+    swap = torch.tensor([1, 0, 2, 3])
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = dense(8, 4)
+
+        def forward(self, a: Tensor, b: Tensor) -> Tensor:
+            return self.net(torch.cat([a, b], -1))
+
+    def change(target: Field, a: Tensor, b: Tensor) -> float:
+        model = symmetrize(Both(), S4, mode, source=source, target=target).eval()
+        expected = model(a, b)
+        expected = expected[:, swap] if target == numbers else expected
+        return float((model(a[:, swap], b[:, swap]) - expected).detach().abs().max())
+
+    alike, other = torch.tensor([[1.0, 1.0, 0.0, 2.0]]), randn(1, 4)
+    invariant = Field(Vector(), 4 * S4.trivial)
+    assert change(invariant, alike, alike) == 0
+    assert change(invariant, alike, other) > 1e-2
+    assert change(numbers, alike, alike) > 1e-2
+    assert change(numbers, other, alike) <= 1e-6
+
+
 def test_weighted_sorting_is_continuous_where_plain_sorting_jumps() -> None:
     S6 = geomdl.group("S6")
     field, x = members(S6, 2), randn(1, 6, 2, dtype=torch.float64)

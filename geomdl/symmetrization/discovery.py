@@ -94,7 +94,16 @@ class Discovery:
 
     @property
     def group(self) -> Group:
-        """The group that both generate, acting on (n) by its standard representation."""
+        """The group that both generate, acting on (n) by its standard representation.
+
+        An algebra that was estimated is closed to rounding where the data do not contradict; it is
+        then that of a group near the one that was measured, as near as `residual` says.
+        Candidates stay as they were given: beside an algebra that is not `plain` they are
+        symmetries up to the tolerance only, and may enlarge the group.
+
+        Raises:
+            ValueError: the Lie algebra is not `closed`.
+        """
         identity = torch.eye(self.n, dtype=torch.float64).unsqueeze(0)
         finite = self.generators if len(self.finite) else identity
         if not self.algebra:

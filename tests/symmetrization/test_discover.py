@@ -195,6 +195,15 @@ def test_the_symmetry_of_a_density() -> None:
     assert all(abs(float(a.trace())) < 0.05 for a in other.lie_algebra)
 
 
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_an_estimated_algebra_gives_a_group(seed: int) -> None:
+    found = discover(None, draw(3000, 3, seed=seed) * torch.tensor([1.0, 1, 3]).double())
+    assert not found.plain and found.bracket > 1e-5
+    assert bracket_residual(found.lie_algebra) < 1e-12 and found.group.lie_dim == 3
+    G = matrix_group(lie_algebra=found.lie_algebra)
+    assert len(geomdl.intertwiners(G.standard @ G.standard, G.trivial)) == 1  # one inner product
+
+
 def test_score_matching_finds_the_precision_matrix() -> None:
     x = draw(4000, 2) @ draw(2, 2, seed=3)
     gradient = torch.autograd.functional.jacobian(

@@ -1,5 +1,7 @@
 """`relaxed`: an equivariant layer or network that may depart from its symmetry."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from geomdl import steerable
+from geomdl import linear, steerable
 from geomdl.symmetrization.relaxed_conv import RelaxedConv
 from geomdl.symmetrization.relaxed_departure import departure
 from geomdl.symmetrization.relaxed_layer import Relaxed
@@ -15,7 +17,7 @@ from geomdl.symmetrization.relaxed_layer import Relaxed
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LAYERS: tuple[type[nn.Module], ...] = (steerable.Conv, steerable.Linear)
+LAYERS: tuple[type[nn.Module], ...] = (steerable.Conv, steerable.Linear, linear.Linear)
 
 
 def relaxed(
@@ -27,8 +29,9 @@ def relaxed(
     """Give an equivariant layer, or every linear layer of a network, a free path beside it.
 
     y = strict(x) + free(x), with free = 0 at the start: the result computes what `module` does
-    until it is trained. See `Relaxed`; `penalty` and `departures` measure what training makes of
-    it, and `RelaxedConv` is the other way, filters that depend on the element.
+    until it is trained. Layers that are shared stay so, with one free path. See `Relaxed`;
+    `penalty` and `departures` measure what training makes of it, and `RelaxedConv` is the other
+    way, filters that depend on the element.
 
     Args:
         module: a layer or network; it is copied.
@@ -41,7 +44,8 @@ def relaxed(
 
     Raises:
         TypeError: it is no module.
-        ValueError: it has no such layer, and no free path is given.
+        ValueError: it has no such layer, and no free path is given; a single layer for which no
+            free path is known.
 
     Example:
         >>> import geomdl
@@ -61,11 +65,19 @@ def relaxed(
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: expected an nn.Module, got {type(module).__name__}")
     module = deepcopy(module)
-    inner = [name for name, child in module.named_modules() if name and isinstance(child, layers)]
-    if free is not None or not inner:
+    if free is not None or isinstance(module, layers) or not len(list(module.children())):
         return Relaxed(module, free)
-    for name in inner:
-        module.set_submodule(name, Relaxed(module.get_submodule(name)))
+    every = module.named_modules(remove_duplicate=False)
+    inner = {name: child for name, child in every if isinstance(child, layers)}
+    if not inner:
+        names = ", ".join(sorted({layer.__name__ for layer in layers}))
+        raise ValueError(
+            f"module: expected a network with layers to relax ({names}), or free, got none in"
+            f" {type(module).__name__}"
+        )
+    paths = {layer: Relaxed(layer) for layer in inner.values()}
+    for name, layer in inner.items():
+        module.set_submodule(name, paths[layer])
     return module
 
 
@@ -74,7 +86,8 @@ def departures(
 ) -> dict[str, Tensor]:
     """Departure of each relaxed layer of a network, at what it gets when the network is given x.
 
-    Each layer is measured alone, its inputs held fixed: see `departure`.
+    Each layer is measured alone, its inputs held fixed: see `departure`. One that is called several
+    times is measured at its last inputs. Running statistics stay as they are.
 
     Args:
         model: a network with `Relaxed` layers or `RelaxedConv` in it, or one of them.
@@ -89,9 +102,38 @@ def departures(
         ValueError: there is no relaxed layer, or one that is not called.
     """
     rng = torch.Generator().manual_seed(0) if rng is None else rng
-    found = {k: m for k, m in model.named_modules() if isinstance(m, (Relaxed, RelaxedConv))}
+    found: dict[str, nn.Module] = {
+        k: m for k, m in model.named_modules() if isinstance(m, (Relaxed, RelaxedConv))
+    }
     if not found:
         raise ValueError(f"model: expected relaxed layers, got none in {type(model).__name__}")
+    with _statistics_kept(model):
+        taken = _inputs_of(found, model, inputs)
+        return {name: departure(m, *taken[m], n=n, rng=rng) for name, m in found.items()}
+
+
+@contextmanager
+def _statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Lay the running statistics of normalizations aside, and put them back."""
+    kept = [
+        (m, name, buffer)
+        for m in model.modules()
+        if m.training and getattr(m, "running_var", None) is not None
+        for name, buffer in m.named_buffers(recurse=False)
+    ]
+    for m, name, buffer in kept:
+        setattr(m, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for m, name, buffer in kept:
+            setattr(m, name, buffer)
+
+
+def _inputs_of(
+    found: dict[str, nn.Module], model: nn.Module, inputs: tuple[Any, ...]
+) -> dict[nn.Module, tuple[Any, ...]]:
+    """What some layers get when the network is given its inputs."""
     taken: dict[nn.Module, tuple[Any, ...]] = {}
 
     def keep(layer: nn.Module, args: tuple[Any, ...]) -> None:
@@ -109,7 +151,7 @@ def departures(
         raise ValueError(
             f"model: expected every relaxed layer to be called, got none at {missing[0]}"
         )
-    return {name: departure(m, *taken[m], n=n, rng=rng) for name, m in found.items()}
+    return taken
 
 
 def penalty(

@@ -5,6 +5,7 @@ from torch import nn
 
 import geomdl
 from geomdl import Field, Grid, Vector, steerable
+from geomdl.linear import EMLP
 from geomdl.symmetrization import (
     FreeConv,
     Relaxed,
@@ -158,12 +159,50 @@ def test_a_free_network_beside_any_module() -> None:
     assert Relaxed(strict).prior() == 0 and RelaxedConv(IMAGE, REGULAR, 3).prior() == 0
 
 
+def test_shared_layers_stay_shared() -> None:
+    layer, block = steerable.Linear(V, V), nn.Sequential(steerable.Linear(V, V))
+    model = relaxed(nn.Sequential(layer, block, layer, block))
+    assert isinstance(model[0], Relaxed) and model[0] is model[2] and model[0] is not model[1]
+    assert isinstance(model[1][0], Relaxed) and model[1][0] is model[3][0]
+    assert list(departures(model, draw(4, 6))) == ["0", "1.0"]
+    assert sum(isinstance(m, Relaxed) for m in model.modules()) == 2
+
+
+def test_layers_of_any_matrix_group() -> None:
+    torch.manual_seed(0)
+    net = EMLP(SO3.standard, SO3.standard, channels=8, layers=1, products=8).double()
+    model, x = relaxed(net), draw(4, 3).double()
+    assert torch.equal(model(x), net(x)) and not isinstance(model, Relaxed)
+    names = ["blocks.0.linear", "blocks.0.bilinear.linear", "head"]
+    assert sorted(departures(model, x)) == sorted(names) and penalty(model, x) < 1e-20
+    nn.init.normal_(model.head.free.weight)
+    assert penalty(model, x) > 1e-3
+
+
+def test_running_statistics_stay() -> None:
+    torch.manual_seed(0)
+    inside = Relaxed(
+        nn.Sequential(steerable.BatchNorm(REGULAR), steerable.Conv(REGULAR, REGULAR, 3, padding=1)),
+        nn.Conv2d(16, 16, 3, padding=1),
+    )
+    inside.source = inside.target = REGULAR
+    model = nn.Sequential(relaxed(steerable.Conv(IMAGE, REGULAR, 3)), nn.BatchNorm2d(16), inside)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    penalty(model, draw(2, 1, 6, 6)).backward()
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    model(draw(2, 1, 6, 6))  # whereas training moves them
+    assert not torch.equal(model[1].running_mean, before["1.running_mean"])
+    assert not torch.equal(inside.strict[0].running_var, before["2.strict.0.running_var"])
+
+
 def test_errors_are_one_line() -> None:
     x = draw(4, 6)
     with pytest.raises(TypeError, match=r"module: expected an nn\.Module, got int"):
         relaxed(3)
     with pytest.raises(ValueError, match="free: expected a module"):
         relaxed(nn.Linear(3, 3))
+    with pytest.raises(ValueError, match="module: expected a network with layers to relax"):
+        relaxed(nn.Sequential(nn.Linear(3, 3)))
     with pytest.raises(ValueError, match="free: expected an output of shape"):
         Relaxed(steerable.Linear(V, V), nn.Linear(6, 5))(x)
     with pytest.raises(ValueError, match="model: expected relaxed layers, got none in Linear"):

@@ -139,8 +139,10 @@ def moved(basis: Tensor, x: Tensor) -> Tensor:
 def coordinates(algebra: Tensor, basis: Tensor) -> Tensor:
     """Coefficients (k, K) of matrices in a basis, by least squares."""
     columns = basis.flatten(1).mT
-    found: Tensor = torch.linalg.lstsq(columns, algebra.flatten(1).mT, driver="gelsd").solution
-    return found.mT
+    sizes = columns.norm(dim=0)
+    goal = algebra.flatten(1).mT
+    found: Tensor = torch.linalg.lstsq(columns / sizes, goal, driver="gelsd").solution
+    return found.mT / sizes
 
 
 def tensor_derivative(basis: Tensor, y: Tensor, rank: int) -> Tensor:

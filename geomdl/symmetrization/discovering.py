@@ -85,9 +85,9 @@ def discover(
 
     Raises:
         TypeError: x is no floating tensor.
-        ValueError: too few samples, or samples that do not span; a function that does not vary, or
-            is not finite or not differentiable; values that no polynomial explains; noise so large
-            that everything would be a symmetry.
+        ValueError: too few distinct samples, or samples that do not span; a function that does not
+            vary, or is not finite or not differentiable; values that no polynomial explains; noise
+            so large that everything would be a symmetry.
 
     Example:
         >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
@@ -110,6 +110,7 @@ def discover(
     spread = _spread(flat, centred=basis.shape[-1] > n)
     evaluated = [evaluate(g, x) for g in functions]
     _check_outputs(evaluated[0][0], kind, n)
+    basis = _normalized(basis, flat, spread)
     found, noise = _stacked(evaluated, flat, basis, kind, spread)
     errors, disagreement = _errors(functions, x, tried, kind, found.variation)
     root_eps = math.sqrt(torch.finfo(x.dtype).eps)
@@ -230,6 +231,19 @@ def _check_outputs(y: Tensor, target: Target, n: int) -> None:
         )
 
 
+def _normalized(basis: Tensor, x: Tensor, spread: Tensor) -> Tensor:
+    """Fields of sizes near 1 at the samples, so that their units are of no account."""
+    sizes = (moved(basis, x) / spread).square().mean((1, 2, 3)).sqrt()
+    if not float(sizes.min()) > 0:
+        raise ValueError("x: expected samples that span the space, got some in a subspace")
+    return basis / 2 ** sizes.log2().round()[:, None, None]  # without rounding
+
+
+def _distinct(x: Tensor, spread: Tensor) -> int:
+    """Number of samples that differ from one another by 1e-6 of the spread."""
+    return len(torch.unique((x / spread).flatten(1).round(decimals=6), dim=0))
+
+
 def _stacked(
     evaluated: list[tuple[Tensor, Tensor]], x: Tensor, basis: Tensor, kind: Target, spread: Tensor
 ) -> tuple[Stacked, float]:
@@ -249,6 +263,12 @@ def _stacked(
         raise ValueError(
             f"x: expected samples for at least {2 * len(basis)} derivatives, twice the dimension of"
             f" the fields, got {len(mean.rows)}"
+        )
+    generic = len(mean.rows) // len(x) * _distinct(x, spread)
+    if generic < 2 * len(basis):
+        raise ValueError(
+            f"x: expected generic samples, {2 * len(basis)} derivatives at distinct ones, got"
+            f" {generic}"
         )
     if len(rows) == 1:
         return mean, 0.0

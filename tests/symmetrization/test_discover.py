@@ -195,6 +195,16 @@ def test_the_symmetry_of_a_density() -> None:
     assert all(abs(float(a.trace())) < 0.05 for a in other.lie_algebra)
 
 
+def test_units_are_of_no_account() -> None:
+    units = torch.tensor([1.0, 1e3, 1e-3]).double()
+    f = lambda x: (x * units).square().sum(-1)  # noqa: E731
+    found = discover(f, draw(80, 3) / units)
+    turned = units.diag() @ found.lie_algebra @ (1 / units).diag()
+    sizes = turned.flatten(1).norm(dim=1)
+    assert len(turned) == 3 and found.gap > 1e9 and found.closed
+    assert ((turned + turned.mT).flatten(1).norm(dim=1) < 1e-8 * sizes).all()
+
+
 @pytest.mark.parametrize("seed", [3, 7, 11])
 def test_an_estimated_algebra_gives_a_group(seed: int) -> None:
     found = discover(None, draw(3000, 3, seed=seed) * torch.tensor([1.0, 1, 3]).double())
@@ -298,6 +308,7 @@ def test_errors_are_one_line() -> None:
     square = lambda x: x.square().sum(-1)  # noqa: E731
     for message, call in {
         "x: expected samples for at least 18": lambda: discover(square, x[:17]),
+        "x: expected generic samples, 18 .* got 8$": lambda: discover(square, x[:8].repeat(9, 1)),
         "x: expected samples that span": lambda: discover(square, x @ torch.ones(3, 3).double()),
         "x: expected coordinates that vary": lambda: discover(square, x * ETA[1:].clamp(min=0)),
         "x: expected finite samples": lambda: discover(square, x / 0),

@@ -141,8 +141,9 @@ def coordinates(algebra: Tensor, basis: Tensor) -> Tensor:
     columns = basis.flatten(1).mT
     sizes = columns.norm(dim=0)
     goal = algebra.flatten(1).mT
-    found: Tensor = torch.linalg.lstsq(columns / sizes, goal, driver="gelsd").solution
-    return found.mT / sizes
+    solved = torch.linalg.lstsq(columns / sizes, goal, driver="gelsd").solution
+    found: Tensor = solved.mT / sizes
+    return found
 
 
 def tensor_derivative(basis: Tensor, y: Tensor, rank: int) -> Tensor:

@@ -62,12 +62,15 @@ def discover(
     *Exact* up to rounding for f itself, if the samples are generic. What was trained or fitted has
     an error; several functions tell it (seeds of a network; `discover` fits each half of given
     values): by Weyl's inequality no singular value is off by more than the norm of the error of the
-    rows, which their spread estimates. A symmetry broken by less is not seen.
+    rows, which their spread estimates. A symmetry broken by less is not seen. The error of a single
+    trained network is unknown: give a tolerance, or look where the largest gap lies.
 
     Args:
         f: a function of all samples at once, each output of its own sample only; or several of
             them, which should agree; or its values, shape (samples, …), to which polynomials are
-            fitted; or None for the density of the samples, fitted by score matching.
+            fitted; or None for the density of the samples, fitted by score matching. At degree 2
+            that is Gaussian: what is found is then a symmetry up to covariance only, and uniform
+            samples of a square turn freely.
         x: samples, shape (samples, …, n); matrices act on the last axis.
         target: how outputs move. 0: not at all. r: as tensors of rank r on their last r axes of
             size n (1 for vectors, 2 for matrices, g y gᵀ). "unknown": by some matrix B on their
@@ -146,6 +149,7 @@ def discover(
         ),
         finite=tuple(matrix(g) for g in generating(accepted, algebra, near)),
         fit_error=fit_error,
+        covariance=kind == "density" and degree <= 2,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ class Discovery:
         finite: those chosen as generators, see `generators`.
         fit_error: held-out error of the polynomial that was fitted to values, over their deviation;
             None if nothing was fitted.
+        covariance: whether no more than the mean and covariance of samples was looked at, by a
+            density that was fitted to degree 2; it is Gaussian, whatever the samples are.
     """
 
     n: int
@@ -63,6 +66,7 @@ class Discovery:
     candidates: tuple[Candidate, ...] = ()
     finite: tuple[Matrix, ...] = ()
     fit_error: float | None = None
+    covariance: bool = False
 
     @property
     def lie_algebra(self) -> Tensor:
@@ -115,11 +119,25 @@ class Discovery:
     def __str__(self) -> str:
         k = len(self.algebra)
         accepted = sum(c.accepted for c in self.candidates)
-        return (
+        found = (
             f"Lie algebra of dimension {k} (of {len(self.singular_values)}; gap {self.gap:.1e}, cut"
             f" {self.tolerance:.1e}, residual {self.residual:.1e}); {accepted} of"
             f" {len(self.candidates)} finite candidates, {len(self.finite)} generators"
         )
+        if self.covariance:
+            found += "; up to covariance, as degree 2 sees no more of samples"
+        if not self.noise:
+            found += "; noise unknown" + self._largest_gap()
+        return found
+
+    def _largest_gap(self) -> str:
+        """Where the largest ratio of successive singular values lies, in words."""
+        values = [max(s, sys.float_info.epsilon) for s in self.singular_values]
+        ratios = [above / below for below, above in pairwise(values)]
+        if not ratios:
+            return ""
+        at = ratios.index(max(ratios))
+        return f", largest gap {ratios[at]:.1e} after dimension {at + 1}"
 
     def to_json(self, indent: int | None = None) -> str:
         """Everything as JSON; `from_json` reads it back."""
@@ -136,7 +154,7 @@ class Discovery:
         found = json.loads(text)
         if not isinstance(found, dict) or found.get("format") != FORMAT or "algebra" not in found:
             raise ValueError(f"text: expected a discovery of format {FORMAT}, got another text")
-        values = {f.name: _tuples(found[f.name]) for f in fields(Discovery)}
+        values = {f.name: _tuples(found[f.name]) for f in fields(Discovery) if f.name in found}
         rows = tuple(
             Candidate(**{**row, "matrix": _tuples(row["matrix"])}) for row in found["candidates"]
         )

@@ -205,6 +205,18 @@ def test_units_are_of_no_account() -> None:
     assert ((turned + turned.mT).flatten(1).norm(dim=1) < 1e-8 * sizes).all()
 
 
+def test_what_is_not_known_is_said() -> None:
+    square = discover(None, draw(4000, 2).sin())  # on a square, and not round
+    assert square.covariance and len(square.algebra) == 1 and "up to covariance" in str(square)
+    finer = discover(None, draw(4000, 2), degree=4)
+    assert not finer.covariance and "covariance" not in str(finer)
+    # a tiny error that only one function makes is beyond the cut, and below the gap
+    alone = discover(lambda x: x.square().sum(-1) + 1e-4 * x[:, 0] * x[:, 1] ** 3, draw(80, 3))
+    assert not alone.algebra and not alone.noise
+    assert "noise unknown, largest gap" in str(alone) and "after dimension 3" in str(alone)
+    assert "unknown" not in str(square)
+
+
 @pytest.mark.parametrize("seed", [3, 7, 11])
 def test_an_estimated_algebra_gives_a_group(seed: int) -> None:
     found = discover(None, draw(3000, 3, seed=seed) * torch.tensor([1.0, 1, 3]).double())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from geomdl.bench.suites.molecules.parity import BOUNDS
+from geomdl.bench.parity import BOUNDS
 from geomdl.bench.suites.molecules.parity_cases import cases, constants
 from tests.peers.loading import peer
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from geomdl.bench.suites.graphs.parity import BOUNDS
+from geomdl.bench.parity import BOUNDS
 from geomdl.bench.suites.graphs.parity_cases import cases
 from tests.peers.loading import peer
 

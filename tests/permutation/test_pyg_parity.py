@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch_geometric.nn import GATConv
 
-from geomdl.bench.suites.graphs.parity import BOUNDS
+from geomdl.bench.parity import BOUNDS
 from geomdl.bench.suites.graphs.parity_cases import CHANNELS, OUT, Case, cases
 
 FEW = [case for case in cases() if "edge" in case.name or "," not in case.name]

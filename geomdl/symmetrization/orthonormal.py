@@ -32,10 +32,6 @@ class _Eigenvectors(torch.autograd.Function):
         grad: Tensor = vectors @ inner @ vectors.mT
         return (grad + grad.mT) / 2
 
-
-class _Pushed(_Eigenvectors):
-    """The same with forward derivatives, which a tracer does not take."""
-
     @staticmethod
     def jvp(ctx: Any, change: Tensor) -> tuple[Tensor, Tensor]:
         values, vectors = ctx.saved_tensors
@@ -54,14 +50,19 @@ def eigenvectors(matrix: Tensor) -> Tensor:
     """Eigenvectors (…, d, d), in columns and ascending order, of a symmetric matrix.
 
     Where eigenvalues are equal to 10⁻¹² of the largest, their eigenvectors are some basis of the
-    eigenspace; the derivative, infinite, of turns within it is taken as 0.
+    eigenspace; the derivative, infinite, of turns within it is taken as 0. Traced, there are first
+    derivatives only.
 
     Args:
         matrix: shape (…, d, d), symmetric.
     """
-    function = _Eigenvectors if torch.compiler.is_compiling() else _Pushed
-    found: Tensor = function.apply(matrix)[1]  # type: ignore[no-untyped-call]
-    return found
+    vectors: Tensor
+    if not torch.compiler.is_compiling():
+        _, vectors = _Eigenvectors.apply(matrix)  # type: ignore[no-untyped-call]
+        return vectors
+    values, vectors = torch.linalg.eigh(matrix.detach())
+    change = vectors.mT @ (matrix - matrix.detach()) @ vectors  # 0, but for its derivative
+    return vectors + vectors @ _mixing(values, change)
 
 
 def directions(projector: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from geomdl.fields import Field, Grid
 from geomdl.fields.grid import Motion
 from geomdl.fields.mixing import mix
 from geomdl.fields.motion import motion
+from geomdl.fields.numbers import one_of
 from geomdl.fields.resample import interpolate
 from geomdl.groups.translations import array_frame, array_matrix
 
@@ -156,8 +157,7 @@ def warp(name: str, sizes: tuple[int, ...], periodic: bool = False) -> Warp:
     """
     d = len(sizes)
     known = names(d)
-    if name not in known:
-        raise ValueError(f"action: expected one of {', '.join(known)}, got {name!r}")
+    one_of("action", name, known)
     if periodic and name in _TURNS:
         raise ValueError(f"action: expected a translation of a periodic array, got {name!r}")
     linear, shift = torch.zeros(d, d, dtype=torch.float64), torch.zeros(d, dtype=torch.float64)

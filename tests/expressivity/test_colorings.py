@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
@@ -120,17 +121,18 @@ def test_three_nodes_at_once(room, monkeypatch):
 
 
 def test_colors_of_four_nodes_are_more_than_a_word_holds():
-    twins = [(i, i + 1) for i in range(14)] + [(15, i) for i in (0, 2, 5, 13)] + [(14, 15)]
-    ends = torch.tensor(twins).T  # node 16 has the neighbours of 15
-    more = torch.where(ends == 15, 16, ends)[:, (ends == 15).any(0)]
-    one = Graph.from_edge_index(torch.cat([ends, ends.flip(0), more, more.flip(0)], 1))
-    name = torch.randperm(17, generator=rng(6))
-    same = Graph.from_edge_index(name[one.to_edge_index()])
-    ends = one.to_edge_index().clone()
-    ends[ends == 13] = 12
-    other = Graph.from_edge_index(ends, num_nodes=17)
-    first, second, third = folklore_wl([one, same, other], 4).tolist()
-    assert first == second != third
+    color = np.zeros((2, 2, 2, 2), np.int64)
+    color[1, 0, 0, 0] = 1 << 13  # times 2^51, what three colours of 17 bits need, is 2^64
+    color[1, 1, 1, 1] = (1 << 17) - 1
+    keys, known = folklore._exchanged(color, 1 << 17)
+    rows = [
+        tuple(color[(*x[:i], w, *x[i + 1 :])] for i in range(4))
+        for *x, w in itertools.product(range(2), repeat=5)
+    ]
+    numbers = {row: key for row, key in zip(rows, keys.tolist(), strict=True)}
+    assert [numbers[row] for row in rows] == keys.tolist(), "a number a row"
+    assert len(set(numbers.values())) == len(numbers) > 2, "a row a number"
+    assert known
 
 
 @pytest.mark.parametrize("k", [2, 3])

@@ -5,6 +5,8 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
+from geomdl.fields.numbers import one_of
+
 LARGEST = 8  # nodes
 PATTERNS = ("triangles", "4-cycles", "5-cycles", "6-cycles", "4-paths")
 
@@ -27,8 +29,7 @@ def count(pattern: str, adjacency: Tensor) -> Tensor:
         >>> [int(count(p, complete[None])) for p in ("triangles", "4-cycles", "4-paths")]
         [4, 3, 0]
     """
-    if pattern not in PATTERNS:
-        raise ValueError(f"pattern: expected one of {', '.join(PATTERNS)}, got {pattern!r}")
+    one_of("pattern", pattern, PATTERNS)
     n = adjacency.shape[-1]
     if n > LARGEST:
         raise ValueError(f"adjacency: expected at most {LARGEST} nodes, got {n}")

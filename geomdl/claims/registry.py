@@ -1,6 +1,7 @@
 """The registry of claims: how a theorem becomes a program, is found and is run."""
 
 import difflib
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ BUILT_IN = (
     "graphs_wl",
 )
 
-Body = Callable[[torch.Generator, bool], Evidence]
+Body = Callable[..., Evidence]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Claim:
     sabotage: str
     body: Body
 
+    @property
+    def has_fast(self) -> bool:
+        """Whether the program has a smaller experiment beside its own."""
+        return "fast" in inspect.signature(self.body).parameters
+
 
 _claims: dict[str, Claim] = {}
 
@@ -69,7 +75,9 @@ def claim(
 
     The program is called with a seeded `torch.Generator`, its only source of randomness, and a
     flag: if the flag is set it must break a hypothesis of the theorem, or its formula, and the
-    evidence must then not hold. A claim that cannot be refuted shows nothing.
+    evidence must then not hold. A claim that cannot be refuted shows nothing. A program that is
+    long takes a third argument, `fast`: with it set it makes a smaller experiment, in seconds,
+    whose tolerance is as much wider as its standard errors are.
 
     Args:
         name: as in `geomdl verify NAME`.
@@ -207,13 +215,15 @@ def find(name: str) -> Claim:
     return _claims[name]
 
 
-def run(name: str, seed: int = 0, *, sabotage: bool = False) -> Evidence:
+def run(name: str, seed: int = 0, *, sabotage: bool = False, fast: bool = False) -> Evidence:
     """Run a claim.
 
     Args:
         name: of the claim.
         seed: of everything random in it, 0 or more.
         sabotage: spoil the measurement as the claim describes; the evidence must then not hold.
+        fast: make the smaller experiment, where the claim has one: seconds, and a tolerance as
+            much wider as its standard errors are.
 
     Returns:
         The evidence, the same for the same seed on the same machine.
@@ -233,7 +243,9 @@ def run(name: str, seed: int = 0, *, sabotage: bool = False) -> Evidence:
     start = time.perf_counter()
     with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global state
         torch.default_generator.manual_seed(seed)
-        evidence = found.body(torch.Generator().manual_seed(seed), sabotage)
+        evidence = found.body(
+            torch.Generator().manual_seed(seed), sabotage, *[fast] * found.has_fast
+        )
     if not isinstance(evidence, Evidence):
         raise TypeError(f"claim {name}: should return Evidence, got {type(evidence).__name__}")
     seconds = time.perf_counter() - start

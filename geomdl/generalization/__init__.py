@@ -1,3 +1,3 @@
-"""Why networks generalise: kernels of finite and infinite width, double descent, symmetry, bounds."""
+"""Why networks generalise: kernels at any width, double descent, symmetry, bounds."""
 
 __all__: list[str] = []

@@ -10,6 +10,7 @@ from .evaluation import evaluate
 from .history import read_history
 from .loop import fit
 from .metrics import accuracy, mean_squared_error
+from .modes import refuse_random
 from .run import Run
 from .schedule import warmup_cosine
 from .sweep_table import Sweep
@@ -23,6 +24,7 @@ __all__ = [
     "fit",
     "mean_squared_error",
     "read_history",
+    "refuse_random",
     "sweep",
     "warmup_cosine",
 ]

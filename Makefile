@@ -6,7 +6,7 @@
 # make peers    the same outputs as escnn, in an environment with the peers (tools/peers.sh)
 #
 # Each target sets up .venv first, peers .venv-peers. ARGS adds arguments, as in
-#   make bench ARGS="--budget 60"       make test ARGS="tests/groups -x"
+#   make verify ARGS=--fast   make bench ARGS="--budget 60"       make test ARGS="tests/groups -x"
 # PYTHON names the interpreter, GEOMDL_TORCH another build of PyTorch (tools/setup.sh).
 
 BIN := .venv/bin

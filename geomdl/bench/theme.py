@@ -98,14 +98,27 @@ def inline_svg(figure: "Figure", prefix: str, label: str) -> str:
         label: what a screen reader says.
 
     Returns:
+        The element, as `inlined` makes it.
+    """
+    buffer = StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return inlined(buffer.getvalue(), prefix, label)
+
+
+def inlined(svg: str, prefix: str, label: str) -> str:
+    """An SVG file of matplotlib as an element to be put into a page.
+
+    Args:
+        svg: what is in the file; text as text, the light colours of the house.
+        prefix: put before every id, so that several drawings can share a page.
+        label: what a screen reader says.
+
+    Returns:
         The element: colours as CSS variables, text as text in the page's font, no declaration, no
         metadata, no address.
     """
     from html import escape
 
-    buffer = StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)

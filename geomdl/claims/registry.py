@@ -132,6 +132,16 @@ def claim(
     return register
 
 
+def know(claim: Claim) -> None:
+    """Put a claim into the registry of this process, unless its name is there.
+
+    Args:
+        claim: as another process registered it.
+    """
+    _load()
+    _claims.setdefault(claim.name, claim)
+
+
 def forget(name: str) -> None:
     """Take a claim out of the registry.
 

@@ -10,21 +10,23 @@ from geomdl.claims.table import markdown
 from geomdl.claims.verify import Outcome
 
 
-def document(outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
+def document(outcomes: Sequence[Outcome], seed: int, fast: bool = False) -> dict[str, Any]:
     """All outcomes as one JSON-able document.
 
     Args:
         outcomes: of claims.
         seed: that they ran with.
+        fast: whether they made their smaller experiments.
 
     Returns:
-        Version, seed, whether all hold, the claims.
+        Version, seed, whether it was fast, whether all hold, the claims.
     """
     import geomdl
 
     return {
         "geomdl": geomdl.__version__,
         "seed": seed,
+        "fast": fast,
         "holds": all(outcome.holds for outcome in outcomes),
         "claims": [outcome.to_dict() for outcome in outcomes],
     }
@@ -60,30 +62,26 @@ def folder(path: str | Path) -> Path:
     return out
 
 
-def write(outcomes: Sequence[Outcome], seed: int, out: Path) -> list[str]:
+def write(outcomes: Sequence[Outcome], seed: int, out: Path, fast: bool = False) -> list[str]:
     """Write the files.
 
     Args:
-        outcomes: of claims.
+        outcomes: of claims, run with `figures`.
         seed: that they ran with.
         out: an existing folder.
+        fast: whether they made their smaller experiments.
 
     Returns:
         One line for each figure that could not be drawn.
     """
-    (out / "verify.json").write_text(dump(document(outcomes, seed)) + "\n", encoding="utf-8")
+    content = document(outcomes, seed, fast)
+    (out / "verify.json").write_text(dump(content) + "\n", encoding="utf-8")
     (out / "verify.md").write_text(markdown(outcomes), encoding="utf-8")
     problems = []
     for outcome in outcomes:
-        if outcome.evidence is None:
-            continue
         name = re.sub(r"[^\w.-]+", "_", outcome.claim.name)
-        try:
-            drawing = outcome.evidence.draw()
-            drawing.savefig(out / f"{name}.png", dpi=150, metadata={"Software": None})
-        except Exception as error:  # a third party's figure may raise anything
-            text = " ".join(str(error).split())
-            problems.append(
-                f"{outcome.claim.name}: no figure drawn ({type(error).__name__}: {text})"
-            )
+        if "png" in outcome.pictures:
+            (out / f"{name}.png").write_bytes(outcome.pictures["png"])
+        if outcome.undrawn:
+            problems.append(f"{outcome.claim.name}: no figure drawn ({outcome.undrawn})")
     return problems

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geomdl.claims.evidence import Evidence, Values
+from geomdl.claims.registry import Claim
 from geomdl.claims.verify import Outcome
 
 if TYPE_CHECKING:
@@ -121,6 +122,30 @@ def rich_table(outcomes: Sequence[Outcome], width: int) -> "Table":
         style = "green" if outcome.holds else "bold red"
         cells += [Text(f"{mark} {outcome.verdict}", style=style), Text(f"{outcome.seconds:.1f}")]
         table.add_row(*cells)
+    return table
+
+
+def contents(claims: Sequence[Claim]) -> "Table":
+    """Names and statements, topic by topic.
+
+    Args:
+        claims: to list.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for head in ("topic", "claim", "statement"):
+        table.add_column(head, no_wrap=head == "claim")
+    last = ""
+    for claim in sorted(claims, key=lambda c: (c.topic, c.name)):
+        topic = claim.topic if claim.topic != last else ""
+        table.add_row(Text(topic, style="bold"), Text(claim.name), Text(claim.statement))
+        last = claim.topic
     return table
 
 

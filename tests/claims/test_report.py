@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("fakes")
 
 @pytest.fixture
 def outcomes(fakes):  # noqa: F811
-    return verify([*claims.list("fake"), "burnside"], seed=3)
+    return verify([*claims.list("fake"), "burnside"], seed=3, figures=True)
 
 
 def test_numbers_are_short_and_true():

@@ -1,7 +1,13 @@
 """Formulas as inline SVG, drawn by Matplotlib's mathtext: no LaTeX, no script, no network."""
 
+import re
 from html import escape
 
+# what mathtext knows under another name only
+SYNONYMS = {
+    "le": "leq", "ge": "geq", "ne": "neq", "iff": "Leftrightarrow", "tbinom": "binom",
+    "tfrac": "frac", "stackrel": "overset", "lVert": "Vert", "rVert": "Vert",
+}  # fmt: skip
 SIZE = 10.0  # of the font in which paths are drawn; the page scales by `em`
 
 
@@ -23,8 +29,9 @@ def svg(formula: str) -> str:
     from matplotlib.textpath import TextPath
 
     text = " ".join(formula.split())
+    known = re.sub(r"\\([A-Za-z]+)", lambda m: "\\" + SYNONYMS.get(m[1], m[1]), text)
     with rc_context({"mathtext.fontset": "stix"}):
-        path = TextPath((0, 0), f"${text}$", size=SIZE)
+        path = TextPath((0, 0), f"${known}$", size=SIZE)
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
     drawn = []
     for points, code in path.iter_segments(curves=True, simplify=False):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from geomdl import claims
+from geomdl.bench.formula import svg
 from geomdl.claims.counting import molien_series
 from geomdl.claims.representations import _rotations, multiplicity, null_dimension
 from geomdl.claims.statistics import chi_mean, gap_formula
@@ -102,6 +103,7 @@ def test_words_are_words_and_formulas_are_latex(name):
     assert about.formula.count("{") == about.formula.count("}")
     assert "$" not in about.formula
     assert re.search(r"\d{4}|elementary", about.source)
+    assert "<path" in svg(about.formula)  # of the page, and of the documentation
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -14,8 +14,8 @@ from geomdl.groups import group
 from geomdl.permutation import DeepSets
 
 TITLE = "Rotations, on point clouds"
-EPOCHS, CHANNELS = 30, 48
-TRAIN, TEST = 600, 150
+EPOCHS, CHANNELS = 60, 48
+TRAIN, TEST = 1200, 300
 DEGREE, DRAWS = 4, 8  # of the quadrature, and of the random mean
 
 

@@ -15,7 +15,8 @@ def first_break(rows: Sequence[LayerRow], tol: float) -> str | None:
 
     A layer that holds as a whole clears all inside of it, which may well work in pieces that do
     not. So the search goes down from the top, at each level to the first call that fails. Where the
-    input of that call fails already, the code around it is to blame.
+    input of that call fails already, the code around it is to blame; where that cannot be told, the
+    call or the code before it.
 
     Args:
         rows: the layers in order of completion, the whole last.
@@ -46,6 +47,9 @@ def first_break(rows: Sequence[LayerRow], tol: float) -> str | None:
         )
     if row.method == "declared":
         return f"{place}{after}: error {row.error:.2g} at {row.element}"
+    measured = position and siblings[position - 1].method != "refused"
+    if row.input_error is None and measured:  # it takes something else: padded images, say
+        place += " or the code before it"
     text = f"{place}{after}: error {row.error:.2g} at {row.element} after fitting a channel map"
     text = text if row.before is None else f"{text}, {row.before:.2g} before"
     if after and _is_pointwise(row.kind):

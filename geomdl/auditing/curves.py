@@ -130,6 +130,15 @@ class Warp:
         return all(n * self.sizes[0] == sizes[0] * m
                    for n, m in zip(sizes, self.sizes, strict=True))  # fmt: skip
 
+    def acts(self, x: Tensor) -> bool:
+        """Whether an array can be moved: where images close up, a padded one cannot."""
+        d = len(self.sizes)
+        if not self.periodic or x.ndim != d + 2:
+            return True
+        ends = [(s, n) for i in (2, 1) for s, n in zip(x.shape[i : i + d], self.sizes, strict=True)]
+        whole = [bool(s and n) and (s % n == 0 or n % s == 0) for s, n in ends]
+        return all(whole[:d]) or all(whole[d:])
+
     def patches(self, x: Tensor) -> tuple[int, ...] | None:
         """Numbers of patches along the axes of the input; None if it is no sequence of them."""
         if x.ndim != 3 or len(self.sizes) < 2:

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from torch import Tensor
 
-from geomdl.auditing.curves import Curve, FieldCurve, names, still, warp
+from geomdl.auditing.curves import Curve, FieldCurve, Warp, names, still, warp
 from geomdl.auditing.trees import Leaf, inexact, is_type
 from geomdl.auditing.types import resolve
 from geomdl.fields import Field, Grid, Type, group_of
@@ -44,6 +44,11 @@ class Direction:
     def of_output(self, leaf: Leaf) -> Curve:
         """How an output is moved."""
         return self._of(leaf, self.output)
+
+    def of_hidden(self, x: Tensor) -> Curve | None:
+        """How a tensor inside is moved; None where its shape does not say."""
+        unknown = isinstance(self.hidden, Warp) and not self.hidden.acts(x)
+        return None if unknown else self.hidden
 
     def _of(self, leaf: Leaf, curve: Curve) -> Curve:
         if self.index is None:

@@ -298,5 +298,5 @@ def _layers(
             found.append(code)
         if name in sites.kinds:
             per_action = {action: c[0][name] for action, c in zip(names, costs, strict=True)}
-            found.append(LayerCost(name, sites.kinds[name], per_action))
+            found.append(LayerCost(name, sites.kind(name), per_action))
     return tuple(found)

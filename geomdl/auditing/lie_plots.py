@@ -56,8 +56,7 @@ def along(found: "OrbitError", path: str | Path | None = None) -> "Figure":
     costly = sorted(found.layers, key=lambda name: -max(found.layers[name], default=0.0))[:3]
     lines: list[tuple[str, Any, str, float]] = [("the whole", found.errors, INK, 2.0)]
     lines += [
-        (f"{name} ({found.kinds[name]})", found.layers[name], COLORS[i], 1.3)
-        for i, name in enumerate(costly)
+        (found.label(name), found.layers[name], COLORS[i], 1.3) for i, name in enumerate(costly)
     ]
     order = sorted(range(len(found.at)), key=lambda i: found.at[i])
     for label, errors, color, width in lines:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.auditing.audit import called
+from geomdl.auditing.between import BEFORE, LAST, Code, Crossed
 from geomdl.auditing.certificate import finite_or_null, worst_of
 from geomdl.auditing.curves import moved
 from geomdl.auditing.directions import Direction, Target, Wanted, directions
@@ -26,6 +27,7 @@ from geomdl.auditing.prepare import own_randomness, owner, prepared
 from geomdl.auditing.problem import Problem, kept
 from geomdl.auditing.progress import track
 from geomdl.auditing.sites import Action, Seen, Sites, floating, offset
+from geomdl.auditing.statistics import default_tol
 from geomdl.auditing.summary import row as lines_of
 from geomdl.auditing.tape import run
 from geomdl.auditing.trees import Leaf, inexact
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 AT = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+CODE = "code"
 ROUNDING = 1e-6  # of the sum of the costs, in float32 too
 TURN = tuple(2 * math.pi * k / 24 for k in range(24))
 
@@ -50,8 +53,9 @@ class OrbitError:
         action: name of the action.
         at: the distances t: pixels, radians, or units of the Lie algebra.
         errors: rms(f(ρ(t) x) − ρ(t) f(x)) / variation(f) at each, largest over the outputs.
-        layers: name of a layer -> its cost at each; empty unless asked for.
-        kinds: name of a layer -> its class.
+        layers: name of a layer -> its cost at each; of code between layers, "code before NAME" or
+            "code at the end", where that costs more than rounding. Empty unless asked for.
+        kinds: name of a layer -> its class, or "code".
     """
 
     subject: str
@@ -70,8 +74,8 @@ class OrbitError:
     def costliest(self) -> str | None:
         """Name of the layer of the largest cost.
 
-        None if none was measured, or if all of them together cost less than a tenth of an error
-        beyond rounding, which then comes from code between layers.
+        It may be code between layers. None if none was measured, or if all of them together cost
+        less than a tenth of an error beyond rounding: then f differentiates inside.
         """
         return self._costliest(range(len(self.at)))
 
@@ -99,11 +103,15 @@ class OrbitError:
             text = f"error {worst_of([self.errors[i] for i in where]):.3g}"
             if layer is not None:
                 cost = worst_of([self.layers[layer][i] for i in where])
-                text += f", costliest {layer} ({self.kinds[layer]}): {cost:.3g}"
+                text += f", costliest {self.label(layer)}: {cost:.3g}"
             elif self.layers:
                 text += ", which no layer explains: it comes from code between them"
             lines += lines_of(name, text, 14)
         return "\n".join(lines)
+
+    def label(self, name: str) -> str:
+        """Name of a layer with its class; of code, as it is."""
+        return name if self.kinds[name] == CODE else f"{name} ({self.kinds[name]})"
 
     def __str__(self) -> str:
         return self.summary()
@@ -182,6 +190,10 @@ def orbit_error(
     The cost of a layer h = m(u) is rms(f' − f) / variation(f), where f' has
     h + ρ(−t)(m(ρ(t) u) − ρ(t) h) in place of h: m replaced by ρ(−t) m ρ(t), less what there and
     back loses. Unlike the error of `geomdl.audit` at a layer it has nothing of the layers before.
+    Code between layers (a sum with positions, `torch.roll`, attention) is measured likewise, and
+    stands as "code before" the layer that takes what it makes; but not for outputs that f gets by
+    differentiating. A layer that takes padded images, which no longer close up, is measured with
+    the code before it as one.
 
     Args:
         f: see `lie_derivative`, and so are inputs and all that is not below.
@@ -231,22 +243,41 @@ def orbit_error(
             sites = Sites.of(problem, wanted.group, actions or {}, layers)
         _, units = spreads(problem, outputs, rng)
         given = plain(problem, sites)
+        code = Code(problem, sites, direction, given, outputs, units)
+        kinds = _kinds(sites)
         errors: list[float] = []
-        costs: dict[str, list[float]] = {name: [] for name in sites.kinds}
+        costs: dict[str, list[float]] = {name: [] for name in kinds}
         for t in track(at, "orbit", progress):
             errors.append(relative(_differences(problem, direction, outputs, t), units))
+            there = code.crossed(t)
             for name in sites.kinds:
-                changed = defective(problem, sites, direction, name, t, given)
+                changed = defective(problem, sites, direction, name, t, given, there)
                 pairs = zip(outputs, changed, strict=True)
                 costs[name].append(relative([b - a.value for a, b in pairs], units))
+            between = code.costs(t, there)
+            for name in [name for name, kind in kinds.items() if kind == CODE]:
+                costs[name].append(between.get(name, 0.0))
+    dear = {
+        n for n, c in costs.items() if kinds[n] != CODE or not worst_of(c) <= default_tol(dtype)
+    }
     return OrbitError(
         subject=called(f),
         action=direction.name,
         at=tuple(map(float, at)),
         errors=tuple(errors),
-        layers={name: tuple(c) for name, c in costs.items()},
-        kinds=dict(sites.kinds),
+        layers={name: tuple(c) for name, c in costs.items() if name in dear},
+        kinds={
+            n: kind if kind == CODE else sites.kind(n) for n, kind in kinds.items() if n in dear
+        },
     )
+
+
+def _kinds(sites: Sites) -> dict[str, str]:
+    """Classes of all that may cost something, in order."""
+    found: dict[str, str] = {}
+    for name, kind in sites.kinds.items():
+        found |= {BEFORE + name: CODE, name: kind}
+    return {**found, LAST: CODE} if found else {}
 
 
 def defective(
@@ -256,6 +287,7 @@ def defective(
     name: str,
     t: float,
     given: Mapping[str, list[Tensor]],
+    there: Crossed,
 ) -> list[Tensor]:
     """Outputs of the network with h + ρ(−t)(m(ρ(t) u) − ρ(t) h) in place of h = m(u) at one site.
 
@@ -266,14 +298,23 @@ def defective(
         name: of the site.
         t: the distance.
         given: what each site gives for x.
+        there: what the code between made of moved tensors.
     """
     seen = Seen()
 
     def before(call: str, layer: nn.Module, args: Any, kwargs: Any) -> Any:
         if call != name:
             return None
-        curves = iter([c for _, c in sites.taken(layer, args, kwargs, direction, seen)])
-        return offset((args, kwargs), lambda u: moved(next(curves), t, u))
+        curves = [c for _, c in sites.taken(layer, args, kwargs, direction, seen)]
+        numbered = iter(enumerate(curves))
+
+        def shifted(u: Tensor) -> Tensor:
+            i, curve = next(numbered)
+            if curve is None and name in there.arriving:
+                return there.arriving[name][i]
+            return moved(curve or direction.hidden, t, u)
+
+        return offset((args, kwargs), shifted)
 
     def after(call: str, layer: nn.Module, output: Any) -> Any:
         if call not in sites.kinds:

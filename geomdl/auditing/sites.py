@@ -26,6 +26,7 @@ from geomdl.groups.rep import direct_sum
 
 Action = Curve | Field | None | Callable[[Tensor, Tensor, Curve], Tensor]
 Ends = list[tuple[Tensor, Curve]]  # floating tensors at one end of a call, and how they move
+Taken = list[tuple[Tensor, Curve | None]]  # likewise; None: as the code before has moved them
 
 
 @dataclass
@@ -46,11 +47,17 @@ class Sites:
         kinds: name of the call -> class of the layer, in order.
         group: group whose fields layers may declare; None for warps.
         actions: given by the user, name of a call or of a layer -> action of what it gives.
+        joined: the calls that are measured with the code before them.
     """
 
     kinds: Mapping[str, str]
     group: Group | None = None
     actions: Mapping[str, Any] = field(default_factory=dict)
+    joined: set[str] = field(default_factory=set)
+
+    def kind(self, name: str) -> str:
+        """Class of a layer in words."""
+        return self.kinds[name] + (" with the code before it" if name in self.joined else "")
 
     @staticmethod
     def of(
@@ -88,16 +95,18 @@ class Sites:
 
     def taken(
         self, layer: nn.Module, args: Any, kwargs: Any, direction: Direction, seen: "Seen"
-    ) -> Ends:
+    ) -> Taken:
         """Floating tensors that a call takes, and how they move.
 
-        As the layer declares; else as what was given; else by their shape.
+        As the layer declares; else as what was given; else by their shape. Where the shape does not
+        say, as the code before has moved them: layer and code are measured as one.
         """
         fields = self._fields(layer, "source", args, kwargs)
-        return [
-            (u, self._of_field(fields.get(id(u)), direction) or seen.curve(u) or direction.hidden)
-            for u in floating((args, kwargs))
-        ]
+        found: Taken = []
+        for u in floating((args, kwargs)):
+            known = self._of_field(fields.get(id(u)), direction) or seen.curve(u)
+            found.append((u, known or direction.of_hidden(u)))
+        return found
 
     def given(self, name: str, layer: nn.Module, output: Any, direction: Direction) -> Ends:
         """Floating tensors that a call gives, and how they move.

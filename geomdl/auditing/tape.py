@@ -222,9 +222,13 @@ def crossed(
             return
         for u, curve in sites.taken(layer, args, kwargs, direction, front.seen):
             arriving = front.arriving(u)
-            known = curve is front.seen.curve(u)
             found[name].arriving.append(arriving)
-            found[name].taken.append(arriving if known else tangent(curve, u.detach()))
+            if curve is None:
+                sites.joined.add(name)
+            if curve is None or curve is front.seen.curve(u):
+                found[name].taken.append(arriving)
+            else:
+                found[name].taken.append(tangent(curve, u.detach()))
 
     def after(name: str, layer: nn.Module, output: Any) -> Any:
         if name not in found:

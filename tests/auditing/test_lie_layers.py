@@ -1,19 +1,23 @@
 """What each layer costs: exact terms, on the graph of the network."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 import geomdl
-from geomdl import Field, Grid, lie_derivative
-from geomdl.auditing import LieDerivative, orbit_error
+from geomdl import Field, Grid, Vector, lie_derivative
+from geomdl.auditing import LieDerivative, OrbitError, orbit_error
+from geomdl.auditing.certificate import worst_of
 from geomdl.auditing.curves import names
 from geomdl.auditing.directions import directions
 from geomdl.auditing.lie import twice_differentiable
 from geomdl.auditing.prepare import prepared
 from geomdl.auditing.problem import Problem
 from geomdl.auditing.sites import Sites
-from geomdl.auditing.tape import Tape
+from geomdl.auditing.tape import END, Tape
 from tests.auditing.foreign import Residual, Ten, ViT
 from tests.auditing.networks import images
 
@@ -118,39 +122,120 @@ def test_a_parametrized_layer_is_named_itself() -> None:
     assert str(whole.first_break).startswith("2 (ParametrizedConv2d)")
 
 
-def test_code_between_layers_is_no_layer() -> None:
-    class Placed(nn.Module):
-        def __init__(self, broken: bool) -> None:
+class Placed(nn.Module):
+    """A convolution and positions, added between it and the head."""
+
+    def __init__(self, broken: bool) -> None:
+        super().__init__()
+        mode = "zeros" if broken else "circular"
+        self.conv = nn.Conv2d(1, 4, 3, padding=1, padding_mode=mode)
+        self.places = torch.randn(4, 12, 12) * (not broken)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head((self.conv(x) + self.places).relu().mean((2, 3)))
+
+
+def along_x(net: nn.Module, x: Tensor, at: tuple[float, ...] = (1.0,)) -> OrbitError:
+    return orbit_error(net, x, action="translation_x", periodic=True, at=at, per_layer=True)
+
+
+def test_code_between_layers_is_named() -> None:
+    for broken in (False, True):
+        orbit = along_x(Placed(broken), torus())
+        assert orbit.error > 0.01
+        name = "conv (Conv2d)" if broken else "code before head"
+        assert f"costliest {name}: " in orbit.summary()
+        dear = [layer for layer, (cost,) in orbit.layers.items() if cost > 1e-12]
+        assert dear == [name.removesuffix(" (Conv2d)")]
+        assert orbit.layers[dear[0]][0] == pytest.approx(orbit.error)  # there is nothing else
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"))
+    orbit = along_x(net, torus())
+    assert "no layer explains" not in orbit.summary()  # of rounding
+    assert [*orbit.layers] == ["0"]
+
+
+class Functional(nn.Module):
+    """Three convolutions on a torus, with code of the user before the last one."""
+
+    def __init__(self, code: Callable[[Tensor], Tensor], padded: bool = False) -> None:
+        super().__init__()
+        self.code = code
+        self.convs = nn.ModuleList(
+            nn.Conv2d(4 if i else 1, 4, 3, padding=0 if padded and i == 2 else 1,
+                      padding_mode="circular") for i in range(3)
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        for i, conv in enumerate(self.convs):
+            x = conv(self.code(x) if i == 2 else x).relu()
+        return x.mean((2, 3))
+
+
+def test_code_that_turns_or_pads_is_named() -> None:
+    def mirrored(x: Tensor) -> Tensor:
+        return torch.cat([x[:, :2].flip(-1), x[:, 2:].roll(1, -1)], 1)
+
+    def padded(mode: str) -> Callable[[Tensor], Tensor]:
+        return lambda x: F.pad(x, (1, 1, 1, 1), mode=mode)
+
+    found = along_x(Functional(mirrored), torus(), (1.0, 3.0))
+    assert found.costliest == "code before convs.2"
+    assert min(found.errors) > 1e-3
+    found = along_x(Functional(padded("constant"), True), torus(), (1.0, 3.0))
+    assert "costliest convs.2 (Conv2d with the code before it)" in found.summary()
+    assert {n for n, c in found.layers.items() if max(c) > 1e-12} == {"convs.2"}
+    found = along_x(Functional(padded("circular"), True), torus(), (1.0, 3.0))
+    assert worst_of([c for costs in found.layers.values() for c in costs]) < 1e-12
+    ends = [Field(Grid(2, periodic=True), n * geomdl.group("Z12x12").trivial) for n in (1, 4)]
+    ends[1] = Field(Vector(), ends[1].rep)
+    net = Functional(padded("constant"), True)
+    whole = geomdl.audit(net, torus(), source=ends[0], target=ends[1], per_layer=True, samples=2)
+    assert str(whole.first_break).startswith("convs.2 (Conv2d) or the code before it, after")
+    slope = lie_derivative(net, torus(), action="translation", periodic=True, per_layer=True)
+    assert "Conv2d with the code before it convs.2" in costs(slope)
+
+
+def test_code_at_the_end_is_named_and_a_network_that_differentiates_has_none() -> None:
+    class Last(nn.Module):
+        def __init__(self, slope: bool) -> None:
             super().__init__()
-            mode = "zeros" if broken else "circular"
-            self.conv = nn.Conv2d(1, 4, 3, padding=1, padding_mode=mode)
-            self.places = torch.randn(4, 12, 12) * (not broken)
-            self.head = nn.Linear(4, 3)
+            self.conv = nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular")
+            self.slope = slope
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.head((self.conv(x) + self.places).relu().mean((2, 3)))
+            ramp = torch.arange(12).to(x)
+            if not self.slope:
+                return self.conv(x) * ramp
+            x = x.requires_grad_()
+            return torch.autograd.grad((self.conv(x).square() * ramp).sum(), x, create_graph=True)[
+                0
+            ]
 
-    for broken in (False, True):
-        orbit = orbit_error(Placed(broken), torus(), action="translation_x", periodic=True,
-                            at=[1.0], per_layer=True)  # fmt: skip
-        assert orbit.error > 0.01
-        assert orbit.costliest == ("conv" if broken else None)
-        assert ("which no layer explains" in orbit.summary()) is not broken
-    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, padding_mode="circular"))
-    orbit = orbit_error(net, torus(), action="translation_x", periodic=True, at=[1.0],
-                        per_layer=True)  # fmt: skip
-    assert "no layer explains" not in orbit.summary()  # of rounding
+    found = along_x(Last(False), torus())
+    assert found.costliest == "code at the end"
+    assert found.layers["conv"][0] < 1e-12
+    found = along_x(Last(True), torus())
+    assert [*found.layers] == ["conv"]
+    assert "which no layer explains" in found.summary()
 
 
-def test_costs_are_slopes_of_costs_at_finite_distances(x: Tensor) -> None:
-    net, h = Residual(), 1e-6
-    for name in ("translation_x", "shear"):
-        slope = lie_derivative(net, x, action=name, per_layer=True)
-        near = orbit_error(net, x, action=name, per_layer=True, at=[h])
-        for layer in slope.layers:
-            if layer.kind != "code before":
-                assert near.layers[layer.name][0] / h == pytest.approx(layer.worst, abs=1e-4)
-        assert near.errors[0] / h == pytest.approx(slope.error, abs=1e-4)
+@pytest.mark.parametrize("name", ["translation_x", "shear"])
+@pytest.mark.parametrize("net", [Residual(0.5), ViT()])
+def test_costs_are_slopes_of_costs_at_finite_distances(
+    net: nn.Module, name: str, x: Tensor
+) -> None:
+    h = 1e-6
+    slope = lie_derivative(net, x, action=name, per_layer=True)
+    near = orbit_error(net, x, action=name, per_layer=True, at=[h])
+    code = 0
+    for layer in slope.layers:
+        key = layer.name if not layer.kind.startswith("code") else f"{layer.kind} {layer.name}"
+        key = "code at the end" if layer.name == END else key
+        code += key.startswith("code")
+        assert near.layers.get(key, (0.0,))[0] / h == pytest.approx(layer.worst, rel=1e-3, abs=1e-4)
+    assert code > 1
+    assert near.errors[0] / h == pytest.approx(slope.error, abs=1e-4)
 
 
 def test_a_transformer_without_positions_keeps_shifts_by_patches(x: Tensor) -> None:

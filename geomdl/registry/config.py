@@ -73,8 +73,9 @@ def _encode_module(module: nn.Module, where: str, seen: dict[int, int]) -> dict[
     record = record_of(module)
     if record is None:
         raise ValueError(
-            f"{where}: expected a module built by a registered class or function, "
-            f"got {type(module).__name__}"
+            f"{where}: expected a module built by a registered class or function, got "
+            f"{type(module).__name__}; register its class (geomdl.register_layer), or save its "
+            "state_dict by torch.save"
         )
     number = seen[id(module)] = len(seen)
     arguments = {

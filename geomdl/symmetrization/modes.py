@@ -35,6 +35,20 @@ def _example_average() -> nn.Module:
     return Average(mlp, C4, source=source, target=target)
 
 
+def _example_sample() -> nn.Module:
+    C4 = groups.group("C4")
+    source, target = Field(Grid(2), C4.trivial), Field(Vector(), C4.trivial + C4.standard)
+    mlp = MLP(1, 3, width=8, depth=1, shape=(4, 4))
+    return Sample(mlp, C4, source=source, target=target, n=2)
+
+
+_REFUSES = {"equivariance": "it is equivariant in expectation only"} | dict.fromkeys(
+    ("determinism", "batch_independence", "dtypes", "gradcheck", "compile", "nan_isolation",
+     "deepcopy"),
+    "each call draws other elements, and gives another output",
+)  # fmt: skip
+
+
 def _example_frames() -> nn.Module:
     O3 = groups.group("O3")
     source, target = (Field(Vector(), n * O3.standard) for n in (4, 2))
@@ -118,6 +132,9 @@ class Average(Symmetrized):
         super().__init__(f, frame, source, target, chunk)
 
 
+@register_layer(
+    "symmetrization/Sample", example=Example(_example_sample, _images(1), refuses=_REFUSES)
+)
 class Sample(Symmetrized):
     """The mean over random elements, y(x) = Σ_{i ≤ n} g_i f(g_i⁻¹ x) / n.
 

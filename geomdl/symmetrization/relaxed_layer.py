@@ -14,7 +14,7 @@ from geomdl.registry import Example, register_layer
 from geomdl.steerable import Conv, Linear
 from geomdl.symmetrization.relaxed_departure import departure
 
-_BROKEN = "the free path that the laws draw at random breaks the symmetry, as it is there to do"
+BROKEN = "the free path that the laws draw at random breaks the symmetry, as it is there to do"
 
 
 class FreeLinear(nn.Module):
@@ -124,7 +124,7 @@ def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
 
 
 @register_layer(
-    "symmetrization/Relaxed", example=Example(_example, _inputs, refuses={"equivariance": _BROKEN})
+    "symmetrization/Relaxed", example=Example(_example, _inputs, refuses={"equivariance": BROKEN})
 )
 class Relaxed(nn.Module):
     """An equivariant layer with a free one beside it: y = strict(x) + free(x).

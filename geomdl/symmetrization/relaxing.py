@@ -1,6 +1,6 @@
 """`relaxed`: an equivariant layer or network that may depart from its symmetry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from geomdl import linear, steerable
+from geomdl import groups, linear, steerable
+from geomdl.fields import Field, Vector
+from geomdl.registry import Example, register_layer
 from geomdl.symmetrization.relaxed_conv import RelaxedConv
 from geomdl.symmetrization.relaxed_departure import departure
-from geomdl.symmetrization.relaxed_layer import Relaxed
+from geomdl.symmetrization.relaxed_layer import BROKEN, Relaxed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,20 +66,50 @@ def relaxed(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: expected an nn.Module, got {type(module).__name__}")
-    module = deepcopy(module)
     if free is not None or isinstance(module, layers) or not len(list(module.children())):
-        return Relaxed(module, free)
+        return Relaxed(deepcopy(module), free)
     every = module.named_modules(remove_duplicate=False)
-    inner = {name: child for name, child in every if isinstance(child, layers)}
+    inner = [name for name, child in every if isinstance(child, layers)]
     if not inner:
         names = ", ".join(sorted({layer.__name__ for layer in layers}))
         raise ValueError(
             f"module: expected a network with layers to relax ({names}), or free, got none in"
             f" {type(module).__name__}"
         )
-    paths = {layer: Relaxed(layer) for layer in inner.values()}
-    for name, layer in inner.items():
-        module.set_submodule(name, paths[layer])
+    return relaxed_network(module, inner)
+
+
+def _example() -> nn.Module:
+    D4 = groups.group("D4")
+    a, b = Field(Vector(), D4.regular), Field(Vector(), D4.standard)
+    return relaxed(linear.EMLP(a, b, D4, 8, layers=1, products=8))
+
+
+def _inputs(rng: torch.Generator) -> tuple[Any, ...]:
+    return (torch.randn(3, 8, generator=rng, dtype=torch.float64),)
+
+
+@register_layer(
+    "symmetrization/relaxed", example=Example(_example, _inputs, refuses={"equivariance": BROKEN})
+)
+def relaxed_network(module: nn.Module, layers: Sequence[str]) -> nn.Module:
+    """Copy of a network in which the layers of these names are `Relaxed`, as `relaxed` makes it.
+
+    Args:
+        module: the network.
+        layers: names of the layers, all those of one that is shared.
+
+    Raises:
+        ValueError: it has no layer of such a name.
+    """
+    module = deepcopy(module)
+    modules = dict(module.named_modules(remove_duplicate=False))
+    for name in layers:
+        if name not in modules or not name:
+            raise ValueError(f"layers: expected names of layers, got {name!r}")
+    paths = {modules[name]: Relaxed(modules[name]) for name in layers}
+    for name in layers:
+        module.set_submodule(name, paths[modules[name]])
     return module
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from geomdl.symmetrization import (
     plot_departures,
     relaxed,
 )
+from geomdl.translation import MLP
 
 D4, SO3 = geomdl.group("D4"), geomdl.group("SO3")
 V = Field(Vector(), 2 * SO3.standard)
@@ -213,3 +216,39 @@ def test_errors_are_one_line() -> None:
         departure(nn.Linear(6, 6), x)
     with pytest.raises(ValueError, match="f: expected an output that varies"):
         departure(lambda x: torch.ones(4, 6), x, source=V, target=V)
+
+
+def test_relaxed_and_symmetrized_networks_are_saved(tmp_path: Path) -> None:
+    image, scores = Field(Grid(2), D4.trivial), Field(Vector(), 2 * D4.trivial)
+    strict = geomdl.create_model("steerable/d4_cnn", shape=(12, 12), classes=2, channels=8)
+    free, x = relaxed(strict), draw(2, 1, 12, 12)
+    for p in free.parameters():
+        nn.init.normal_(p)
+    for model in (free, geomdl.symmetrize(free, D4, source=image, target=scores)):
+        geomdl.save(model.eval(), tmp_path / "x")
+        again = geomdl.load(tmp_path / "x")
+        assert torch.equal(again(x), model(x))
+        assert departures(again, x).keys() == departures(model, x).keys()
+    layer = relaxed(steerable.Linear(V, V), free=MLP(6, 6, width=3, depth=1))
+    nn.init.ones_(layer.amount)
+    geomdl.save(layer, tmp_path / "x")
+    assert torch.equal(geomdl.load(tmp_path / "x")(draw(2, 6)), layer(draw(2, 6)))
+
+
+def test_what_is_not_registered_is_not_saved(tmp_path: Path) -> None:
+    image, scores = Field(Grid(2), D4.trivial), Field(Vector(), 2 * D4.trivial)
+    foreign = nn.Sequential(nn.Flatten(), nn.Linear(144, 2))
+    for model, what in (
+        (relaxed(steerable.Linear(V, V), free=nn.Linear(6, 6)), "'free' of .*/Relaxed"),
+        (geomdl.symmetrize(foreign, D4, source=image, target=scores), "'f' of .*/Average"),
+        (relaxed(convolutions()), "'module' of .*/relaxed"),
+    ):
+        with pytest.raises(ValueError, match=f"^argument {what}: .*; register its class"):
+            geomdl.save(model, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_names_of_relaxed_layers_are_checked() -> None:
+    for name in ("body.9", ""):
+        with pytest.raises(ValueError, match=r"^layers: expected names of layers, got '"):
+            geomdl.create_model("symmetrization/relaxed", module=nn.Sequential(), layers=[name])

@@ -26,6 +26,7 @@ from geomdl.symmetrization.facade import symmetrize
 from geomdl.symmetrization.frame import Draws, Frame, Orbit, Weighted
 from geomdl.symmetrization.modes import Average, Canonical, Frames, Sample
 from geomdl.symmetrization.networks import MemberScores, OrbitScores, VectorNetwork
+from geomdl.symmetrization.penalized import Penalized, penalized
 from geomdl.symmetrization.points import Centred, PointFrames, PrincipalAxes
 from geomdl.symmetrization.relaxed_conv import RelaxedConv
 from geomdl.symmetrization.relaxed_departure import departure
@@ -53,6 +54,7 @@ __all__ = [
     "MemberScores",
     "Orbit",
     "OrbitScores",
+    "Penalized",
     "PointFrames",
     "PrincipalAxes",
     "Relaxed",
@@ -67,6 +69,7 @@ __all__ = [
     "departures",
     "discover",
     "discover_subgroup",
+    "penalized",
     "penalty",
     "plot_departures",
     "relaxed",

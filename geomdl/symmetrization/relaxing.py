@@ -1,6 +1,6 @@
 """`relaxed`: an equivariant layer or network that may depart from its symmetry."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -134,18 +134,26 @@ def departures(
         ValueError: there is no relaxed layer, or one that is not called.
     """
     rng = torch.Generator().manual_seed(0) if rng is None else rng
-    found: dict[str, nn.Module] = {
-        k: m for k, m in model.named_modules() if isinstance(m, (Relaxed, RelaxedConv))
-    }
-    if not found:
-        raise ValueError(f"model: expected relaxed layers, got none in {type(model).__name__}")
-    with _statistics_kept(model):
+    found = relaxed_layers(model)
+    with statistics_kept(model):
         taken = _inputs_of(found, model, inputs)
         return {name: departure(m, *taken[m], n=n, rng=rng) for name, m in found.items()}
 
 
+def relaxed_layers(model: nn.Module) -> dict[str, Relaxed | RelaxedConv]:
+    """Relaxed layers by name, in order of the modules.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = {k: m for k, m in model.named_modules() if isinstance(m, (Relaxed, RelaxedConv))}
+    if not found:
+        raise ValueError(f"model: expected relaxed layers, got none in {type(model).__name__}")
+    return found
+
+
 @contextmanager
-def _statistics_kept(model: nn.Module) -> Iterator[None]:
+def statistics_kept(model: nn.Module) -> Iterator[None]:
     """Lay the running statistics of normalizations aside, and put them back."""
     kept = [
         (m, name, buffer)
@@ -163,7 +171,7 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
 
 
 def _inputs_of(
-    found: dict[str, nn.Module], model: nn.Module, inputs: tuple[Any, ...]
+    found: Mapping[str, nn.Module], model: nn.Module, inputs: tuple[Any, ...]
 ) -> dict[nn.Module, tuple[Any, ...]]:
     """What some layers get when the network is given its inputs."""
     taken: dict[nn.Module, tuple[Any, ...]] = {}
@@ -190,6 +198,8 @@ def penalty(
     model: nn.Module, *inputs: Any, n: int = 2, rng: torch.Generator | None = None
 ) -> Tensor:
     """Sum of the squared departures of the relaxed layers, to be added to a loss.
+
+    In a loop of your own; `penalized` makes a loss of it for `geomdl.training.fit`.
 
     Args:
         model: see `departures`.

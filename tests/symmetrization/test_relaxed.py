@@ -14,6 +14,7 @@ from geomdl.symmetrization import (
     RelaxedConv,
     departure,
     departures,
+    penalized,
     penalty,
     plot_departures,
     relaxed,
@@ -252,3 +253,61 @@ def test_names_of_relaxed_layers_are_checked() -> None:
     for name in ("body.9", ""):
         with pytest.raises(ValueError, match=r"^layers: expected names of layers, got '"):
             geomdl.create_model("symmetrization/relaxed", module=nn.Sequential(), layers=[name])
+
+
+def square(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return (output - target).square().mean()
+
+
+def test_penalized_is_the_loss_with_departures_and_priors() -> None:
+    model, x, y = relaxed(convolutions()), draw(4, 1, 5, 5), draw(4, 1, 5, 5, seed=1)
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.3)
+    held = penalized(square, model, 0.5, prior=0.25)
+    with pytest.raises(ValueError, match=r"^model: expected a call of every relaxed layer before"):
+        held(y, y)
+    torch.manual_seed(5)
+    rng = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    torch.manual_seed(5)
+    value = held(model(x), y)
+    plain = square(model(x), y)
+    priors = sum(m.prior() for m in model.modules() if isinstance(m, Relaxed))
+    expected = plain + 0.5 * penalty(model, x, rng=rng) + 0.25 * priors
+    assert value.item() == pytest.approx(expected.item(), rel=1e-6)
+    assert value.item() > 1.1 * plain.item()
+    value.backward()
+    assert all(float(m.free.weight.grad.norm()) > 0 for m in model.modules() if hasattr(m, "free"))
+    with torch.no_grad():  # as for validation
+        assert torch.equal(held(model(x), y), plain)
+    assert len(model[0]._forward_pre_hooks) == 1
+    del held
+    assert not model[0]._forward_pre_hooks
+
+
+def test_fit_with_a_penalty_stays_near_the_symmetry() -> None:
+    x = draw(64, 6)
+    y = x + 0.5 * x.roll(1, -1)  # no law of SO(3)
+    found = {}
+    for weight in (0.0, 30.0, 30.0):
+        torch.manual_seed(0)
+        model = relaxed(steerable.Linear(V, V))
+        run = geomdl.training.fit(model, (x, y), (x, y), epochs=30, lr=0.02, seed=3,
+                                  weight_decay=0.0, loss=penalized(square, model, weight),
+                                  progress=False)  # fmt: skip
+        again = found.get(weight)
+        found[weight] = departure(model, x, n=16).item(), run.best["val_loss"]
+        assert again in (None, found[weight])
+    assert found[30.0][0] < 0.5 * found[0.0][0]
+    assert found[30.0][1] > 1.2 * found[0.0][1]
+
+
+def test_penalized_refuses() -> None:
+    model = relaxed(convolutions())
+    for make, error, message in (
+        (lambda: penalized("mse", model), TypeError, "loss: expected a function, got str"),
+        (lambda: penalized(square, model, -1.0), ValueError, "weight: expected a number of at"),
+        (lambda: penalized(square, model, prior=float("nan")), ValueError, "prior: expected a"),
+        (lambda: penalized(square, nn.ReLU()), ValueError, "model: expected relaxed layers, got"),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            make()

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
         register_model,
         save,
     )
-    from geomdl.symmetrization import symmetrize
+    from geomdl.symmetrization import discover, relaxed, symmetrize
 
 __version__ = "0.1.0"
 
@@ -80,6 +80,7 @@ __all__ = [
     "cli",
     "create_model",
     "data",
+    "discover",
     "euclidean",
     "expressivity",
     "fields",
@@ -99,6 +100,7 @@ __all__ = [
     "register_layer",
     "register_model",
     "registry",
+    "relaxed",
     "save",
     "scattering",
     "steerable",
@@ -129,7 +131,7 @@ _HOME = {
         "register_model",
         "save",
     ),
-    "symmetrization": ("symmetrize",),
+    "symmetrization": ("discover", "relaxed", "symmetrize"),
 }
 _HOME_OF = {name: package for package, names in _HOME.items() for name in names}
 

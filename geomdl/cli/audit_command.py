@@ -81,7 +81,20 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Audit, print, and tell by the exit code."""
+    """Audit, print, and tell by the exit code.
+
+    Raises:
+        ValueError: bad input, or code that leaves the program.
+    """
+    try:
+        return _run(arguments)
+    except SystemExit as leave:
+        raise ValueError(
+            f"{arguments.what}: expected code that returns, got a call of exit({leave.code!r})"
+        ) from leave
+
+
+def _run(arguments: argparse.Namespace) -> int:
     tol = arguments.tol
     found = local = None
     if arguments.lie is None or arguments.group is not None:

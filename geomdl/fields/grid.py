@@ -16,7 +16,10 @@ from geomdl.fields.resample import interpolate
 from geomdl.groups.translations import array_frame
 
 _SNAP = 1e-10  # a matrix or shift this close to whole numbers is taken for them
-_UNEQUAL = "x: a batch of elements that exchange axes needs equal sides, got {}"
+_UNEQUAL = (
+    "x: a batch of elements that exchange axes needs equal sides, got {}; pad the images to a"
+    " square, or take a group that keeps the axes"
+)
 
 
 class Motion(NamedTuple):

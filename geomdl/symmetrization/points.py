@@ -13,7 +13,7 @@ from geomdl.groups.orthogonal import Orthogonal
 from geomdl.groups.semidirect import SemidirectProduct
 from geomdl.symmetrization.action import Action
 from geomdl.symmetrization.clouds import choose, holds_positions, holds_vectors
-from geomdl.symmetrization.frame import Frame, Weighted
+from geomdl.symmetrization.frame import LARGEST, Frame, Weighted
 from geomdl.symmetrization.orthonormal import completed, directions, eigenvectors, without
 
 _VECTORS = "points or vectors that the group turns by its matrices"
@@ -107,7 +107,8 @@ class PointFrames(Frame):
     completes the basis, for O(d) with both signs. A frame that jumps has weight zero where it does,
     so that invariant averages are *continuous* everywhere, and equivariant ones wherever the points
     span d − 1 dimensions (elsewhere rotations fix the input, and y depends on which is taken). No
-    unweighted frame that can be computed efficiently is.
+    unweighted frame that can be computed efficiently is. There are n^(d − 1) of them for n points,
+    for O(d) twice as many; more than 50,000 are refused (158 points in space, for O(3)).
 
     Args:
         group: O(d) or SO(d).
@@ -133,6 +134,13 @@ class PointFrames(Frame):
         """Matrices (k, …, d, d) and weights (k, …)."""
         v = self.reading.vectors(inputs)
         n, d, batch = v.shape[-2], v.shape[-1], v.shape[:-2]
+        assert isinstance(self.group, Orthogonal)
+        count = n ** (d - 1) * (1 if self.group.special else 2)
+        if count > LARGEST:
+            raise ValueError(
+                f"x: expected at most {LARGEST} weighted frames, got {count} of {n} points; read"
+                " them from fewer (by=), or take weighted=False, or mode='canonical'"
+            )
         projector = torch.eye(d, dtype=v.dtype, device=v.device).expand(1, *batch, d, d)
         weights = v.new_ones(1, *batch)
         columns: list[Tensor] = []
@@ -144,7 +152,6 @@ class PointFrames(Frame):
             columns = [*(c.repeat_interleave(n, 0) for c in columns), unit.flatten(0, 1)]
             projector = without(projector.repeat_interleave(n, 0), columns[-1])
         matrices = completed(columns, projector)
-        assert isinstance(self.group, Orthogonal)
         if not self.group.special:
             mirrored = torch.cat([matrices[..., :-1], -matrices[..., -1:]], -1)
             matrices, weights = torch.cat([matrices, mirrored]), torch.cat([weights, weights]) / 2

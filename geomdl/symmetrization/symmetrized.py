@@ -170,14 +170,20 @@ def batch_axes(field: Field, x: Any) -> int:
     return x.ndim - len(field.fibre) - isinstance(field.domain, (Nodes, Points))
 
 
-def _whole(target: Type, y: Any) -> None:
-    """Refuse outputs that lack one of the names of their type."""
-    if not isinstance(target, dict) or y is None:
+def _whole(target: Type, y: Any, name: str = "y") -> None:
+    """Refuse outputs that lack one of the names of their type, at any depth."""
+    if not isinstance(target, (dict, tuple)) or y is None:
         return
-    names = y if isinstance(y, dict) else getattr(y, "_fields", list(target)[: len(y)])
-    if len(names) < len(target):
-        got = ", ".join(names) or "none"
-        raise ValueError(f"y: expected the outputs {', '.join(target)}, got {got}")
+    if isinstance(target, tuple):
+        for i, (part, value) in enumerate(zip(target, y, strict=True)):
+            _whole(part, value, f"{name}[{i}]")
+        return
+    values = y if isinstance(y, dict) else dict(zip(getattr(y, "_fields", target), y, strict=False))
+    if len(values) < len(target):
+        got = ", ".join(values) or "none"
+        raise ValueError(f"{name}: expected the outputs {', '.join(target)}, got {got}")
+    for key, part in target.items():
+        _whole(part, values[key], f"{name}[{key!r}]")
 
 
 def _shapes(values: list[Tensor]) -> list[torch.Size]:

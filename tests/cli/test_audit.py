@@ -132,6 +132,15 @@ def test_an_object_that_crashes_is_bad_input(tmp_path, monkeypatch, capsys):
     assert "object: cannot run on random inputs" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--group", "D4"], ["--lie", "rotation"]])
+def test_code_that_leaves_the_program_is_bad_input(words, capsys):
+    assert main(["audit", "tests.cli.nets:leaves", *words, "--shape", "2", "1", "9", "9"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert (
+        said == "geomdl: tests.cli.nets:leaves: expected code that returns, got a call of exit(3)"
+    )
+
+
 def test_the_trivial_group_certifies_nothing(capsys):
     assert main(["audit", "translation/cnn", "--shape", "1", "8", "8"]) == 2
     assert "declares only the trivial group" in capsys.readouterr().err

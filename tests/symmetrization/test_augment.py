@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import geomdl
-from geomdl.fields import Field, Vector
+from geomdl.fields import Field, Grid, Vector
 from geomdl.symmetrization import Augment, symmetrize
 from geomdl.training import fit
 from tests.symmetrization.networks import D4, E3, IMAGE, cnn, points, randn, rows, seeded
@@ -58,3 +58,11 @@ def test_one_line_errors() -> None:
         Augment(D4, IMAGE)(torch.zeros(1, 3, 4, 4), seeded())
     with pytest.raises(ValueError, match=r"^target: expected a Field of D4, got None$"):
         Augment(D4, IMAGE).pair(torch.zeros(1, 2, 4, 4), torch.zeros(1, 8), seeded())
+
+
+def test_images_of_unequal_sides_are_refused_with_advice() -> None:
+    rng = torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match=r"got \(4, 6\); pad the images to a square, or take a"):
+        Augment(D4, Field(Grid(2), D4.trivial))(torch.rand(8, 1, 4, 6), rng)
+    G = geomdl.group("D2")
+    assert Augment(G, Field(Grid(2), G.trivial))(torch.rand(8, 1, 4, 6), rng).shape[2:] == (4, 6)

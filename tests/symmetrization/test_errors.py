@@ -128,6 +128,13 @@ class Named(nn.Module):
         return {"a": x.flatten(1)[:, :1]}
 
 
+class Inside(nn.Module):
+    """The first of two outputs, one level down."""
+
+    def forward(self, x: Tensor) -> dict[str, dict[str, Tensor]]:
+        return {"c": {"a": x.flatten(1)[:, :1]}}
+
+
 def scalars(group: geomdl.Group, n: int) -> Field:
     return Field(Vector(), n * group.trivial)
 
@@ -161,6 +168,26 @@ def scalars(group: geomdl.Group, n: int) -> Field:
             randn(3, 2, 5, 5),
             ValueError,
             "y: expected the outputs a, b, got a$",
+        ),
+        (
+            lambda: wrap(Inside(), target={"c": {"a": scalars(D4, 1), "b": scalars(D4, 1)}}),
+            randn(3, 2, 5, 5),
+            ValueError,
+            r"y\['c'\]: expected the outputs a, b, got a$",
+        ),
+        (
+            lambda: wrap(mode="canonical"),
+            randn(3, 2, 4, 6),
+            ValueError,
+            r"x: a batch of .* needs equal sides, got \(4, 6\); pad the images to a square, or",
+        ),
+        (
+            lambda: wrap(
+                dense(6, 3), O3, "frames", vectors(O3, 159), vectors(O3, 159), weighted=True
+            ),
+            randn(2, 477),
+            ValueError,
+            "x: expected at most 50000 weighted frames, got 50562 of 159 points; read them from",
         ),
         (
             lambda: wrap(mode="canonical", canonicalizer=cnn(5, 7)),

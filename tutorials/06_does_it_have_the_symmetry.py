@@ -351,11 +351,7 @@ figure_discovered = symmetry.plot()
 # size, so that a larger body obeys the same law. It is no rotation, and true. Reflections are found
 # among the finite candidates. If units of length are fixed, look among matrices without trace:
 
-every = torch.eye(9, dtype=torch.float64).reshape(9, 3, 3)
-trace = torch.eye(3, dtype=torch.float64)
-traceless = torch.stack([*(every[i] for i in (1, 2, 3, 5, 6, 7)), every[0] - every[4],
-                         every[4] - every[8]])  # fmt: skip
-O3 = discover(measured, positions, target=2, among=traceless)
+O3 = discover(measured, positions, target=2, among="traceless")
 print(O3)
 assert len(O3.lie_algebra) == 3
 assert torch.equal(O3.lie_algebra, -O3.lie_algebra.mT)
@@ -373,7 +369,7 @@ def law(x: Tensor) -> Tensor:
     """Tensor of inertia of three masses, flat."""
     bodies = x.unflatten(1, (3, 3))
     squares = bodies.square().sum((1, 2))[:, None, None]
-    return (squares * trace.to(x) - torch.einsum("sci,scj->sij", bodies, bodies)).flatten(1)
+    return (squares * torch.eye(3).to(x) - torch.einsum("sci,scj->sij", bodies, bodies)).flatten(1)
 
 
 certificate = geomdl.audit(

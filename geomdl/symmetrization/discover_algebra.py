@@ -122,6 +122,22 @@ def connected(g: Tensor, algebra: Tensor, tolerance: float = 1e-6) -> Tensor:
     return found
 
 
+def normalizes(g: Tensor, algebra: Tensor, tolerance: float) -> Tensor:
+    """Whether matrices (m, n, n) carry a Lie algebra into itself, bool (m).
+
+    g A g⁻¹ may leave its span by the tolerance, relative, times the condition of g.
+    """
+    if not len(algebra) or not len(g):
+        return torch.ones(len(g), dtype=torch.bool)
+    basis, inverse = orthonormal(algebra), torch.linalg.inv(g)
+    carried = (g.unsqueeze(1) @ basis @ inverse.unsqueeze(1)).flatten(2)
+    outside = carried - carried @ basis.flatten(1).mT @ basis.flatten(1)
+    condition = torch.linalg.cond(g)
+    miss = (outside.norm(dim=-1) / carried.norm(dim=-1)).amax(-1)
+    held: Tensor = miss <= tolerance * condition
+    return held
+
+
 def generating(found: Tensor, algebra: Tensor, tolerance: float) -> Tensor:
     """Those of some matrices that, with exp of a Lie algebra, generate all of them."""
     left = found[~connected(found, algebra, tolerance)] if len(found) else found

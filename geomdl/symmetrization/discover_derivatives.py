@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
+LINEAR = ("linear", "traceless")
 Target = int | Literal["unknown", "density"]
 
 
@@ -26,12 +27,20 @@ def ansatz(among: str | Tensor, n: int) -> Tensor:
         if among.shape[-1] == n + 1 and bool(among[:, n].any()):
             raise ValueError("among: expected affine matrices, whose last row is zero")
         return among.to(torch.float64)
-    if among not in ("linear", "affine", "translations"):
-        raise ValueError(f"among: expected linear, affine, translations or matrices, got {among!r}")
-    size = n if among == "linear" else n + 1
+    if among not in ("linear", "traceless", "affine", "translations"):
+        raise ValueError(
+            f"among: expected linear, traceless, affine, translations or matrices, got {among!r}"
+        )
+    size = n if among in LINEAR else n + 1
     every = torch.eye(size * size, dtype=torch.float64).reshape(size, size, size, size)
     if among == "linear":
         return every.flatten(0, 1)
+    if among == "traceless":
+        if n == 1:
+            raise ValueError("among: expected linear, since no matrix of size 1 is traceless")
+        diagonal = every.diagonal().movedim(-1, 0)
+        off = every.flatten(0, 1)[~torch.eye(n, dtype=torch.bool).flatten()]
+        return torch.cat([off, diagonal[:-1] - diagonal[1:]])
     return every[:n, n] if among == "translations" else every[:n].flatten(0, 1)
 
 

@@ -14,11 +14,13 @@ from geomdl.symmetrization.discover_algebra import (
     bracket_residual,
     closed,
     generating,
+    normalizes,
     orthonormal,
     plain,
     signed_permutations,
 )
 from geomdl.symmetrization.discover_derivatives import (
+    LINEAR,
     Function,
     Stacked,
     Target,
@@ -75,10 +77,12 @@ def discover(
         target: how outputs move. 0: not at all. r: as tensors of rank r on their last r axes of
             size n (1 for vectors, 2 for matrices, g y gᵀ). "unknown": by some matrix B on their
             last axis, eliminated by least squares.
-        among: fields to look among: "linear", A x; "affine", A x + b, and "translations", b, both
-            by matrices (n + 1, n + 1) in homogeneous coordinates; or a basis of matrices.
+        among: fields to look among: "linear", A x; "traceless", those of them that keep volumes,
+            tr A = 0; "affine", A x + b, and "translations", b, both by matrices (n + 1, n + 1) in
+            homogeneous coordinates; or a basis of matrices.
         candidates: matrices for finite generators, of either size; by default those that permute
-            and mirror coordinates, for linear fields, else none.
+            and mirror coordinates, for linear fields, else none. Accepted are those of a small
+            error that carry the Lie algebra into itself, g A g⁻¹, within its own error.
         tolerance: largest s, and largest error of a candidate. By default twice the noise where
             several functions tell it, else the square root of the precision of x.
         degree: of fitted polynomials.
@@ -88,9 +92,10 @@ def discover(
 
     Raises:
         TypeError: x is no floating tensor.
-        ValueError: too few distinct samples, or samples that do not span; a function that does not
-            vary, or is not finite or not differentiable; values that no polynomial explains; noise
-            so large that everything would be a symmetry.
+        ValueError: too few distinct samples, or samples that do not span, or lie on a few lines
+            through the origin or on a cone where a quadratic form vanishes; a function that does
+            not vary, or is not finite or not differentiable; values that no polynomial explains;
+            noise so large that everything would be a symmetry.
 
     Example:
         >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
@@ -131,7 +136,9 @@ def discover(
         return float(found.relative(coordinates(algebra, basis)).max()) if len(algebra) else 0.0
 
     algebra, is_plain = _tidied(estimate, basis, residual, cut)
-    held = errors <= cut
+    above = float(values[values > cut].min()) if bool((values > cut).any()) else 1.0
+    own = 1e-6 if is_plain else max(1e-6, 2 * cut / above)  # of the algebra, by Wedin's theorem
+    held = (errors <= cut) & normalizes(_sized(tried, basis.shape[-1]), algebra, own)
     accepted = _sized(tried[held], basis.shape[-1])
     near = 1e-6 if is_plain else min(0.1, max(1e-6, 5 * cut))
     return Discovery(
@@ -201,7 +208,7 @@ def _functions(
 def _candidates(given: Tensor | None, among: str | Tensor, n: int) -> Tensor:
     """Candidates for finite generators, (m, n, n) or affine ones (m, n + 1, n + 1)."""
     if given is None:
-        linear = among == "linear" if isinstance(among, str) else among.shape[-1] == n
+        linear = among in LINEAR if isinstance(among, str) else among.shape[-1] == n
         return signed_permutations(n) if linear else torch.zeros(0, n, n, dtype=torch.float64)
     if given.ndim != 3 or given.shape[1:] not in ((n, n), (n + 1, n + 1)):
         raise ValueError(
@@ -243,9 +250,50 @@ def _normalized(basis: Tensor, x: Tensor, spread: Tensor) -> Tensor:
     return basis / 2 ** sizes.log2().round()[:, None, None]  # without rounding
 
 
-def _distinct(x: Tensor, spread: Tensor) -> int:
-    """Number of samples that differ from one another by 1e-6 of the spread."""
-    return len(torch.unique((x / spread).flatten(1).round(decimals=6), dim=0))
+def _check_generic(each: int, x: Tensor, basis: Tensor, spread: Tensor) -> None:
+    """Refuse samples at which fields vanish together that do not elsewhere.
+
+    Linear fields are told by the lines through the origin on which samples lie, x and 2 x being as
+    good as one to a homogeneous function; and by quadratic forms of them, where they are vectors.
+
+    Args:
+        each: derivatives at a sample.
+        x: samples (samples, copies, n).
+        basis: of the fields.
+        spread: of the coordinates.
+    """
+    scaled, wanted = (x / spread).flatten(1), 2 * len(basis)
+    generic = each * _distinct(scaled)
+    if generic < wanted:
+        raise ValueError(
+            f"x: expected generic samples, {wanted} derivatives at distinct ones, got {generic}"
+        )
+    n = x.shape[-1]
+    if basis.shape[-1] > n or n == 1:
+        return
+    size = scaled.norm(dim=1, keepdim=True)
+    lines = scaled[size[:, 0] > 0] / size[size > 0].unsqueeze(1)
+    first = lines.gather(1, (lines.abs() > 1e-3).double().argmax(1, keepdim=True))
+    lines = lines * first.sign()
+    rays = each * _distinct(lines)
+    if rays < wanted:
+        raise ValueError(
+            f"x: expected generic samples, {wanted} derivatives on distinct lines through the"
+            f" origin, got {rays}"
+        )
+    if x.shape[1] == 1:
+        i, j = torch.triu_indices(n, n)
+        squares = lines[:, i] * lines[:, j]
+        sizes = torch.linalg.eigvalsh(squares.mT @ squares / len(squares))
+        if not float(sizes[0]) > 1e-12 * float(sizes[-1]):
+            raise ValueError(
+                "x: expected generic samples, got some on a cone where a quadratic form vanishes"
+            )
+
+
+def _distinct(x: Tensor) -> int:
+    """Number of rows that differ from one another by 1e-6."""
+    return len(torch.unique(x.round(decimals=6), dim=0))
 
 
 def _stacked(
@@ -268,12 +316,7 @@ def _stacked(
             f"x: expected samples for at least {2 * len(basis)} derivatives, twice the dimension of"
             f" the fields, got {len(mean.rows)}"
         )
-    generic = len(mean.rows) // len(x) * _distinct(x, spread)
-    if generic < 2 * len(basis):
-        raise ValueError(
-            f"x: expected generic samples, {2 * len(basis)} derivatives at distinct ones, got"
-            f" {generic}"
-        )
+    _check_generic(len(mean.rows) // len(x), x, basis, spread)
     if len(rows) == 1:
         return mean, 0.0
     off = [Stacked(r - mean.rows, metric, variation).spectrum()[0][-1] for r in rows]

@@ -267,6 +267,39 @@ def test_which_elements_are_connected_to_one() -> None:
     assert int(lorentz.sum()) == 24  # time kept, space turned
 
 
+def test_candidates_carry_the_algebra_into_itself() -> None:
+    """Within a wide tolerance x and z may be exchanged, but their rotations are no symmetry."""
+    f = lambda x: x.square().sum(-1) + 0.3 * torch.cos(6 * x[:, 2])  # noqa: E731
+    swap = torch.eye(3, dtype=torch.float64)[[2, 1, 0]]
+    turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]], dtype=torch.float64)
+    for tolerance, dimension in ((0.2, 1), (0.45, 3)):
+        found = discover(f, draw(400, 3), candidates=torch.stack([swap, turn]), tolerance=tolerance)
+        assert len(found.algebra) == dimension
+        assert found.candidates[0].error < tolerance
+        assert [c.accepted for c in found.candidates] == [dimension == 3, True]
+    # an algebra that was measured is carried into itself up to its error
+    noisy = square_sum(draw(400, 3) @ SKEW.mT) + 0.02 * draw(400, seed=1)
+    inverse = torch.linalg.inv(SKEW)
+    found = discover(noisy, draw(400, 3), candidates=inverse @ torch.stack([swap, turn]) @ SKEW)
+    assert len(found.algebra) == 3 and not found.plain
+    assert all(c.accepted for c in found.candidates)
+
+
+SKEW = torch.tensor([[1.0, 0.3, 0], [0, 1, 0.2], [0.1, 0, 1]], dtype=torch.float64)
+
+
+def square_sum(x: Tensor) -> Tensor:
+    return x.square().sum(-1)
+
+
+def test_traceless_fields_keep_volumes() -> None:
+    found = discover(inertia, draw(60, 4, 3), target=2, among="traceless")
+    assert len(found.singular_values) == 8
+    assert same_span(found.lie_algebra, geomdl.group("SO3").lie_algebra) < 1e-12
+    area = discover(lambda x: torch.linalg.det(x), draw(40, 2, 2), among="traceless")
+    assert len(area.algebra) == 3 and not area.group.compact  # SL(2)
+
+
 def test_finite_generators_alone() -> None:
     f = lambda x: (x**4).sum(-1) + (x[:, 0] * x[:, 1] * x[:, 2]) ** 2  # noqa: E731
     found = discover(f, draw(80, 3))
@@ -321,6 +354,13 @@ def test_errors_are_one_line() -> None:
     for message, call in {
         "x: expected samples for at least 18": lambda: discover(square, x[:17]),
         "x: expected generic samples, 18 .* got 8$": lambda: discover(square, x[:8].repeat(9, 1)),
+        "x: expected generic samples, 18 .* on distinct lines .* got 10$": lambda: discover(
+            lambda x: x.square().sum(-1), draw(10, 3).repeat(40, 1) * draw(400, 1, seed=1)
+        ),
+        "x: expected generic samples, got some on a cone": lambda: discover(
+            square, torch.cat([x * (1 - unit) for unit in torch.eye(3)[:2]])
+        ),
+        "among: expected linear, since no": lambda: discover(square, x[:, :1], among="traceless"),
         "x: expected samples that span": lambda: discover(square, x @ torch.ones(3, 3).double()),
         "x: expected coordinates that vary": lambda: discover(square, x * ETA[1:].clamp(min=0)),
         "x: expected finite samples": lambda: discover(square, x / 0),
@@ -333,7 +373,7 @@ def test_errors_are_one_line() -> None:
         "f: expected relative errors": lambda: discover([square, lambda x: x[:, 0]], x),
         "tolerance: expected less than 0.5": lambda: discover(square, x, tolerance=1.0),
         "target: expected 0 for the dens": lambda: discover(None, x, target=1),
-        "among: expected linear, affine": lambda: discover(square, x, among="all"),
+        "among: expected linear, traceless, affine": lambda: discover(square, x, among="all"),
         "among: expected matrices": lambda: discover(square, x, among=torch.ones(1, 2, 2)),
         "candidates: expected invertible": lambda: discover(
             square, x, candidates=torch.ones(1, 3, 3)

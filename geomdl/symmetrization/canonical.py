@@ -15,6 +15,7 @@ from geomdl.symmetrization.clouds import choose, holds_members, holds_vectors
 from geomdl.symmetrization.frame import Frame, Orbit, Weighted
 from geomdl.symmetrization.networks import MemberScores, OrbitScores, VectorNetwork
 from geomdl.symmetrization.orthonormal import gram_schmidt
+from geomdl.symmetrization.ties import first_equal, permutations
 
 
 class BestElement(Frame):
@@ -122,11 +123,10 @@ class LearnedAxes(Frame):
 class LearnedOrder(Frame):
     """The permutation that sorts the members of a set by learned scores.
 
-    Exact where no two members have the same score, as members with equal numbers in the input that
-    the scores look at do. Such members stay in the order in which they are stored: outputs are
-    exact then only if they are invariant and the members are alike in all inputs. In
-    training mode the order has the gradient of SoftSort (straight-through), for values at the
-    members; in evaluation mode none.
+    Exact. Members of the same score tie, as those with equal numbers in the input that the scores
+    look at do: the average is then over all their orders, as that of `Sorting` is. In training mode
+    the order has the gradient of SoftSort (straight-through), for values at the members; in
+    evaluation mode none.
 
     Args:
         group: S_n.
@@ -134,6 +134,8 @@ class LearnedOrder(Frame):
         by: name of that input; by default the first.
         canonicalizer: module from the inputs to scores (batch, n), which the group permutes; by
             default `MemberScores`.
+        alone: whether there is no other input, and outputs are invariant: then the order of members
+            that tie is of no account.
 
     Source: Kaba et al. 2023, arXiv:2211.06489; Prillo and Eisenschlos 2020, arXiv:2006.16038.
     """
@@ -144,12 +146,15 @@ class LearnedOrder(Frame):
         source: Type,
         by: str | None = None,
         canonicalizer: nn.Module | None = None,
+        alone: bool = False,
     ) -> None:
         super().__init__(group, 1)
-        self.n = group.n
+        self.n, self.alone = group.n, alone
+        self.reading = None
         if canonicalizer is None:
             what = "numbers of the members of a set, which the group permutes"
             reading = choose(source, by, holds_members, what)
+            self.reading = reading
             canonicalizer = MemberScores(reading, reading.numbers(group.n))
         self.canonicalizer = canonicalizer
 
@@ -160,11 +165,14 @@ class LearnedOrder(Frame):
             raise ValueError(
                 f"canonicalizer: expected scores (batch, {self.n}), got {tuple(scores.shape)}"
             )
+        if self.reading is not None and not self.alone:  # equal members, to the last bit
+            scores = scores.gather(-1, first_equal(self.reading.members(inputs)))
         order = scores.argsort(dim=-1, stable=True)
-        chosen, inverse = order.unsqueeze(0), order.argsort(-1).unsqueeze(0)
-        if not (self.training and scores.requires_grad):
-            return Weighted(chosen, inverse, [1.0])
         ranked = scores.gather(-1, order)
+        same = (ranked[..., 1:] == ranked[..., :-1]) & (not self.alone)
+        found = permutations(order.unsqueeze(0), [1.0], same.unsqueeze(0))
+        if not (self.training and scores.requires_grad):
+            return found
         soft = (-(ranked.unsqueeze(-1) - scores.unsqueeze(-2)).abs()).softmax(-1)
         change = soft - soft.detach()  # (…, rank, member)
 
@@ -177,7 +185,7 @@ class LearnedOrder(Frame):
             zero: Tensor = (matrix @ flat).reshape(x.shape)
             return zero
 
-        return Weighted(chosen, inverse, [1.0], straight)
+        return found._replace(straight=straight)
 
 
 def called(module: nn.Module, inputs: Any) -> Tensor:

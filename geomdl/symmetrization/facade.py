@@ -35,10 +35,10 @@ def symmetrize(
     - "average": all elements, or a quadrature. *Exact* for finite groups at the cost of their
       order; for compact Lie groups as exact as `degree` says (`Average`).
     - "frames": a few elements read from points, vectors or sets. *Exact* where principal axes
-      differ, and members of sets do; 2^d evaluations for O(d), one for S_n, more for continuous
-      ones, ``weighted=True`` (`Frames`).
+      differ, and for sets; 2^d evaluations for O(d), one for S_n (as many as there are orders of
+      equal members), more for continuous ones, ``weighted=True`` (`Frames`).
     - "canonical": the one element that a small equivariant network names. *Exact* where one scores
-      highest, or no two members score alike (`Canonical`).
+      highest, and for sets as above (`Canonical`).
     - "sample": n random elements, equivariant in expectation only (`Sample`).
 
     Equivariance under a product G × H comes from doing it twice, for H inside and then for G with a

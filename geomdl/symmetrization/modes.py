@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from geomdl import groups
-from geomdl.fields import Field, Grid, Type, Vector
+from geomdl.fields import Edges, Field, Grid, Nodes, Points, Type, Vector, fields_of
 from geomdl.fields.numbers import at_least
 from geomdl.groups import Group
 from geomdl.groups.finite import FiniteGroup
@@ -68,6 +68,13 @@ def _example_canonical() -> nn.Module:
 
 def _group(group: Group | str) -> Group:
     return groups.group(group) if isinstance(group, str) else group
+
+
+def _alone(source: Type, target: Type) -> bool:
+    """Whether there is one input, and outputs do not move."""
+    still = all(f.rep == f.channels * f.group.trivial for f in fields_of(target))
+    nodes = any(isinstance(f.domain, (Nodes, Points, Edges)) for f in fields_of(target))
+    return isinstance(source, Field) and still and not nodes
 
 
 def _frame(G: Group, source: Type, by: str | None, make: Callable[[Group], Frame]) -> Frame:
@@ -180,12 +187,11 @@ class Frames(Symmetrized):
     """The mean over a few elements that are read from the input.
 
     O(d), SO(d) and, about the centroid, E(d), SE(d): the signs of the principal axes
-    (`PrincipalAxes`). R^d: the centroid alone. S_n: the order of the members (`Sorting`). *Exact*,
-    except where principal axes are undetermined since eigenvalues are equal, and where two members
-    of a set have the same numbers in the input that is read: then which comes first is that of the
-    storage, and only outputs that do not tell the two apart are exact. The mean jumps where axes
-    cross, however smooth f is; ``weighted=True`` takes weighted frames in their place, which are
-    *continuous* at a higher cost (`PointFrames`, `Sorting`).
+    (`PrincipalAxes`). R^d: the centroid alone. S_n: the order of the members, or all orders where
+    some are equal (`Sorting`). *Exact*, except where principal axes are undetermined since
+    eigenvalues are equal. The mean jumps where axes cross, however smooth f is; ``weighted=True``
+    takes weighted frames in their place, which are *continuous* at a higher cost (`PointFrames`,
+    `Sorting`).
 
     Args:
         f: any module.
@@ -231,7 +237,7 @@ class Frames(Symmetrized):
             if isinstance(H, Orthogonal):
                 return (PointFrames if weighted else PrincipalAxes)(H, source, by)
             if isinstance(H, Symmetric):
-                return Sorting(H, source, by, weighted)
+                return Sorting(H, source, by, weighted, _alone(source, target))
             raise ValueError(
                 "group: expected O(d), SO(d), E(d), SE(d), R^d or S_n for frames, got "
                 f"{G.name}{elsewhere(H)}"
@@ -247,7 +253,7 @@ class Canonical(Symmetrized):
     Finite groups: the element of highest score (`BestElement`); O(d), SO(d) and, about the
     centroid, E(d), SE(d): Gram and Schmidt's matrix of learned vectors (`LearnedAxes`); S_n: the
     order of learned scores (`LearnedOrder`). *Exact*, as exactly as the group acts, except at
-    inputs with a symmetry of their own, and where two members of a set have equal scores. Trained
+    inputs of a finite, an orthogonal or a Euclidean group with a symmetry of their own. Trained
     together with f, or alone with f frozen.
 
     Args:
@@ -296,7 +302,7 @@ class Canonical(Symmetrized):
             if isinstance(H, Orthogonal):
                 return LearnedAxes(H, source, by, canonicalizer)
             if isinstance(H, Symmetric):
-                return LearnedOrder(H, source, by, canonicalizer)
+                return LearnedOrder(H, source, by, canonicalizer, _alone(source, target))
             if isinstance(H, FiniteGroup) and H == G:
                 return BestElement(H, source, by, canonicalizer)
             raise ValueError(

@@ -32,6 +32,7 @@ from geomdl.auditing.summary import row as lines_of
 from geomdl.auditing.tape import run
 from geomdl.auditing.trees import Leaf, inexact
 from geomdl.fields import Type
+from geomdl.fields.numbers import is_finite
 from geomdl.groups import Group
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ def orbit_error(
         (direction,) = wanted.all
         if at is None:
             at = TURN if direction.name == "rotation" else AT
+        if not len(at) or not all(map(is_finite, at)):
+            raise ValueError(f"at: expected finite distances, got {at!r}")
         ready = prepared(f, dtype, training=training, rng=rng)
         problem = Problem.build(ready, inputs, wanted.source, wanted.target, dtype)
         outputs = finite_outputs(problem)

@@ -21,6 +21,17 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def is_finite(value: Any) -> bool:
+    """Whether it is a real number by its type, and finite; bool is none.
+
+    Example:
+        >>> is_finite(0.5), is_finite(math.nan), is_finite("1")
+        (True, False, False)
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and math.isfinite(float(value))
+
+
 def is_integer(value: Any) -> bool:
     """Whether it is a whole number by its type, of numpy too; bool is none.
 

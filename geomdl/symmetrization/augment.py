@@ -4,11 +4,10 @@ from typing import Any
 
 import torch
 
-from geomdl import groups
 from geomdl.fields import Type, act, fields_of, leaves
 from geomdl.groups import Group
 from geomdl.groups import elements as el
-from geomdl.symmetrization.symmetrized import batch_axes
+from geomdl.symmetrization.symmetrized import batch_axes, group_of_name
 
 
 class Augment:
@@ -38,7 +37,7 @@ class Augment:
     """
 
     def __init__(self, group: Group | str, source: Type, target: Type = None) -> None:
-        self.group = groups.group(group) if isinstance(group, str) else group
+        self.group = group_of_name(group)
         self.source, self.target = source, target
         if not fields_of(source):
             raise ValueError(f"source: expected a Field of {self.group.name}, got {source!r}")
@@ -78,7 +77,12 @@ class Augment:
 
     def draw(self, inputs: Any, rng: torch.Generator) -> Any:
         """Elements for inputs: one a sample, or a single one where there is no batch axis."""
-        _, field, x = leaves(self.source, inputs)[0]
+        if not isinstance(rng, torch.Generator):
+            raise TypeError(f"rng: expected a torch.Generator, got {type(rng).__name__}")
+        found = leaves(self.source, inputs)
+        for name, field, x in found:
+            field.check(x, name)
+        _, field, x = found[0]
         if batch_axes(field, x):
             return self.group.sample(x.shape[0], rng)
         return el.take(self.group.sample(1, rng), 0)

@@ -24,6 +24,8 @@ def ansatz(among: str | Tensor, n: int) -> Tensor:
                 f"among: expected matrices (k, {n}, {n}) or, affine, (k, {n + 1}, {n + 1}), got"
                 f" shape {tuple(among.shape)}"
             )
+        if not bool(among.isfinite().all()):
+            raise ValueError("among: expected finite matrices")
         if among.shape[-1] == n + 1 and bool(among[:, n].any()):
             raise ValueError("among: expected affine matrices, whose last row is zero")
         return among.to(torch.float64)

@@ -184,6 +184,8 @@ def _functions(
         y, x = f.detach().double().cpu(), x.double().cpu()
         if y.shape[:1] != x.shape[:1] or not bool(torch.isfinite(y).all()):
             raise ValueError(f"f: expected finite values of {len(x)} samples, got {tuple(y.shape)}")
+        if not bool((y != y[:1]).any()):
+            raise ValueError("f: expected values that vary, got a constant")
         *fitted, error = fit_values(x, y, degree)
         if not error <= POOR_FIT:
             raise ValueError(
@@ -210,6 +212,8 @@ def _candidates(given: Tensor | None, among: str | Tensor, n: int) -> Tensor:
     if given is None:
         linear = among in LINEAR if isinstance(among, str) else among.shape[-1] == n
         return signed_permutations(n) if linear else torch.zeros(0, n, n, dtype=torch.float64)
+    if not isinstance(given, Tensor):
+        raise TypeError(f"candidates: expected a tensor, got {type(given).__name__}")
     if given.ndim != 3 or given.shape[1:] not in ((n, n), (n + 1, n + 1)):
         raise ValueError(
             f"candidates: expected matrices (m, {n}, {n}) or, affine, (m, {n + 1}, {n + 1}), got"

@@ -19,7 +19,7 @@ from geomdl.symmetrization.clouds import point_group, translates
 from geomdl.symmetrization.frame import Draws, Frame, Orbit, elsewhere
 from geomdl.symmetrization.points import Centred, PointFrames, PrincipalAxes
 from geomdl.symmetrization.sorting import Sorting
-from geomdl.symmetrization.symmetrized import Symmetrized, check_types
+from geomdl.symmetrization.symmetrized import Symmetrized, check_types, group_of_name
 from geomdl.translation import MLP
 
 
@@ -64,10 +64,6 @@ def _example_canonical() -> nn.Module:
     source, target = Field(Grid(2), C4.trivial), Field(Vector(), C4.regular)
     mlp = MLP(1, 4, width=8, depth=1, shape=(4, 4))
     return Canonical(mlp, C4, source=source, target=target)
-
-
-def _group(group: Group | str) -> Group:
-    return groups.group(group) if isinstance(group, str) else group
 
 
 def _alone(source: Type, target: Type) -> bool:
@@ -131,7 +127,7 @@ class Average(Symmetrized):
         by: str | None = None,
         chunk: int = 64,
     ) -> None:
-        G = _group(group)
+        G = group_of_name(group)
         source, target = check_types(f, G, source, target)
         if degree is not None:
             at_least("degree", degree, 0)
@@ -175,7 +171,7 @@ class Sample(Symmetrized):
         by: str | None = None,
         chunk: int = 64,
     ) -> None:
-        G = _group(group)
+        G = group_of_name(group)
         source, target = check_types(f, G, source, target)
         at_least("n", n, 1)
         frame = _frame(G, source, by, lambda H: Draws(H, n, rng))
@@ -230,7 +226,7 @@ class Frames(Symmetrized):
         by: str | None = None,
         chunk: int = 64,
     ) -> None:
-        G = _group(group)
+        G = group_of_name(group)
         source, target = check_types(f, G, source, target)
 
         def make(H: Group) -> Frame:
@@ -291,7 +287,7 @@ class Canonical(Symmetrized):
         canonicalizer: nn.Module | None = None,
         by: str | None = None,
     ) -> None:
-        G = _group(group)
+        G = group_of_name(group)
         source, target = check_types(f, G, source, target)
         if canonicalizer is not None and not isinstance(canonicalizer, nn.Module):
             raise TypeError(

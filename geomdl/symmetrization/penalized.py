@@ -7,6 +7,7 @@ from weakref import finalize, ref
 import torch
 from torch import Tensor, nn
 
+from geomdl.fields.numbers import at_least, is_finite
 from geomdl.symmetrization.relaxed_departure import departure
 from geomdl.symmetrization.relaxing import relaxed_layers, statistics_kept
 
@@ -41,8 +42,9 @@ class Penalized(nn.Module):
         if not callable(loss):
             raise TypeError(f"loss: expected a function, got {type(loss).__name__}")
         for name, value in (("weight", weight), ("prior", prior)):
-            if not 0 <= value < float("inf"):
+            if not (is_finite(value) and value >= 0):
                 raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
+        at_least("n", n, 1)
         self.loss, self.weight, self.prior, self.n = loss, weight, prior, n
         self._model = (model,)  # no child: it has parameters of its own
         self._layers = tuple(relaxed_layers(model).items())

@@ -9,6 +9,7 @@ from torch.utils import _pytree as pytree
 
 from geomdl.auditing.variation import direction
 from geomdl.fields import Field, Grid, Type, act, fields_of, map_fields
+from geomdl.fields.numbers import at_least
 from geomdl.groups import Group
 from geomdl.groups import elements as el
 
@@ -56,6 +57,7 @@ def departure(
         >>> bool(departure(torch.nn.ReLU(), x, source=v, target=v) > 0.1)
         True
     """
+    at_least("n", n, 1)
     source = getattr(f, "source", None) if source is None else source
     target = getattr(f, "target", None) if target is None else target
     fields = fields_of(source, target)

@@ -45,7 +45,7 @@ def relaxed(
         `Relaxed`, or a copy of the network in which the layers are.
 
     Raises:
-        TypeError: it is no module.
+        TypeError: it is no module, or the layers are no classes.
         ValueError: it has no such layer, and no free path is given; a single layer for which no
             free path is known.
 
@@ -66,10 +66,17 @@ def relaxed(
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: expected an nn.Module, got {type(module).__name__}")
+    if not isinstance(layers, tuple) or not all(isinstance(layer, type) for layer in layers):
+        raise TypeError(f"layers: expected a tuple of classes, got {layers!r}")
     if free is not None or isinstance(module, layers) or not len(list(module.children())):
         return Relaxed(deepcopy(module), free)
-    every = module.named_modules(remove_duplicate=False)
-    inner = [name for name, child in every if isinstance(child, layers)]
+    every = dict(module.named_modules(remove_duplicate=False))
+    done = tuple(f"{name}." for name, child in every.items() if isinstance(child, Relaxed))
+    inner = [
+        name
+        for name, child in every.items()
+        if isinstance(child, layers) and not name.startswith(done)
+    ]
     if not inner:
         names = ", ".join(sorted({layer.__name__ for layer in layers}))
         raise ValueError(
@@ -146,6 +153,8 @@ def relaxed_layers(model: nn.Module) -> dict[str, Relaxed | RelaxedConv]:
     Raises:
         ValueError: there is none.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model: expected an nn.Module, got {type(model).__name__}")
     found = {k: m for k, m in model.named_modules() if isinstance(m, (Relaxed, RelaxedConv))}
     if not found:
         raise ValueError(f"model: expected relaxed layers, got none in {type(model).__name__}")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from geomdl import groups
 from geomdl.fields import Field, Grid, Nodes, Points, Type, fields_of, leaves, map_fields
 from geomdl.fields.numbers import at_least
 from geomdl.groups import Group
@@ -135,6 +136,17 @@ class Symmetrized(nn.Module):
             return self.f(*values)
         listed = list(values.items())
         return self.f(*(x for _, x in listed[:positional]), **dict(listed[positional:]))
+
+
+def group_of_name(group: Group | str) -> Group:
+    """A group, or that of a name.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    if not isinstance(group, (Group, str)):
+        raise TypeError(f"group: expected a Group or its name, got {type(group).__name__}")
+    return groups.group(group) if isinstance(group, str) else group
 
 
 def check_types(f: Any, group: Group, source: Type, target: Type) -> tuple[Type, Type]:

@@ -170,6 +170,8 @@ def bad(x: Tensor) -> dict[str, tuple[type[Exception], str, object]]:
             lambda: lie_derivative(torch.relu, x[0, 0], action="rotation")),
         "batch": (ValueError, r"x: expected a batch axis, .* got shape \(1, 16, 16\) at a Conv2d",
             lambda: lie_derivative(nn.Sequential(nn.Conv2d(1, 1, 3), nn.Flatten(2)), x[0])),
+        "at": (ValueError, "at: expected finite distances, got", lambda: orbit_error(
+            torch.relu, torch.rand(1, 1, 4, 4), action="rotation", at=[0.1, math.nan])),
         "batch of orbit": (ValueError, "x: expected a batch axis", lambda: orbit_error(
             nn.Conv2d(1, 1, 3), x[0], action="translation_x")),
         "discrete": (ValueError, "group: expected one with a Lie algebra, got D4",

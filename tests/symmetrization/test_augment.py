@@ -66,3 +66,14 @@ def test_images_of_unequal_sides_are_refused_with_advice() -> None:
         Augment(D4, Field(Grid(2), D4.trivial))(torch.rand(8, 1, 4, 6), rng)
     G = geomdl.group("D2")
     assert Augment(G, Field(Grid(2), G.trivial))(torch.rand(8, 1, 4, 6), rng).shape[2:] == (4, 6)
+
+
+def test_odd_arguments_are_refused() -> None:
+    augment, rng = Augment(D4, IMAGE), torch.Generator()
+    for call, error, message in (
+        (lambda: augment(torch.zeros(2, 2, 4, 4), 0), TypeError, "rng: expected a torch.Generator"),
+        (lambda: augment("image", rng), TypeError, "x: expected a Tensor, got str"),
+        (lambda: Augment(4, IMAGE), TypeError, "group: expected a Group or its name, got int"),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            call()

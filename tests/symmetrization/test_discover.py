@@ -360,6 +360,10 @@ def test_errors_are_one_line() -> None:
         "x: expected generic samples, got some on a cone": lambda: discover(
             square, torch.cat([x * (1 - unit) for unit in torch.eye(3)[:2]])
         ),
+        "among: expected finite": lambda: discover(
+            square, x, among=torch.full((2, 3, 3), math.nan)
+        ),
+        "f: expected values that vary": lambda: discover(torch.zeros(80), x),
         "among: expected linear, since no": lambda: discover(square, x[:, :1], among="traceless"),
         "x: expected samples that span": lambda: discover(square, x @ torch.ones(3, 3).double()),
         "x: expected coordinates that vary": lambda: discover(square, x * ETA[1:].clamp(min=0)),

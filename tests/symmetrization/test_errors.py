@@ -34,6 +34,7 @@ S9, S12, SO4, LORENTZ = (geomdl.group(name) for name in ("S9", "S12", "SO(4)", "
     ("call", "error", "message"),
     [
         (lambda: wrap(torch.relu), TypeError, "f: expected an nn.Module, got builtin"),
+        (lambda: wrap(group=4), TypeError, "group: expected a Group or its name, got int"),
         (lambda: wrap(mode="mean"), ValueError, "mode: expected average, frames, canonical, sampl"),
         (lambda: wrap(source=None), ValueError, "source: expected a Field of D4, got None"),
         (lambda: wrap(group="C4"), ValueError, "source: expected a Field of C4, got one of D4"),

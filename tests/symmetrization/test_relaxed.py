@@ -311,3 +311,18 @@ def test_penalized_refuses() -> None:
     ):
         with pytest.raises(error, match=f"^{message}"):
             make()
+
+
+def test_odd_arguments_are_refused() -> None:
+    layer = relaxed(steerable.Linear(V, V))
+    again = nn.Sequential(layer, nn.ReLU())
+    for make, error, message in (
+        (lambda: departure(layer, draw(2, 6), n=0), ValueError, "n: expected an integer of at"),
+        (lambda: penalized(square, layer, n=0), ValueError, "n: expected an integer of at least"),
+        (lambda: penalized(square, layer, "a"), ValueError, "weight: expected a number of at"),
+        (lambda: penalized(square, "a"), TypeError, "model: expected an nn.Module, got str"),
+        (lambda: relaxed(again, layers="Linear"), TypeError, "layers: expected a tuple of classes"),
+        (lambda: relaxed(again), ValueError, "module: expected a network with layers to relax"),
+    ):
+        with pytest.raises(error, match=f"^{message}"):
+            make()

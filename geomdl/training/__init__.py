@@ -9,10 +9,12 @@ Example:
 from .curvature import Curvature
 from .evaluation import evaluate
 from .history import read_history
-from .lanczos import eigenpairs, lanczos
+from .krylov import eigenpairs, lanczos
 from .loop import fit
 from .metrics import accuracy, mean_squared_error
 from .modes import refuse_random
+from .noise import gradient_noise
+from .planes import filter_normalized, landscape
 from .run import Run
 from .schedule import warmup_cosine
 from .spectrum import hessian_spectrum, sharpness, spectral_density
@@ -27,11 +29,14 @@ __all__ = [
     "accuracy",
     "eigenpairs",
     "evaluate",
+    "filter_normalized",
     "fit",
+    "gradient_noise",
     "hessian_spectrum",
     "hutch_plus_plus",
     "hutchinson",
     "lanczos",
+    "landscape",
     "mean_squared_error",
     "read_history",
     "refuse_random",

@@ -1,6 +1,6 @@
 """The mean loss of a model over fixed data, as a function of its weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -170,7 +170,7 @@ class Objective:
             total += self.share(batch) * self.flat(self.batch_gradient(number))
         return total
 
-    def flat(self, tensors: tuple[Tensor, ...] | list[Tensor]) -> Tensor:
+    def flat(self, tensors: Sequence[Tensor]) -> Tensor:
         """One tensor a weight -> one vector (P,) in float64."""
         return torch.cat([t.detach().reshape(-1).double() for t in tensors])
 
@@ -183,7 +183,7 @@ class Objective:
         return [piece.to(p).view_as(p) for piece, p in pairs]
 
     @contextmanager
-    def moved(self, steps: list[Tensor]) -> Iterator[None]:
+    def moved(self, steps: Sequence[Tensor]) -> Iterator[None]:
         """The weights moved by ``steps`` within, and put back bit for bit."""
         before = [p.detach().clone() for p in self.parameters]
         try:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from .curvature import Curvature, Kind
 from .figures import BLUE, ORANGE, figure
-from .lanczos import Eigenpairs, Operator, eigenpairs, lanczos, normal, size_of
+from .krylov import Eigenpairs, Operator, eigenpairs, lanczos, normal, size_of
 from .metrics import Measure
 from .trace import Estimate, mean_of
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .lanczos import Operator, size_of
+from .krylov import Operator, size_of
 
 __all__ = ["Estimate", "hutch_plus_plus", "hutchinson", "mean_of"]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from geomdl.training import hessian_spectrum, sharpness
 from geomdl.training.curvature import Curvature
-from geomdl.training.lanczos import eigenpairs, lanczos
+from geomdl.training.krylov import eigenpairs, lanczos
 from geomdl.training.spectrum import Spectrum, spectral_density
 from geomdl.training.trace import hutch_plus_plus, hutchinson, mean_of
 

@@ -6,7 +6,19 @@ Example:
     1.0
 """
 
+from .callbacks import Callback, Moment
 from .curvature import Curvature
+from .descent import descend
+from .dynamics import (
+    Balance,
+    balancedness,
+    edge_of_stability,
+    effective_rank,
+    implicit_bias,
+    noise_scale,
+    stability_threshold,
+    stable_rank,
+)
 from .evaluation import evaluate
 from .history import read_history
 from .krylov import eigenpairs, lanczos
@@ -21,12 +33,21 @@ from .spectrum import hessian_spectrum, sharpness, spectral_density
 from .sweep_table import Sweep
 from .sweeping import sweep
 from .trace import hutch_plus_plus, hutchinson
+from .tracker import Tracker
 
 __all__ = [
+    "Balance",
+    "Callback",
     "Curvature",
+    "Moment",
     "Run",
     "Sweep",
+    "Tracker",
     "accuracy",
+    "balancedness",
+    "descend",
+    "edge_of_stability",
+    "effective_rank",
     "eigenpairs",
     "evaluate",
     "filter_normalized",
@@ -35,13 +56,17 @@ __all__ = [
     "hessian_spectrum",
     "hutch_plus_plus",
     "hutchinson",
+    "implicit_bias",
     "lanczos",
     "landscape",
     "mean_squared_error",
+    "noise_scale",
     "read_history",
     "refuse_random",
     "sharpness",
     "spectral_density",
+    "stability_threshold",
+    "stable_rank",
     "sweep",
     "warmup_cosine",
 ]

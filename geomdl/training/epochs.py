@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .augmentation import Augment, augment_batch
 from .batches import Batch, Batches
+from .callbacks import Callbacks, Moment
 from .checkpoint import Saver, restore, snapshot
 from .engine import Engine, require_finite
 from .evaluation import averages
@@ -42,6 +43,7 @@ class Loop:
     keeper: Keeper | None
     start: float
     kept: Kept | None
+    callbacks: Callbacks = field(default_factory=Callbacks)
     place: Place = field(default_factory=Place)
     best: Row = field(default_factory=dict)
     best_score: float = math.inf
@@ -58,6 +60,7 @@ class Loop:
                 self._keep_best(row)
             self.history.append(row)
             update(self._done(), row)
+            self._tell(row["train_loss"], row)
             self.place = replace(
                 self.place, epoch=row["epoch"] + 1, at=0, summed=0.0, count=0,
                 best=self.best["epoch"], stopped=self._stopped(row["epoch"]),
@@ -78,8 +81,23 @@ class Loop:
                 self.best_score = self._score(self.best)
             self.kept.put_back(self.engine)
         self.history.begin(self.kept.rows if self.kept else [])
+        with self.engine.world.together():
+            if self.engine.world.main:
+                self.callbacks.begin(self.place.step)
         if self.kept is None:
             self._checkpoint(None)  # the weights with which a run begins are part of it
+            self._tell(None)
+
+    def _tell(self, loss: float | None, row: Row | None = None) -> None:
+        """Call the callbacks that are due, on the first process."""
+        place, engine = self.place, self.engine
+        if not self.callbacks.due(place.step, ends=row is not None or loss is None):
+            return
+        epoch = place.epoch if loss is not None else 0
+        moment = Moment(self.model, engine.optimizer, place.step, epoch, place.lr, loss, row)
+        with engine.world.together():
+            if engine.world.main:
+                self.callbacks.call(moment)
 
     def _stopped(self, epoch: int) -> Stopped | None:
         patience = self.settings.patience
@@ -139,6 +157,7 @@ class Loop:
             place.summed, place.count = place.summed + number * batch.size, place.count + batch.size
             place.trained = self._agreed(place.trained + time.monotonic() - begin)
             update(self._done(), None)
+            self._tell(number)
             if self._out_of_time() or self._share() >= 1:
                 break
             if self.keeper is not None and self.keeper.due and place.at < self.train.steps:

@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,6 +14,7 @@ from geomdl.groups import Group
 
 from .augmentation import Augment, make_augment
 from .batches import make_batches
+from .callbacks import Callback, Callbacks
 from .checkpoint import Saver
 from .distributed import join
 from .engine import Engine
@@ -58,6 +60,7 @@ def fit(
     budget: float | None = None,
     seconds: float | None = None,
     ema: float | None = None,
+    callbacks: Sequence[Callback] | Callback | None = None,
 ) -> Run:
     """Train a model: AdamW, linear warm-up, then half a cosine; the best weights are kept.
 
@@ -121,6 +124,11 @@ def fit(
         ema: decay of an exponential average of the weights, such as 0.99 for one over about the
             last hundred steps: it is the average that is validated, kept and given back. None
             takes the weights themselves.
+        callbacks: functions that look on, each called with a `Moment` (model, optimiser, step,
+            epoch, loss) before the first step and at the end of each epoch, or every so many steps
+            where it has an attribute ``every``, as a `Tracker` has. They leave the weights as they
+            are; then the run is the same bit for bit as without them. On several processes the
+            first one calls them.
 
     Returns:
         the `Run`: history, best row, the model, why it stopped.
@@ -129,7 +137,7 @@ def fit(
         ValueError: NaN or infinity in the data, the loss or the gradient; a folder that cannot be
             written to, has a run of other settings, or one that is on (before training); an
             impossible argument.
-        TypeError: data of an unknown kind.
+        TypeError: data of an unknown kind; a callback that is not callable.
 
     Example:
         >>> import torch
@@ -153,7 +161,7 @@ def fit(
         raise ValueError("model: should have parameters to train, got none")
     if val is None and (patience is not None or monitor == "metric"):
         raise ValueError("val: should be given when patience or monitor='metric' is, got None")
-    act, world = make_augment(augment), join()
+    act, world, calls = make_augment(augment), join(), Callbacks(callbacks)
     path = None if folder is None else writable_folder(folder)
     desk = path if world.main else None  # only the first process writes
     with isolated(), ExitStack() as stack:
@@ -187,7 +195,7 @@ def fit(
         loop = Loop(
             model, settings, loss, metric, batches, checks, act, engine,
             History(None if desk is None else desk / "history.jsonl"),
-            saver, keeper, start, world.from_main(kept),
+            saver, keeper, start, world.from_main(kept), calls,
         )  # fmt: skip
         total = epochs * batches.steps if seconds is None else math.ceil(seconds)
         with progress_bar(total, progress if world.main else False) as update:

@@ -11,9 +11,13 @@ from .metrics import Measure
 from .objective import Objective
 from .trace import Estimate
 
-__all__ = ["GradientNoise", "gradient_noise", "noise_of"]
+__all__ = ["GradientNoise", "OnlyNoiseError", "gradient_noise", "noise_of"]
 
 LEAST = 8  # batches
+
+
+class OnlyNoiseError(ValueError):
+    """A gradient that cannot be told from its noise."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def noise_of(gradients: Tensor, batch_size: float) -> GradientNoise:
     trace = _jackknife(batch_size * spread, batch_size * spreads)
     pure = _jackknife(square - spread / m, squares)
     if not pure.value > 2 * pure.error:
-        raise ValueError(
+        raise OnlyNoiseError(
             f"data: too few samples to tell the gradient from its noise, |G|² = {pure} from {m}"
             f" batches of {batch_size:g}"
         )

@@ -6,7 +6,9 @@ Example:
     1.0
 """
 
+from .alignment import align, symmetric_copy
 from .callbacks import Callback, Moment
+from .connectivity import barrier
 from .curvature import Curvature
 from .descent import descend
 from .dynamics import (
@@ -44,7 +46,9 @@ __all__ = [
     "Sweep",
     "Tracker",
     "accuracy",
+    "align",
     "balancedness",
+    "barrier",
     "descend",
     "edge_of_stability",
     "effective_rank",
@@ -68,5 +72,6 @@ __all__ = [
     "stability_threshold",
     "stable_rank",
     "sweep",
+    "symmetric_copy",
     "warmup_cosine",
 ]

@@ -32,6 +32,7 @@ BUILT_IN = (
     "graphs_capacity",
     "graphs_communities",
     "graphs_wl",
+    "landscape",
 )
 
 Body = Callable[..., Evidence]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .krylov import Operator, size_of
+from .krylov import Operator, normal, size_of
 
 __all__ = ["Estimate", "hutch_plus_plus", "hutchinson", "mean_of"]
 
@@ -88,15 +88,18 @@ def hutch_plus_plus(
 ) -> Estimate:
     """Trace of A: exactly in a subspace that holds most of it, by Hutchinson in the rest.
 
-    tr A = tr QᵀAQ + tr (1-QQᵀ) A (1-QQᵀ) with Q an orthonormal basis of A S for random signs S. A
-    third of the products goes to each of A S, A Q and the probes of the rest. For positive
-    semi-definite A the relative error falls as 1/products, where Hutchinson's falls as 1/√products;
-    for others it is bounded by ‖A‖_* in place of tr A.
+    tr A = tr QᵀAQ + tr (1-QQᵀ) A (1-QQᵀ) with Q an orthonormal basis of A S for a normal S. A third
+    of the products, k, goes to each of A S, A Q and the probes of the rest. Unbiased, with
+
+        E error² ≤ (2/k) min_{q ≤ k-2} (1 + q/(k-q-1)) Σ_{i>q} λ_i²,
+
+    so that for positive semi-definite A the error relative to tr A falls as 1/products, where
+    Hutchinson's falls as 1/√products; for others it is relative to Σ |λ_i|.
 
     Args:
         operator: symmetric, (P, P).
         products: with the operator, at least 6; rounded down to a multiple of 3.
-        rng: source of the signs; None takes the seed 0.
+        rng: source of S and of the probes; None takes the seed 0.
 
     Returns:
         the trace and its standard error, that of the probes of the rest given Q (the first part is
@@ -111,7 +114,8 @@ def hutch_plus_plus(
         >>> abs(found.value - 50.5) <= 0.1
         True
 
-    Source: Meyer, Musco, Musco and Woodruff 2021, arXiv:2010.09649.
+    Source: Meyer, Musco, Musco and Woodruff 2021, arXiv:2010.09649; the bound by theorem 10.5 of
+    Halko, Martinsson and Tropp 2011, arXiv:0909.4061.
     """
     if isinstance(products, bool) or not isinstance(products, int) or products < 6:
         raise ValueError(f"products: should be at least 6 for a standard error, got {products!r}")
@@ -121,7 +125,7 @@ def hutch_plus_plus(
         eye = torch.eye(size_of(operator), dtype=torch.float64)
         eye = eye.to(getattr(operator, "device", "cpu"))
         return Estimate(float(_columns(operator, eye).trace()), 0.0)
-    basis = torch.linalg.qr(_columns(operator, _signs(operator, each, generator))).Q
+    basis = torch.linalg.qr(_columns(operator, normal(operator, generator, each))).Q
     inside = float((basis * _columns(operator, basis)).sum())
     z = _signs(operator, each, generator)
     z = z - basis @ (basis.mT @ z)

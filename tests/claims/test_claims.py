@@ -39,6 +39,7 @@ OURS = (
     *("scattering-turned-image", "scattering-turned-volume"),
     *("schur", "shift-classes", "star-degree", "steerable-basis"),
     "weight-sharing",
+    *("gradient-noise", "group-alignment", "hessian-edges", "hutch-plus-plus"),
 )
 SEEDS = (0, 1, 31)
 

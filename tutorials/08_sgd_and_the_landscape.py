@@ -21,15 +21,15 @@ group.
 #
 # .. math:: \lambda_{\max}(H) < 2 / \eta .
 #
-# Stochastic gradients have a covariance :math:`\Sigma` and never come to rest. For the squared error
+# Stochastic gradients have a covariance :math:`\Sigma` and never come to rest. For least squares
 # with normal inputs, label noise :math:`\sigma` and batches of B samples the distance settles at
 #
 # .. math:: \mathrm{E}\,|\theta - \theta_*|^2
 #           = \frac{\eta\,\sigma^2 d / B}{2 - \eta - \eta (d+1)/B} .
 #
 # And a minimum is never alone: every permutation of hidden units gives another. In an equivariant
-# network whole *fields* are permuted, and each may besides be moved by an element of the group: with
-# c regular fields of G a layer has :math:`|G|^c\, c!` copies of every minimum.
+# network whole *fields* are permuted, and each may besides be moved by an element of the group:
+# with c regular fields of G a layer has :math:`|G|^c\, c!` copies of every minimum.
 
 import math
 import os
@@ -225,10 +225,11 @@ axes.set(xlabel="step", ylabel="sharpness λ_max", ylim=(0, None))
 axes.legend(frameon=False)
 
 # %%
-# The sharpness climbs until it meets the dashed line 2/η and stays there, at the **edge of
-# stability**, while the loss goes on falling. So the step size chooses the valley: the larger one
-# ends where walls are half as steep. The rule for momentum is 2(1 + β)/η; for Adam, which divides
-# by √v̂, the same tracker looks at the preconditioned Hessian, within ``fit(…, callbacks=[…])``.
+# The sharpness climbs until it meets the dashed line 2/η and stays about it, at the **edge of
+# stability**, while the loss goes on falling; once that is small, it may sink a little. So the step
+# size chooses the valley: the larger one ends where walls are half as steep. The rule for momentum
+# is 2(1 + β)/η; for Adam, which divides by √v̂, the same tracker looks at the preconditioned
+# Hessian, within ``fit(…, callbacks=[…])``.
 #
 # Two valleys, or one seen twice?
 # -------------------------------
@@ -309,7 +310,8 @@ for (name, other), color in zip(ways.items(), COLORS, strict=True):
     print(f"{name:<28} barrier {found.height:.2g}")
     axes.plot(found.at, found.losses, ".-", color=color, label=f"{name}: {found.height:.2g}")
 axes.set(xlabel="share of the hidden copy", ylabel="loss")
-axes.legend(frameon=False, title="barrier")
+axes.set_ylim(top=1.6 * axes.get_ylim()[1])
+axes.legend(frameon=False, title="barrier", loc="upper left")
 assert heights["fields permuted and turned"] < 1e-4 < 0.05 < heights["fields permuted"]
 
 # %%
@@ -326,8 +328,9 @@ for name, other in pairs.items():
     print(f"{name:<20} barrier {barrier(one, other, seen, points=9).height:.2f}")
 
 # %%
-# Turning helps where permuting did not, and something remains: sixteen fields are few (the
-# perceptron needed 128 units), and real minima differ by more than a symmetry.
+# Here alignment takes some of the barrier, and most remains: sixteen fields are few (the perceptron
+# had 128 units), and minima that were found apart differ by more than a symmetry. What alignment
+# tells apart is exactly this: what was a matter of names, and what was not.
 #
 # Exercises
 # ---------

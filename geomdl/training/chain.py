@@ -1,6 +1,7 @@
 """A network as a chain of linear layers, and what the symmetries of its hidden fields do to it."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,17 +35,17 @@ class Link:
     pooled: bool = False
 
     def weight(self) -> Tensor:
-        """Filter (out, in, taps), float64."""
+        """Filter (out, in, taps), float64, on the CPU."""
         full = self.module.filters.expand() if _expands(self.module) else self.module.weight
-        value: Tensor = full.detach().double()
+        value: Tensor = full.detach().double().cpu()
         return value.reshape(value.shape[0], value.shape[1], -1)
 
     def bias(self) -> Tensor | None:
-        """Bias (out,), float64."""
+        """Bias (out,), float64, on the CPU."""
         if self.module.bias is None:
             return None
         full = self.module.bias.expand() if _expands(self.module) else self.module.bias
-        value: Tensor = full.detach().double()
+        value: Tensor = full.detach().double().cpu()
         return value
 
     def write(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -247,9 +248,7 @@ def _move_vector(module: nn.Module, orbits: Orbits, permutation: Tensor) -> None
 
 def _solve(expansion: Any, wanted: Tensor, name: str) -> None:
     """Weights whose expanded filters are the wanted ones: least squares by conjugate gradients."""
-    from copy import deepcopy
-
-    exact = deepcopy(expansion).double()
+    exact = deepcopy(expansion).double().cpu()
     shape = exact.expand().shape
     target = wanted.reshape(shape)
     weights = [w.detach() for w in exact.weights]

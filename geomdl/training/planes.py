@@ -116,7 +116,7 @@ class Landscape:
         Returns:
             (…, d), by least squares.
         """
-        away = weights.double() - self.origin
+        away = weights.to(self.origin) - self.origin
         flat = away.reshape(-1, away.shape[-1])
         found: Tensor = torch.linalg.lstsq(self.directions.mT, flat.mT).solution
         return found.mT.reshape(*away.shape[:-1], len(self.directions))
@@ -129,7 +129,7 @@ class Landscape:
             trajectory: weights (n, P) to project on the plane, such as those of a run.
         """
         x = self.steps.numpy()
-        way = None if trajectory is None else self.project(trajectory)
+        way = None if trajectory is None else self.project(trajectory).cpu()
 
         def line(axes: "Axes") -> None:
             axes.plot(x, self.losses, color=BLUE)
@@ -220,7 +220,7 @@ def landscape(
             objective.flat(filter_normalized(objective.model, d, vectors=vectors)) for d in drawn
         ]
     else:
-        flat = [d.double() for d in directions]
+        flat = [d.to(objective.parameters[0].device, torch.float64) for d in directions]
         if len(flat) not in (1, 2):
             raise ValueError(f"directions: should be one or two, got {len(flat)}")
         for d in flat:

@@ -89,7 +89,7 @@ for lr, color in zip((0.2, 0.05, 0.0125), COLORS, strict=True):
     away = Tracker(
         lambda m: {"distance": float((m.model.weight.detach() - best).square().sum())}, every=5
     )
-    descend(linear, (inputs, labels), half_square, lr=lr, steps=600 if FAST else 3000,
+    descend(linear, (inputs, labels), half_square, lr=lr, steps=500 if FAST else 3000,
             batch_size=batch, callbacks=away)  # fmt: skip
     floor = lr * sigma**2 * d / batch / (2 - lr - lr * (d + 1) / batch)
     axes.semilogy(away.column("step"), away.column("distance"), color=color, lw=1, alpha=0.8,
@@ -148,7 +148,7 @@ def perceptron(seed: int, width: int = 24) -> nn.Sequential:
 def trained(seed: int, width: int = 24) -> nn.Sequential:
     """The same, taught to read."""
     network = perceptron(seed, width)
-    fit(network, tiny(train), epochs=20 if FAST else 40, lr=1e-2, seed=seed, progress=False)
+    fit(network, tiny(train), epochs=15 if FAST else 40, lr=1e-2, seed=seed, progress=False)
     return network
 
 
@@ -214,7 +214,7 @@ for lr, color in zip((0.2, 0.4), COLORS, strict=False):
     deep = nn.Sequential(
         nn.Linear(1, 20), nn.Tanh(), nn.Linear(20, 20), nn.Tanh(), nn.Linear(20, 1)
     )
-    edge = Tracker(edge_of_stability((t, wave), half_square, tol=1e-2), every=50 if FAST else 20)
+    edge = Tracker(edge_of_stability((t, wave), half_square, tol=1e-2), every=100 if FAST else 20)
     descend(deep, (t, wave), half_square, lr=lr, steps=1000 if FAST else 3000, callbacks=edge)
     axes.plot(edge.column("step"), edge.column("sharpness"), color=color, label=f"step size {lr:g}")
     axes.axhline(edge.column("threshold")[0], color=color, ls="--", lw=1.2)
@@ -280,7 +280,7 @@ def turning(seed: int) -> nn.Sequential:
         steerable.Conv(first, second, 3), nn.ReLU(),
         steerable.GroupPool(second), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10),
     )  # fmt: skip
-    fit(model, middle(train), epochs=10 if FAST else 20, lr=1e-2, seed=seed, progress=False)
+    fit(model, middle(train), epochs=7 if FAST else 20, lr=1e-2, seed=seed, progress=False)
     return model
 
 

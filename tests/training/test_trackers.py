@@ -206,10 +206,10 @@ def test_stochastic_steps_are_drawn_from_the_generator_and_are_unbiased():
     # the weights hardly move, so the losses are means of 4 samples of one distribution
     model = network(3, 2)
     each = (model(DATA[0]) - DATA[1]).square().mean(1).detach()
-    losses = descend(model, DATA, lr=1e-9, steps=1000, batch_size=4)
-    error = float(each.std(correction=0)) / math.sqrt(4 * 1000)
+    losses = descend(model, DATA, lr=1e-9, steps=500, batch_size=4)
+    error = float(each.std(correction=0)) / math.sqrt(4 * 500)
     assert abs(float(losses.mean() - each.mean())) <= 5 * error
-    assert float(losses.std()) == pytest.approx(float(each.std(correction=0)) / 2, rel=0.1)
+    assert float(losses.std()) == pytest.approx(float(each.std(correction=0)) / 2, rel=0.15)
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -239,7 +239,7 @@ def test_the_threshold_is_where_descent_on_a_quadratic_ceases_to_converge(option
         curvature = factor * stability_threshold(optimizer)
         x = torch.full((1, 1), math.sqrt(curvature / 2), dtype=torch.float64)  # L'' = 2 x²
         data = (x, torch.zeros_like(x))
-        descend(model, data, lr=0.1, steps=400, **options)
+        descend(model, data, lr=0.1, steps=250, **options)
         assert (abs(float(model.weight.detach())) < 1) == settles
 
 
@@ -301,11 +301,11 @@ def test_linear_layers_keep_their_balance_and_relu_that_of_its_neurons():
         descend(model, DATA, lr=lr, steps=round(1 / lr), callbacks=tracker)
         return tracker.column("drift 1")[-1]
 
-    linear = [drift(network(3, 4, 2, act=nn.Identity), lr, False) for lr in (1e-2, 2e-3)]
+    linear = [drift(network(3, 4, 2, act=nn.Identity), lr, False) for lr in (2e-2, 4e-3)]
     assert linear[0] / linear[1] == pytest.approx(5, rel=0.1)
-    relu = [drift(network(3, 4, 2, act=nn.ReLU), lr, True) for lr in (1e-2, 2e-3)]
+    relu = [drift(network(3, 4, 2, act=nn.ReLU), lr, True) for lr in (2e-2, 4e-3)]
     assert relu[0] / relu[1] == pytest.approx(5, rel=0.2)
-    assert drift(network(3, 4, 2, act=nn.ReLU), 2e-3, False) > 10 * relu[1]
+    assert drift(network(3, 4, 2, act=nn.ReLU), 4e-3, False) > 10 * relu[1]
     with pytest.raises(ValueError, match=r"^model: should have at least 2 linear layers, got 1"):
         balancedness(network(3, 2))
     with pytest.raises(ValueError, match=r"^model: linear layers should follow one another, got 3"):
@@ -344,6 +344,6 @@ def test_noise_along_a_run():
     x = normal(64, 3)
     data, model = (x, 3 + x.sum(1, keepdim=True)), network(3, 1)
     noise = Tracker(noise_scale(data, batches=16), every=5)
-    descend(model, data, lr=0.3, steps=200, callbacks=noise)
+    descend(model, data, lr=0.3, steps=100, callbacks=noise)
     assert noise.column("step")[0] == 0
-    assert len(noise.column("noise scale")) < 41  # at the minimum there is nothing but noise
+    assert len(noise.column("noise scale")) < 21  # at the minimum there is nothing but noise

@@ -33,6 +33,8 @@ BUILT_IN = (
     "graphs_communities",
     "graphs_wl",
     "landscape",
+    "sgd",
+    "descent",
 )
 
 Body = Callable[..., Evidence]

@@ -40,6 +40,8 @@ OURS = (
     *("schur", "shift-classes", "star-degree", "steerable-basis"),
     "weight-sharing",
     *("gradient-noise", "group-alignment", "hessian-edges", "hutch-plus-plus"),
+    *("sgd-stationary-variance", "sgd-decreasing-steps", "iterate-averaging", "dropout-ridge"),
+    *("pl-rate", "pl-without-convexity", "heavy-ball", "nesterov-bound", "first-order-limit"),
 )
 SEEDS = (0, 1, 31)
 

@@ -35,6 +35,7 @@ BUILT_IN = (
     "landscape",
     "sgd",
     "descent",
+    "acceleration",
 )
 
 Body = Callable[..., Evidence]

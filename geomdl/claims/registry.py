@@ -36,6 +36,10 @@ BUILT_IN = (
     "sgd",
     "descent",
     "acceleration",
+    "linear_landscape",
+    "linear_networks",
+    "implicit",
+    "sparsity",
 )
 
 Body = Callable[..., Evidence]

@@ -42,6 +42,9 @@ OURS = (
     *("gradient-noise", "group-alignment", "hessian-edges", "hutch-plus-plus"),
     *("sgd-stationary-variance", "sgd-decreasing-steps", "iterate-averaging", "dropout-ridge"),
     *("pl-rate", "pl-without-convexity", "heavy-ball", "nesterov-bound", "first-order-limit"),
+    *("linear-critical-values", "strict-saddles", "mode-dynamics", "balancedness"),
+    *("singular-value-flow", "minimum-norm", "maximum-margin"),
+    *("hyperbolic-potential", "sparse-or-dense"),
 )
 SEEDS = (0, 1, 31)
 

@@ -21,7 +21,7 @@ TOPIC = "implicit regularisation"
 
 @claim(
     "minimum-norm",
-    statement="Of all solutions of least squares with more unknowns than data gradient descent finds the"
+    statement="Of all solutions of least squares with more unknowns than data descent finds the"
     " one nearest to its start; so does descent with momentum or on single samples.",
     formula=r"\theta_\infty = \theta_0 + X^+ (y - X \theta_0)",
     source="elementary; Gunasekar et al. 2018, arXiv:1802.08246, for its kin",

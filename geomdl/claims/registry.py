@@ -40,6 +40,7 @@ BUILT_IN = (
     "linear_networks",
     "implicit",
     "sparsity",
+    "flow_symmetry",
 )
 
 Body = Callable[..., Evidence]

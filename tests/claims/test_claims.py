@@ -44,7 +44,8 @@ OURS = (
     *("pl-rate", "pl-without-convexity", "heavy-ball", "nesterov-bound", "first-order-limit"),
     *("linear-critical-values", "strict-saddles", "mode-dynamics", "balancedness"),
     *("singular-value-flow", "minimum-norm", "maximum-margin"),
-    *("hyperbolic-potential", "sparse-or-dense"),
+    *("hyperbolic-potential", "sparse-or-dense", "conserved-quantities"),
+    *("shared-or-augmented", "group-convolution-potential"),
 )
 SEEDS = (0, 1, 31)
 

@@ -36,6 +36,7 @@ BUILT_IN = (
     "sgd",
     "descent",
     "acceleration",
+    "stability",
     "linear_landscape",
     "linear_networks",
     "implicit",

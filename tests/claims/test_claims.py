@@ -46,6 +46,7 @@ OURS = (
     *("singular-value-flow", "minimum-norm", "maximum-margin"),
     *("hyperbolic-potential", "sparse-or-dense", "conserved-quantities"),
     *("shared-or-augmented", "group-convolution-potential"),
+    *("stability-threshold", "edge-of-stability"),
 )
 SEEDS = (0, 1, 31)
 

@@ -235,7 +235,9 @@ def _spectra(predicted: list[Tensor], measured: list[Tensor]) -> "Draw":
             zip(predicted, measured, ("0.1", "0.3", "1"), strict=True)
         ):
             at = np.arange(len(p)) + 0.28 * i
-            axes.bar(at, p, 0.26, color=figures.PREDICTED, alpha=1 - 0.3 * i, label=f"α = {name}")
+            axes.bar(
+                at, p.numpy(), 0.26, color=figures.PREDICTED, alpha=1 - 0.3 * i, label=f"α = {name}"
+            )
             axes.plot(at, m, "o", color=figures.MEASURED, ms=4)
         axes.set_xlabel("irrep of D8")
         axes.set_ylabel("Fourier coefficient; dots: measured")

@@ -43,7 +43,7 @@ def hyperbolic_potential(rng: torch.Generator, sabotage: bool) -> Evidence:
         torch.stack(predicted), torch.stack(measured), 1e-5,
         "errors of the integrator, of order 10⁻⁸ a step; what is left of the residual is checked"
         " to be below 10⁻⁶",
-        figure=_scales(scales, predicted, measured),
+        figure=_scales(predicted, measured),
     )  # fmt: skip
 
 
@@ -162,16 +162,15 @@ def _squared(x: Tensor, y: Tensor, plus: float, minus: float) -> Tensor:
     return torch.from_numpy(beta)
 
 
-def _scales(scales: tuple[float, ...], predicted: list[Tensor], found: list[Tensor]) -> "Draw":
+def _scales(predicted: list[Tensor], found: list[Tensor]) -> "Draw":
     """Coefficients at several scales of the start."""
 
     def paint(axes: "Axes") -> None:
         shift = 0.0
-        for alpha, p, m in zip(scales, predicted, found, strict=True):
+        for p, m in zip(predicted, found, strict=True):
             at = np.arange(len(p)) + shift
             axes.plot(at, p, "o", ms=9, mfc="none", color=figures.PREDICTED)
             axes.plot(at, m, ".", color=figures.MEASURED)
-            axes.annotate(f"{alpha:g}", (at[0], float(p[0])), fontsize=7, rotation=60)
             shift += 0.2
         axes.set_xlabel("coefficient; beside each other: α from small to large")
         axes.set_ylabel("value (circles predicted, dots measured)")
@@ -184,11 +183,10 @@ def _stems(sparse: Tensor, dense: Tensor, found: list[Tensor]) -> "Draw":
 
     def paint(axes: "Axes") -> None:
         at = np.arange(len(sparse))
-        for shift, p, m, name in ((0.0, sparse, found[0], "small start"),
-                                  (0.35, dense, found[1], "large start")):  # fmt: skip
-            axes.bar(at + shift, p, 0.33, alpha=0.45 if shift else 0.9, color=figures.PREDICTED,
-                     label=("least L2" if shift else "least L1"))  # fmt: skip
-            axes.plot(at + shift, m, "s^"[shift > 0], color=figures.MEASURED, ms=4, label=name)
+        axes.bar(at, sparse.numpy(), 0.33, color=figures.PREDICTED, label="least L1")
+        axes.bar(at + 0.35, dense.numpy(), 0.33, color=figures.OTHER, label="least L2")
+        axes.plot(at, found[0], "s", color=figures.MEASURED, ms=4, label="small start")
+        axes.plot(at + 0.35, found[1], "^", color=figures.MEASURED, ms=4, label="large start")
         axes.set_xlabel("coefficient")
         axes.legend()
 

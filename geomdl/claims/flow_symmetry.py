@@ -31,7 +31,8 @@ class _Symmetric(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.layer_norm(self.first(x), (8,), eps=0.0)
-        return self.third(self.second(x).relu()).log_softmax(-1)
+        scores: Tensor = self.third(self.second(x).relu())
+        return scores.log_softmax(-1)
 
     def charges(self) -> Tensor:
         """Norm of the first layer; per unit, difference of squares; per unit, sum of logits."""
@@ -111,16 +112,16 @@ def shared_or_augmented(rng: torch.Generator, sabotage: bool) -> Evidence:
     y = torch.randn(6, 1, generator=rng, dtype=torch.float64)
     orbit = torch.einsum("gij,nj->gni", inner(G.elements), x)
 
-    def loss(first: Tensor, second: Tensor, data: Tensor) -> Tensor:
-        return (torch.relu(data @ first.T) @ second.T - y).square().mean()
+    def loss(data: Tensor, *w: Tensor) -> Tensor:
+        return (torch.relu(data @ w[0].T) @ w[1].T - y).square().mean()
 
     gaps = []
     for _ in range(steps):
         c = [v.detach().requires_grad_() for v in c]
         w = [v.detach().requires_grad_() for v in w]
         shared = [torch.tensordot(v, q, 1) for v, q in zip(c, bases, strict=True)]
-        by_sharing = torch.autograd.grad(loss(*shared, x), c)
-        by_orbit = torch.autograd.grad(loss(*w, orbit), w)
+        by_sharing = torch.autograd.grad(loss(x, *shared), c)
+        by_orbit = torch.autograd.grad(loss(orbit, *w), w)
         c = [v - eta * g for v, g in zip(c, by_sharing, strict=True)]
         w = [v - eta * g for v, g in zip(w, by_orbit, strict=True)]
         gaps.append(max(float((torch.tensordot(a, q, 1) - b).norm().detach())
@@ -202,7 +203,7 @@ def _two_convolutions(G: Group, x: Tensor, y: Tensor, first: Tensor) -> Tensor:
     shift = G.regular(G.elements).double().numpy()  # shift[g] e_h = e_gh
     order, data, values = len(shift), x.numpy(), y.numpy()
 
-    def velocity(t: float, w: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def velocity(t: float, w: np.ndarray) -> np.ndarray:
         left = np.tensordot(w[order:], shift, 1)  # convolution with w₂
         slope = data.T @ (data @ (left @ w[:order]) - values)
         return -np.concatenate([left.T @ slope, shift @ w[:order] @ slope])

@@ -137,8 +137,9 @@ def _in_log_time(x: Tensor, speeds: Tensor, times: Tensor) -> Tensor:
 
     data, scale = x.numpy(), speeds.numpy()
 
-    def velocity(s: float, w: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-        return scale * (data.T @ np.exp(s - np.logaddexp(0, data @ w)))
+    def velocity(s: float, w: np.ndarray) -> np.ndarray:
+        slope: np.ndarray = scale * (data.T @ np.exp(s - np.logaddexp(0, data @ w)))
+        return slope
 
     ends = (0.0, float(times[-1]))
     start = np.zeros(x.shape[1])

@@ -1,15 +1,15 @@
 """The landscape of linear networks: all critical values, and saddles that let go."""
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from torch.func import grad, hessian, vmap
+from torch.func import hessian
 
 from geomdl.claims import figures
 from geomdl.claims.evidence import Evidence
-from geomdl.claims.flows import Loss
 from geomdl.claims.registry import claim
 
 if TYPE_CHECKING:
@@ -39,13 +39,14 @@ def linear_critical_values(rng: torch.Generator, sabotage: bool) -> Evidence:
     decay = 0.02 if sabotage else 0.0
 
     def loss(w: Tensor) -> Tensor:
-        second, first = w[: d * p].view(d, p), w[d * p :].view(p, d)
-        return (y - second @ first @ x).square().sum() / 2 + decay * w.square().sum()
+        second, first = w[:, : d * p].unflatten(1, (d, p)), w[:, d * p :].unflatten(1, (p, d))
+        squares: Tensor = (y - second @ first @ x).square().sum((1, 2))
+        return squares / 2 + decay * w.square().sum(1)
 
     scale = torch.linspace(0.1, 1.5, starts, dtype=torch.float64)[:, None]
     w = scale * torch.randn(starts, 2 * d * p, generator=rng, dtype=torch.float64)
     w, slope = _critical_points(loss, w)
-    found = vmap(loss)(w)[slope <= 1e-10].sort().values
+    found = loss(w)[slope <= 1e-10].sort().values
     nearest = values[(found[:, None] - values).abs().argmin(1)]
     return Evidence(
         nearest, found, 1e-6,
@@ -114,20 +115,30 @@ def _critical_values(x: Tensor, y: Tensor, p: int) -> Tensor:
     return torch.tensor(sorted((total - sum(s)) / 2 for s in sets), dtype=torch.float64)
 
 
-def _critical_points(loss: Loss, w: Tensor, steps: int = 80) -> tuple[Tensor, Tensor]:
+def _critical_points(
+    loss: Callable[[Tensor], Tensor], w: Tensor, steps: int = 80
+) -> tuple[Tensor, Tensor]:
     """Levenberg-Marquardt on ½‖∇L‖² from many starts at once: points, norms of the gradient."""
-    slope, curvature = vmap(grad(loss)), vmap(hessian(loss))
-    g = slope(w)
     damping = torch.full((len(w), 1), 0.1, dtype=w.dtype)
+    g, curvature = _derivatives(loss, w)
     for _ in range(steps):
-        values, vectors = torch.linalg.eigh(curvature(w))
+        values, vectors = torch.linalg.eigh(curvature)
         along = torch.einsum("bij,bi->bj", vectors, g)
         new = w - torch.einsum("bij,bj->bi", vectors, values * along / (values**2 + damping))
-        after = slope(new)
-        better = (after.norm(dim=1) < g.norm(dim=1))[:, None]
-        w, g = torch.where(better, new, w), torch.where(better, after, g)
+        slope, bent = _derivatives(loss, new)
+        better = (slope.norm(dim=1) < g.norm(dim=1))[:, None]
+        w, g = torch.where(better, new, w), torch.where(better, slope, g)
+        curvature = torch.where(better[..., None], bent, curvature)
         damping = torch.where(better, 0.3 * damping, 4 * damping).clamp(1e-28)
     return w, g.norm(dim=1)
+
+
+def _derivatives(loss: Callable[[Tensor], Tensor], w: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient (b, d) and Hessian (b, d, d) of each of b losses."""
+    w = w.detach().requires_grad_()
+    (g,) = torch.autograd.grad(loss(w).sum(), w, create_graph=True)
+    rows = [torch.autograd.grad(c, w, retain_graph=True)[0] for c in g.sum(0)]
+    return g.detach(), torch.stack(rows, 1)
 
 
 def _levels(values: Tensor, found: Tensor) -> "Draw":

@@ -70,7 +70,8 @@ def mode_dynamics_claim(rng: torch.Generator, sabotage: bool) -> Evidence:
     w = [factor * a0**0.5 * turn @ v.T, a0**0.5 * u @ turn.T / factor]
 
     def loss(first: Tensor, second: Tensor) -> Tensor:
-        return (y - second @ first @ x).square().sum() / 2
+        squares: Tensor = (y - second @ first @ x).square().sum()
+        return squares / 2
 
     measured = []
     for _ in times:

@@ -149,7 +149,7 @@ def _squared(x: Tensor, y: Tensor, plus: float, minus: float) -> Tensor:
     data, values = x.numpy(), y.numpy()
     d = data.shape[1]
 
-    def velocity(t: float, w: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def velocity(t: float, w: np.ndarray) -> np.ndarray:
         u, v = w[:d], w[d:]
         slope = data.T @ (data @ (u * u - v * v) - values)
         return np.concatenate([-u * slope, v * slope])

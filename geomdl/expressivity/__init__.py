@@ -1,9 +1,21 @@
 """What networks can tell apart, and what they can compute: exact certificates and counts.
 
-`wl` and its relatives number graphs so that equal numbers mean: not told apart. `certificates`
-names them all and says how they are ordered.
+`wl` and its relatives number graphs so that equal numbers mean: not told apart; `certificates`
+names them all and says how they are ordered. `maurey_network`, `greedy` and `square_network` build
+what approximation theory promises, and `regions_in_plane` and its relatives count the linear
+regions of any network of ReLUs, exactly.
 """
 
+from geomdl.expressivity.barron import (
+    Cosines,
+    Gaussian,
+    Matern,
+    OneHiddenLayer,
+    Spectrum,
+    barron_network,
+    maurey_network,
+    maurey_variance,
+)
 from geomdl.expressivity.canonical import canonical_certificate, isomorphic
 from geomdl.expressivity.comparing import Comparison, compare
 from geomdl.expressivity.derived import shortest_path_wl, sswl
@@ -15,15 +27,44 @@ from geomdl.expressivity.families import (
 )
 from geomdl.expressivity.folklore import folklore_wl
 from geomdl.expressivity.fractional import fractional_isomorphism
+from geomdl.expressivity.free_knots import FreeKnots, free_knots
+from geomdl.expressivity.greedy import Expansion, greedy, random_features
 from geomdl.expressivity.homomorphisms import homomorphism_counts, trees
 from geomdl.expressivity.marking import adjacent_pairs_wl, marked_wl, pairs_wl
 from geomdl.expressivity.refinement import Coloring, color_refinement
+from geomdl.expressivity.region_bounds import (
+    montufar_lower,
+    montufar_network,
+    montufar_upper,
+    serra_upper,
+    zaslavsky,
+)
+from geomdl.expressivity.regions import (
+    LineRegions,
+    PlaneRegions,
+    Regions,
+    enumerate_regions,
+    regions_in_plane,
+    regions_on_line,
+)
+from geomdl.expressivity.sawteeth import product_network, sawtooth, square_network
 from geomdl.expressivity.wl import certificates, wl
 
 __all__ = [
     "Coloring",
     "Comparison",
+    "Cosines",
+    "Expansion",
+    "FreeKnots",
+    "Gaussian",
+    "LineRegions",
+    "Matern",
+    "OneHiddenLayer",
+    "PlaneRegions",
+    "Regions",
+    "Spectrum",
     "adjacent_pairs_wl",
+    "barron_network",
     "beyond_refinement",
     "canonical_certificate",
     "certificates",
@@ -32,14 +73,30 @@ __all__ = [
     "circular_skip_links",
     "color_refinement",
     "compare",
+    "enumerate_regions",
     "folklore_wl",
     "fractional_isomorphism",
+    "free_knots",
+    "greedy",
     "homomorphism_counts",
     "isomorphic",
     "marked_wl",
+    "maurey_network",
+    "maurey_variance",
+    "montufar_lower",
+    "montufar_network",
+    "montufar_upper",
     "pairs_wl",
+    "product_network",
+    "random_features",
+    "regions_in_plane",
+    "regions_on_line",
+    "sawtooth",
+    "serra_upper",
     "shortest_path_wl",
+    "square_network",
     "sswl",
     "trees",
     "wl",
+    "zaslavsky",
 ]

@@ -2,8 +2,9 @@
 
 `wl` and its relatives number graphs so that equal numbers mean: not told apart; `certificates`
 names them all and says how they are ordered. `maurey_network`, `greedy` and `square_network` build
-what approximation theory promises, and `regions_in_plane` and its relatives count the linear
-regions of any network of ReLUs, exactly.
+what approximation theory promises; `regions_in_plane` and its relatives count the linear regions of
+any network of ReLUs, exactly, and with them `lipschitz_exact`. `completeness` measures which
+equivariant polynomials a stack of layers reaches, `curie` names the answers that none can give.
 """
 
 from geomdl.expressivity.barron import (
@@ -18,6 +19,8 @@ from geomdl.expressivity.barron import (
 )
 from geomdl.expressivity.canonical import canonical_certificate, isomorphic
 from geomdl.expressivity.comparing import Comparison, compare
+from geomdl.expressivity.completeness import Completeness, completeness
+from geomdl.expressivity.curie import Curie, curie
 from geomdl.expressivity.derived import shortest_path_wl, sswl
 from geomdl.expressivity.families import (
     beyond_refinement,
@@ -30,7 +33,20 @@ from geomdl.expressivity.fractional import fractional_isomorphism
 from geomdl.expressivity.free_knots import FreeKnots, free_knots
 from geomdl.expressivity.greedy import Expansion, greedy, random_features
 from geomdl.expressivity.homomorphisms import homomorphism_counts, trees
+from geomdl.expressivity.lipschitz import (
+    Lipschitz,
+    lipschitz_exact,
+    lipschitz_lower,
+    lipschitz_upper,
+)
 from geomdl.expressivity.marking import adjacent_pairs_wl, marked_wl, pairs_wl
+from geomdl.expressivity.operator_norm import OperatorNorm, operator_norm
+from geomdl.expressivity.polynomials import (
+    PolynomialMaps,
+    equivariant_dimensions,
+    polynomial_equivariants,
+    taylor_component,
+)
 from geomdl.expressivity.refinement import Coloring, color_refinement
 from geomdl.expressivity.region_bounds import (
     montufar_lower,
@@ -53,14 +69,19 @@ from geomdl.expressivity.wl import certificates, wl
 __all__ = [
     "Coloring",
     "Comparison",
+    "Completeness",
     "Cosines",
+    "Curie",
     "Expansion",
     "FreeKnots",
     "Gaussian",
     "LineRegions",
+    "Lipschitz",
     "Matern",
     "OneHiddenLayer",
+    "OperatorNorm",
     "PlaneRegions",
+    "PolynomialMaps",
     "Regions",
     "Spectrum",
     "adjacent_pairs_wl",
@@ -73,20 +94,28 @@ __all__ = [
     "circular_skip_links",
     "color_refinement",
     "compare",
+    "completeness",
+    "curie",
     "enumerate_regions",
+    "equivariant_dimensions",
     "folklore_wl",
     "fractional_isomorphism",
     "free_knots",
     "greedy",
     "homomorphism_counts",
     "isomorphic",
+    "lipschitz_exact",
+    "lipschitz_lower",
+    "lipschitz_upper",
     "marked_wl",
     "maurey_network",
     "maurey_variance",
     "montufar_lower",
     "montufar_network",
     "montufar_upper",
+    "operator_norm",
     "pairs_wl",
+    "polynomial_equivariants",
     "product_network",
     "random_features",
     "regions_in_plane",
@@ -96,6 +125,7 @@ __all__ = [
     "shortest_path_wl",
     "square_network",
     "sswl",
+    "taylor_component",
     "trees",
     "wl",
     "zaslavsky",

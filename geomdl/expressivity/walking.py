@@ -107,7 +107,7 @@ def _affine(
     """Derivatives and values, at the centres, of what comes after ``level`` activations."""
     centres = torch.from_numpy(np.stack([c.centre for c in cells]))
     k, size = centres.shape[1], cells[0].size
-    steps = torch.cat([torch.zeros(1, k), size * torch.eye(k)]).double()
+    steps = size * torch.eye(k + 1, k, dtype=torch.float64).roll(1, 0)
     u, kinked = follow(model, chart(centres.unsqueeze(1) + steps), level)
     if not bool(torch.isfinite(u).all()):
         raise ValueError("model: expected finite values, got NaN or infinity")

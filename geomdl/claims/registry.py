@@ -42,6 +42,11 @@ BUILT_IN = (
     "implicit",
     "sparsity",
     "flow_symmetry",
+    "approximation",
+    "depth",
+    "regions",
+    "lipschitz",
+    "universality",
 )
 
 Body = Callable[..., Evidence]

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from geomdl.expressivity.cells import Cell
 from geomdl.expressivity.following import Function
 from geomdl.expressivity.operator_norm import dense_matrix, operator_norm
 from geomdl.expressivity.regions import Regions
@@ -57,7 +56,7 @@ class Lipschitz:
     jacobian: Tensor | None = None
 
 
-def lipschitz_exact(regions: Regions[Cell], order: float = 2) -> Lipschitz:
+def lipschitz_exact(regions: Regions[Any], order: float = 2) -> Lipschitz:
     """The Lipschitz constant of a piecewise linear network on a convex domain: exact.
 
     The largest norm of its Jacobian over all linear regions. Where an equivariant network acts

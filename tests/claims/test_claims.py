@@ -47,6 +47,11 @@ OURS = (
     *("hyperbolic-potential", "sparse-or-dense", "conserved-quantities"),
     *("shared-or-augmented", "group-convolution-potential"),
     *("stability-threshold", "edge-of-stability"),
+    *("barron-steps", "few-pieces", "greedy-rate", "maurey-constant", "telgarsky-mistakes"),
+    *("telgarsky-pieces", "yarotsky-square"),
+    *("few-regions", "lipschitz-between", "lipschitz-orbit", "montufar", "pieces-multiply"),
+    *("region-orbits", "zaslavsky"),
+    *("curie", "gates-are-incomplete", "products-are-complete"),
 )
 SEEDS = (0, 1, 31)
 

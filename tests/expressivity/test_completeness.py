@@ -93,10 +93,10 @@ def network(products: int, source=2 * V, target=O3.trivial):
 
 @pytest.mark.parametrize(("target", "degree"), [(O3.trivial, 2), (V, 1), (V, 3)])
 def test_products_make_it_complete(target, degree):
-    found = completeness(network(128, target=target), degree)
+    found = completeness(network(128, target=target), degree, networks=8)
     assert found.complete and found.dimension > 0 and len(found.missing) == 0
     assert found.gap > 1e3
-    alone = completeness(network(0, target=target), degree)
+    alone = completeness(network(0, target=target), degree, networks=6)
     assert alone.reached == (2 if degree == 1 else 0)
 
 

@@ -1,6 +1,7 @@
 """Lipschitz constants against Jacobians at many points, dense matrices and Fourier's norm."""
 
 import math
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -40,19 +41,23 @@ def jacobians(model: nn.Module, x: Tensor) -> Tensor:
     return torch.func.vmap(torch.func.jacrev(lambda v: model(v.unsqueeze(0))[0]))(x).detach()
 
 
+@cache
+def enumerated(box: float | None):
+    return enumerate_regions(mlp(2, 5, 4, 3), 2, box=box)
+
+
 @pytest.mark.parametrize("order", ORDERS)
 def test_exact_is_between_and_is_reached(order):
-    model = mlp(2, 6, 5, 3)
-    regions = enumerate_regions(model, 2, box=2.0)
-    exact = lipschitz_exact(regions, order)
+    model = mlp(2, 5, 4, 3)
+    exact = lipschitz_exact(enumerated(2.0), order)
     rng = torch.Generator().manual_seed(0)
-    x = 4 * torch.rand(20_000, 2, generator=rng, dtype=torch.float64) - 2
+    x = 4 * torch.rand(8_000, 2, generator=rng, dtype=torch.float64) - 2
     sampled = torch.linalg.matrix_norm(jacobians(model, x), ord=order)
-    assert 0.999 * exact.value <= float(sampled.max()) <= exact.value * (1 + 1e-9)
+    assert 0.99 * exact.value <= float(sampled.max()) <= exact.value * (1 + 1e-9)
     there = torch.linalg.matrix_norm(jacobians(model, exact.point.unsqueeze(0)), ord=order)
     assert float(there) == pytest.approx(exact.value, rel=1e-9)
-    whole = lipschitz_exact(enumerate_regions(model, 2), order)
-    lower = lipschitz_lower(model, x[:32], order, steps=60, rng=rng)
+    whole = lipschitz_exact(enumerated(None), order)
+    lower = lipschitz_lower(model, x[:32], order, steps=40, rng=rng)
     assert 0.5 * exact.value <= lower.value <= whole.value * (1 + 1e-9)
     for method in ("product", "absolute"):
         assert whole.value <= lipschitz_upper(model, 2, order, method)

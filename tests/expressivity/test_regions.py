@@ -158,7 +158,7 @@ def test_any_module_with_kinks():
 
 def test_a_plane_through_images():
     model, rng = conv(), torch.Generator().manual_seed(0)
-    corners = torch.randn(3, 1, 8, 8, generator=rng, dtype=torch.float64)
+    corners = 0.5 * torch.randn(3, 1, 8, 8, generator=rng, dtype=torch.float64)
     found = regions_in_plane(model, corners)
     a, b = ((corners[i] - corners[0]).flatten() for i in (1, 2))
     area = 0.5 * math.sqrt(float(a @ a * (b @ b) - (a @ b) ** 2))

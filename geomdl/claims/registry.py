@@ -47,6 +47,10 @@ BUILT_IN = (
     "regions",
     "lipschitz",
     "universality",
+    "kernels_infinite",
+    "kernels_machines",
+    "kernels_spectra",
+    "kernels_width",
 )
 
 Body = Callable[..., Evidence]

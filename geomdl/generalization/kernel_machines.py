@@ -144,6 +144,24 @@ class KernelRidge:
         mean, variance = (torch.cat(both) for both in zip(*parts, strict=True))
         return Prediction(mean[:, 0] if self._one else mean, variance)
 
+    def mean(self, x: Tensor) -> Tensor:
+        """Mean alone, without the variance: as `predict`, faster.
+
+        Args:
+            x: n rows, as in `fit`.
+
+        Returns:
+            Of the shape of the targets.
+
+        Raises:
+            RuntimeError: nothing was fitted.
+            ValueError: NaN.
+        """
+        self._check_fitted()
+        parts = [self._basis(part) @ self._weights for part in finite("x", x).split(_CHUNK)]
+        mean = torch.cat(parts)
+        return mean[:, 0] if self._one else mean
+
     def leave_one_out(self) -> Tensor:
         """Errors y_i − f₋ᵢ(x_i), where f₋ᵢ did not see sample i. *Exact*, without fitting again.
 
@@ -173,15 +191,18 @@ class KernelRidge:
         return errors[:, 0] if self._one else errors
 
     def _predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        prior = variances(self.kernel, x)
+        prior, basis = variances(self.kernel, x), self._basis(x)
+        half = torch.linalg.solve_triangular(self._factor, basis.mT, upper=False).square().sum(0)
         if self.landmarks is None:
-            k = evaluated(self.kernel, x, self._rows)
-            known = torch.linalg.solve_triangular(self._factor, k.mT, upper=False)
-            return k @ self._weights, (prior - known.square().sum(0)).clamp(min=0)
-        phi = self._features(x)
-        open_ = torch.linalg.solve_triangular(self._factor, phi.mT, upper=False)
-        left = (prior - phi.square().sum(1)).clamp(min=0)
-        return phi @ self._weights, left + self.ridge * open_.square().sum(0)
+            return basis @ self._weights, (prior - half).clamp(min=0)
+        left = (prior - basis.square().sum(1)).clamp(min=0)
+        return basis @ self._weights, left + self.ridge * half
+
+    def _basis(self, x: Tensor) -> Tensor:
+        """What the weights multiply: the kernel to each sample, or the features of landmarks."""
+        return (
+            evaluated(self.kernel, x, self._rows) if self.landmarks is None else self._features(x)
+        )
 
     def _choose(self, x: Tensor) -> Tensor:
         assert isinstance(self.landmarks, int)

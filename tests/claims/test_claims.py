@@ -52,6 +52,8 @@ OURS = (
     *("few-regions", "lipschitz-between", "lipschitz-orbit", "montufar", "pieces-multiply"),
     *("region-orbits", "zaslavsky"),
     *("curie", "gates-are-incomplete", "products-are-complete"),
+    *("ntk-width", "wide-gaussian", "gcnn-ntk", "augmented-flow", "graph-ntk", "circle-spectrum"),
+    *("sphere-decay", "learning-curve", "gradient-flow", "landmarks", "benign-overfitting"),
 )
 SEEDS = (0, 1, 31)
 

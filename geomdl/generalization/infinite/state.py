@@ -106,14 +106,15 @@ def gathered(kernel: Tensor, index: Tensor) -> Tensor:
     Returns:
         Shape (..., new places, new places).
     """
-    total: Tensor | None = None
+    places, flat, total = kernel.shape[-1], kernel.flatten(-2), None
     for row in index:
-        inside = (row >= 0).to(kernel.dtype)
-        at = row.clamp(min=0)
-        term = kernel[..., at, :][..., at] * (inside[:, None] * inside)
+        inside, at = row >= 0, row.clamp(min=0)
+        term = flat.index_select(-1, (at[:, None] * places + at).flatten())
+        if not bool(inside.all()):
+            term *= (inside[:, None] & inside).flatten()
         total = term if total is None else total.add_(term)
     assert total is not None
-    return total / len(index)
+    return total.div_(len(index)).unflatten(-1, (index.shape[1], index.shape[1]))
 
 
 def sandwiched(kernel: Tensor, matrix: Tensor) -> Tensor:

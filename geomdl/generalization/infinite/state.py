@@ -114,7 +114,7 @@ def gathered(kernel: Tensor, index: Tensor) -> Tensor:
             term *= (inside[:, None] & inside).flatten()
         total = term if total is None else total.add_(term)
     assert total is not None
-    return total.div_(len(index)).unflatten(-1, (index.shape[1], index.shape[1]))
+    return total.div_(len(index)).reshape(*kernel.shape[:-2], *2 * index.shape[1:])
 
 
 def sandwiched(kernel: Tensor, matrix: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from geomdl.claims import figures
 from geomdl.claims.evidence import Evidence
 from geomdl.claims.registry import claim
+from geomdl.generalization import averaging_gap, least_squares, rademacher_ratio
 from geomdl.groups import group
 
 TOPIC = "generalization"
@@ -40,10 +41,10 @@ def rademacher(rng: torch.Generator, sabotage: bool) -> Evidence:
         z = (signs * x).mean(1)
         whole, part = z.norm(dim=1), (z @ fixed.T).norm(dim=1)
         ratio = float(part.mean() / whole.mean())
-        predicted.append(chi_mean(k) / chi_mean(d))
+        predicted.append(rademacher_ratio(d, k))
         measured.append(ratio)
         errors.append(_error(part - ratio * whole) / float(whole.mean()))
-    limit = chi_mean(4000) / chi_mean(24000)
+    limit = rademacher_ratio(24000, 4000)
     bars = [ERRORS * e for e in errors]
     return Evidence(
         [*predicted, 6**-0.5],
@@ -87,10 +88,10 @@ def invariance_gap(rng: torch.Generator, sabotage: bool) -> Evidence:
     for n in sizes:
         x = torch.randn(trials, n, d, generator=rng, dtype=torch.float64)
         y = x @ theta + noise * torch.randn(trials, n, generator=rng, dtype=torch.float64)
-        w = _least_squares(x, y)
+        w = least_squares(x, y[..., None]).squeeze(-1)
         mean = w @ fixed.T @ fixed
         gap = (w - theta).square().sum(1) - (mean - theta).square().sum(1)
-        predicted.append(gap_formula(n, d, a, noise))
+        predicted.append(averaging_gap(n, d, a, noise))
         measured.append(float(gap.mean()))
         errors.append(_error(gap))
     bars = [ERRORS * e for e in errors]
@@ -102,67 +103,13 @@ def invariance_gap(rng: torch.Generator, sabotage: bool) -> Evidence:
         labels=tuple(f"n = {n}" for n in sizes),
         figure=figures.curve(
             range(4, 101),
-            [gap_formula(n, d, a, noise) for n in range(4, 101)],
+            [averaging_gap(n, d, a, noise) for n in range(4, 101)],
             measured,
             at=sizes,
             labels=(f"training points n (d = {d})", "gap of the risks"),
             bars=bars,
         ),
     )
-
-
-def chi_mean(m: int) -> float:
-    """Mean norm of a standard Gaussian vector, μ_m = √2 Γ((m+1)/2) / Γ(m/2). *Exact*.
-
-    Args:
-        m: dimension.
-
-    Returns:
-        The mean.
-
-    Example:
-        >>> round(chi_mean(1) ** 2 * 3.141592653589793, 12)
-        2.0
-    """
-    return math.sqrt(2) * math.exp(math.lgamma((m + 1) / 2) - math.lgamma(m / 2))
-
-
-def gap_formula(n: int, d: int, a: int, noise: float, norm: float = 1.0) -> float:
-    """Gap of the risks of minimum-norm least squares and its average over the group.
-
-    Standard Gaussian inputs, invariant target θ. Classical: E (XᵀX)⁻¹ = 1/(n - d - 1).
-    Overparametrised: the row space is uniform, its projection Π has E Π₁₂² =
-    n (d - n) / (d (d - 1) (d + 2)), and E tr (XXᵀ)⁻¹ = n / (d - n - 1). *Exact*.
-
-    Args:
-        n: training points.
-        d: dimension.
-        a: dimension of the complement of the invariant vectors.
-        noise: standard deviation of the noise.
-        norm: of θ.
-
-    Returns:
-        The gap; infinite for d - 1 ≤ n ≤ d + 1.
-
-    Example:
-        >>> round(gap_formula(60, 24, 20, 0.5), 4), round(gap_formula(12, 24, 20, 0.5), 4)
-        (0.1429, 0.4279)
-    """
-    if n > d + 1:
-        return noise**2 * a / (n - d - 1)
-    if n < d - 1:
-        bias = norm**2 * n * (d - n) / (d * (d - 1) * (d + 2))
-        return a * (bias + noise**2 * n / (d * (d - n - 1)))
-    return math.inf
-
-
-def _least_squares(x: Tensor, y: Tensor) -> Tensor:
-    """Minimum-norm solutions, shape (trials, d)."""
-    if x.shape[1] >= x.shape[2]:
-        w: Tensor = torch.linalg.solve(x.mT @ x, (x.mT @ y[..., None])).squeeze(-1)
-        return w
-    v: Tensor = (x.mT @ torch.linalg.solve(x @ x.mT, y[..., None])).squeeze(-1)
-    return v
 
 
 def _error(sample: Tensor) -> float:

@@ -20,4 +20,52 @@ __all__ = [
     "landmarks",
     "learning_curve",
     "sphere_spectrum",
+from geomdl.generalization.benign import benign_variance, effective_rank
+from geomdl.generalization.descent import double_descent
+from geomdl.generalization.descent_plot import plot as plot_descent
+from geomdl.generalization.descent_result import DoubleDescent
+from geomdl.generalization.early_stopping import FLOW_OVER_RIDGE, flow_risk, shrinkage_risk
+from geomdl.generalization.gain import action_on, invariance_gain
+from geomdl.generalization.gain_result import InvarianceGain, MeasuredGain
+from geomdl.generalization.invariant_risk import (
+    averaging_gap,
+    chi_mean,
+    harmonic_counts,
+    rademacher_ratio,
+    samples_for,
+)
+from geomdl.generalization.linear_risk import optimal_ridge, ridge_risk, ridgeless_risk
+from geomdl.generalization.measured_gain import measure_invariance_gain
+from geomdl.generalization.min_norm import kernel_ridge, least_squares
+from geomdl.generalization.random_features import (
+    arc_cosine_kernel,
+    averaged_kernel,
+    relu_features,
+)
+    "FLOW_OVER_RIDGE",
+    "DoubleDescent",
+    "InvarianceGain",
+    "MeasuredGain",
+    "action_on",
+    "arc_cosine_kernel",
+    "averaged_kernel",
+    "averaging_gap",
+    "benign_variance",
+    "chi_mean",
+    "double_descent",
+    "effective_rank",
+    "flow_risk",
+    "harmonic_counts",
+    "invariance_gain",
+    "kernel_ridge",
+    "least_squares",
+    "measure_invariance_gain",
+    "optimal_ridge",
+    "plot_descent",
+    "rademacher_ratio",
+    "relu_features",
+    "ridge_risk",
+    "ridgeless_risk",
+    "samples_for",
+    "shrinkage_risk",
 ]

@@ -11,7 +11,7 @@ from geomdl import claims
 from geomdl.bench.formula import svg
 from geomdl.claims.counting import molien_series
 from geomdl.claims.representations import _rotations, multiplicity, null_dimension
-from geomdl.claims.statistics import chi_mean, gap_formula
+from geomdl.generalization import averaging_gap, chi_mean
 from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
@@ -143,9 +143,9 @@ def test_bounds_are_reached(name, share):
 
 
 def test_formulas_of_the_text():
-    assert gap_formula(60, 24, 20, 0.5) == pytest.approx(0.142857, abs=1e-6)
-    assert gap_formula(12, 24, 20, 0.5) == pytest.approx(0.427954, abs=2e-5)
-    assert all(np.isinf(gap_formula(n, 24, 20, 0.5)) for n in (23, 24, 25))
+    assert averaging_gap(60, 24, 20, 0.5) == pytest.approx(0.142857, abs=1e-6)
+    assert averaging_gap(12, 24, 20, 0.5) == pytest.approx(0.427954, abs=2e-5)
+    assert all(np.isinf(averaging_gap(n, 24, 20, 0.5)) for n in (23, 24, 25))
     assert chi_mean(2) == pytest.approx((np.pi / 2) ** 0.5, rel=1e-12)
     assert chi_mean(4) / chi_mean(24) == pytest.approx(0.388, abs=1e-3)
 

@@ -51,6 +51,8 @@ BUILT_IN = (
     "kernels_machines",
     "kernels_spectra",
     "kernels_width",
+    "double_descent",
+    "invariance",
 )
 
 Body = Callable[..., Evidence]

@@ -54,6 +54,9 @@ OURS = (
     *("curie", "gates-are-incomplete", "products-are-complete"),
     *("ntk-width", "wide-gaussian", "gcnn-ntk", "augmented-flow", "graph-ntk", "circle-spectrum"),
     *("sphere-decay", "learning-curve", "gradient-flow", "landmarks", "benign-overfitting"),
+    *("benign-overfitting", "early-stopping-ridge", "interpolation-peak", "label-noise"),
+    *("optimal-ridge", "ridgeless-risk"),
+    *("invariant-curve", "invariant-peak", "invariant-share", "sample-gain", "three-ways"),
 )
 SEEDS = (0, 1, 31)
 
@@ -132,6 +135,7 @@ def test_the_figure_is_drawn(name, tmp_path):
     ("scattering-distance", 0.9999), ("scattering-translation", 0.5),
     ("scattering-localisation", 0.85), ("scattering-pruned", 0.9999),
     ("over-smoothing", 0.9999), ("over-squashing", 0.9999), ("cheeger", 0.9999),
+    ("early-stopping-ridge", 0.999),
 ])  # fmt: skip
 def test_bounds_are_reached(name, share):
     """A bound that nothing comes near shows little."""

@@ -22,6 +22,7 @@ BUILT_IN = (
     "scattering",
     "startup",
     "symmetry",
+    "theory",
 )
 
 

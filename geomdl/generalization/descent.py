@@ -2,13 +2,13 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from geomdl.auditing.progress import track
 from geomdl.generalization.descent_result import DoubleDescent
-from geomdl.generalization.families import CURVES, Scores, Setting, coefficients
+from geomdl.generalization.families import CURVES, Point, Scores, Setting, coefficients
 from geomdl.generalization.linear_risk import ridge_risk
 from geomdl.generalization.problems import Data, checked_data, draw_samples, draw_teacher
 from geomdl.groups import Rep
@@ -135,6 +135,12 @@ def double_descent(
     )
     dims = [coefficients(setting, c, d, outputs) for c, _ in points]
     axis = "samples" if along_samples else AXIS.get(family, "width")
+    predicted: list[float] = []
+    curve: tuple[tuple[float, float], ...] = ()
+    if family == "gaussian":
+        predicted = _predicted(setting, points, d, noise)
+        fine, places = _between(setting, axis)
+        curve = tuple(zip(places, _predicted(setting, fine, d, noise), strict=True))
     return DoubleDescent(
         family=family,
         axis=axis,
@@ -142,7 +148,8 @@ def double_descent(
         risks=risks,
         train_risks=trained,
         wrong=wrong if data is not None and not data[1].is_floating_point() else None,
-        predicted=_predicted(setting, d, noise) if family == "gaussian" else None,
+        predicted=tuple(predicted) or None,
+        curve=curve,
         exact=ridge == 0,
         dims=None if family == "kernel" else tuple(dims),
         threshold=_threshold(setting, axis, d, outputs),
@@ -152,15 +159,25 @@ def double_descent(
     )
 
 
-def _predicted(setting: Setting, d: int, noise: float) -> tuple[float, ...]:
+def _predicted(setting: Setting, points: Iterable[Point], d: int, noise: float) -> list[float]:
     """Of "gaussian": θ is of uniform direction among ``total`` coordinates, of which q are seen."""
     total = coefficients(setting, d, d, 1)
     found = []
-    for capacity, n in setting.points:
+    for capacity, n in points:
         q = coefficients(setting, capacity, d, 1)
         norm, missing = math.sqrt(q / total), math.sqrt(1 - q / total)
         found.append(ridge_risk(n, q, setting.ridge, noise, norm, missing))
-    return tuple(found)
+    return found
+
+
+def _between(setting: Setting, axis: str) -> tuple[list[Point], list[float]]:
+    """All sizes between the first and the last, and where they are on the axis."""
+    (c, n), (last, most) = setting.points[0], setting.points[-1]
+    if axis == "samples":
+        return [(c, m) for m in range(n, most + 1)], [float(m) for m in range(n, most + 1)]
+    step = 1 if setting.rep is None else setting.rep.dim
+    widths = range(int(c), int(last) + 1, step)
+    return [(w, n) for w in widths], [float(w) for w in widths]
 
 
 def _threshold(setting: Setting, axis: str, d: int, outputs: int) -> float | None:

@@ -62,9 +62,10 @@ def draw(axes: "Axes", curves: Sequence[DoubleDescent]) -> None:
             fmt="o" if curve.predicted else "o-", lw=1.2, color=colour, ms=5, capsize=2, label=name,
         )  # fmt: skip
         if curve.predicted:
-            finite = [p if math.isfinite(p) else math.nan for p in curve.predicted]
             word = "exact" if curve.exact else "predicted"
-            axes.plot(curve.at, finite, color=colour, lw=1.8, alpha=0.6, label=f"{word} curve")
+            x, y = zip(*curve.curve, strict=True)
+            y = tuple(v if math.isfinite(v) else math.nan for v in y)
+            axes.plot(x, y, color=colour, lw=1.8, alpha=0.6, label=f"{word} curve")
         if curve.threshold is not None and curve.threshold <= max(curve.at):
             axes.axvline(curve.threshold, color=colour, ls=":", lw=1.2)
             axes.annotate(
@@ -77,6 +78,8 @@ def draw(axes: "Axes", curves: Sequence[DoubleDescent]) -> None:
     first = curves[0]
     if max(first.at) > 20 * min(first.at):
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
     axes.set_xlabel(LABELS.get(first.axis, first.axis))
     axes.set_ylabel("test risk (mean square)")
     axes.legend(frameon=False, fontsize=9)

@@ -25,6 +25,7 @@ class DoubleDescent:
         train_risks: on the training samples, as they are, shape (points, seeds).
         wrong: share of wrong answers, shape (points, seeds), where the targets are classes.
         predicted: mean risk by a formula, one a point; None where there is no formula.
+        curve: the same at every size between, as pairs for the figure; () where there is none.
         exact: whether the formula holds for every size, or for large ones.
         dims: coefficients fitted, one a point; None for kernels.
         threshold: value of the axis at which they are as many as the numbers to fit; None without.
@@ -48,6 +49,7 @@ class DoubleDescent:
     train_risks: Tensor = field(repr=False)
     wrong: Tensor | None = field(repr=False)
     predicted: tuple[float, ...] | None
+    curve: tuple[tuple[float, float], ...] = field(repr=False)
     exact: bool
     dims: tuple[int, ...] | None
     threshold: float | None

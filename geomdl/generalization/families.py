@@ -12,8 +12,9 @@ from geomdl.generalization.random_features import averaged_kernel, relu_features
 from geomdl.generalization.two_layer import TwoLayer, train
 from geomdl.groups import Rep
 
-__all__ = ["CURVES", "Scores", "Setting", "coefficients", "score"]
+__all__ = ["CURVES", "Point", "Scores", "Setting", "coefficients", "score"]
 
+Point = tuple[float, int]  # capacity, training samples
 Scores = tuple[Tensor, Tensor, Tensor]  # test, training, share of wrong answers: (problems,) each
 
 
@@ -22,7 +23,7 @@ class Setting:
     """What every point of a curve has in common."""
 
     family: str
-    points: tuple[tuple[float, int], ...]  # capacity, training samples
+    points: tuple[Point, ...]
     ridge: float
     rep: Rep | None
     hidden: int

@@ -1,6 +1,7 @@
 """Double descent: the curve, its peak, and what takes the peak away."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,7 +42,7 @@ ERRORS = 5.0  # standard errors of tolerance
 )
 def ridgeless(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
     """The first p of 96 Gaussian coordinates, 32 samples."""
-    n, d, noise, seeds = 32, 96, 0.5, 600 if fast else 20_000
+    n, d, noise, seeds = 32, 96, 0.5, 600 if fast else 10_000
     widths = [4, 8, 16, 22, 44, 56, 72, 96]
     found = double_descent("gaussian", widths, n, seeds, noise=noise * (2 if sabotage else 1),
                            rng=rng, progress=False)  # fmt: skip
@@ -90,7 +91,7 @@ def interpolation_peak(rng: torch.Generator, sabotage: bool, fast: bool) -> Evid
         because="counting: the peak is sought on a grid of n/6 that holds n",
         labels=tuple(f"n = {n}" for n in sizes),
         figure=_curves("features p (48 samples)", last.at, [], last.at, last.risk,
-                       last.error, log=True),
+                       last.error),
     )  # fmt: skip
 
 
@@ -108,9 +109,8 @@ def interpolation_peak(rng: torch.Generator, sabotage: bool, fast: bool) -> Evid
 def best_ridge(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
     """Steps of the risk along the features, and from the best ridge to others; paired samples.
 
-    In the basis of the data each eigenvalue γ of XᵀX adds (b λ² + s² γ)/(γ + λ)², b = |θ|²/p, which
-    is least at λ = s²/b. That is the mean under Bayes' prior, and what Bayes knows of more
-    coordinates cannot harm on average.
+    Each eigenvalue γ of XᵀX adds (b λ² + s² γ)/(γ + λ)², b = |θ|²/p, least at λ = s²/b: it is
+    the ridge of Bayes, whom knowing more coordinates cannot harm.
     """
     n, d, noise, seeds = 24, 72, 0.5, 400 if fast else 4000
     widths = (6, 12, 18, 24, 30, 36, 48, 72)
@@ -159,7 +159,7 @@ def best_ridge(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
 )
 def label_noise(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
     """Rise of the risk for three strengths of noise, on both sides of the peak."""
-    n, seeds, sizes, strengths = 30, 300 if fast else 20_000, (10, 20, 42, 90), (0.5, 1.0, 2.0)
+    n, seeds, sizes, strengths = 30, 300 if fast else 4000, (10, 20, 42, 90), (0.5, 1.0, 2.0)
     state = rng.initial_seed()
 
     def risks(p: int, noise: float) -> Tensor:
@@ -218,7 +218,7 @@ def benign(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
         [0.0] * 4,
         ratios,
         tolerance=math.log(4),
-        because="the theorem has constants that it does not name; 4 is asked for",
+        because="the theorem does not name its constants; 4 is asked for",
         labels=tuple(spectra),
     )
 
@@ -236,8 +236,7 @@ def benign(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
 def early_stopping(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
     """Descent in small steps on three designs, its risk without sampling: it is linear in y.
 
-    With signal and without; the last design, of equal eigenvalues and noise alone, attains the
-    bound at t = 1.793.
+    The last design, of equal eigenvalues and noise alone, attains the bound at t = 1.793.
     """
     times, steps, noise = (0.3, 1.0, 1.7933, 4.0), 1000 if fast else 20_000, 1.0
     normal = [torch.randn(n, p, generator=rng, dtype=torch.float64) for n, p in ((30, 12), (8, 20))]
@@ -277,13 +276,12 @@ def _means(values: Tensor) -> tuple[Tensor, Tensor]:
 
 def _curves(
     label: str,
-    x: "list[int] | tuple[float, ...]",
+    x: Sequence[float],
     curves: list[tuple[str, list[float]]],
-    at: "list[int] | tuple[float, ...]",
-    measured: "tuple[float, ...] | list[float]",
-    bars: "tuple[float, ...] | list[float]",
+    at: Sequence[float],
+    measured: Sequence[float],
+    bars: Sequence[float],
     top: float | None = None,
-    log: bool = False,
 ) -> "Draw":
     """Measured points over curves that may have an infinite peak."""
 
@@ -293,12 +291,8 @@ def _curves(
             axes.plot(x, finite, color=figures.PREDICTED, lw=2, label=name)
         axes.errorbar(at, measured, yerr=bars, fmt="o" if curves else "o-", color=figures.MEASURED,
                       ms=6, capsize=3, label="measured")  # fmt: skip
-        if log:
-            axes.set_yscale("log")
-        elif top is not None:
-            axes.set_ylim(0, top)
-        axes.set_xlabel(label)
-        axes.set_ylabel("mean risk")
+        axes.set(xlabel=label, ylabel="mean risk")
+        axes.set(**({"yscale": "log"} if top is None else {"ylim": (0, top)}))
         axes.legend()
 
     return paint

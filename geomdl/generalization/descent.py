@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 
@@ -100,6 +100,11 @@ def double_descent(
     capacities = list(widths) if isinstance(widths, Sequence) else [widths]
     sizes = list(n) if isinstance(n, Sequence) else [n]
     _check(family, capacities, sizes, seeds, noise, ridge, rep, data)
+    for name, count in (("test", test), ("hidden", hidden), ("steps", steps)):
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"{name}: expected a whole number of at least 1, got {count!r}")
+    if family == "epochs" and rep is not None and hidden % (rep.group.order or 1):
+        raise ValueError(f"hidden: expected a multiple of |G|={rep.group.order}, got {hidden}")
     points = tuple((c, m) for c in capacities for m in sizes)
     rng = torch.Generator().manual_seed(0) if rng is None else rng
     setting = Setting(family, points, ridge, rep, hidden, steps, lr, rng)
@@ -119,19 +124,26 @@ def double_descent(
     held = (most + test) * (d + max(2 * hidden, *capacities if family != "kernel" else (most,)))
     batch = max(1, min(seeds, int(CHUNK / held)))
     counts = [min(batch, seeds - i) for i in range(0, seeds, batch)]
-    parts: list[list[Scores]] = []
+    rows: list[list[Scores]] = [[] for _ in points]
     outputs = 1
-    for count in track(counts, "double descent", progress):
-        if data is None:
-            shown = 0 if family == "gaussian" else test
-            problems = draw_teacher(count, most, shown, d, noise, rep, rng)
-        else:
-            problems = draw_samples(count, most, test, data, noise, rng)
-        outputs = problems.y.shape[-1]
-        parts.append(list(CURVES[family](problems, setting)))
+    if data is not None:
+        outputs = data[1].shape[1] if data[1].is_floating_point() else int(data[1].max()) + 1
+
+    def scores() -> Iterator[tuple[int, Scores]]:
+        for count in counts:
+            if data is None:
+                shown = 0 if family == "gaussian" else test
+                problems = draw_teacher(count, most, shown, d, noise, rep, rng)
+            else:
+                problems = draw_samples(count, most, test, data, noise, rng)
+            yield from enumerate(CURVES[family](problems, setting))
+
+    work = scores()
+    for _ in track(range(len(counts) * len(points)), "double descent", progress):
+        i, found = next(work)
+        rows[i].append(found)
     risks, trained, wrong = (
-        torch.stack([torch.cat([part[i][k] for part in parts]) for i in range(len(points))])
-        for k in range(3)
+        torch.stack([torch.cat([part[k] for part in row]) for row in rows]) for k in range(3)
     )
     dims = [coefficients(setting, c, d, outputs) for c, _ in points]
     axis = "samples" if along_samples else AXIS.get(family, "width")

@@ -147,5 +147,12 @@ def invariance_gain(
         plain=plain,
         averaged=plain - gap if math.isfinite(plain) else math.inf,
         invariant=invariant,
-        samples=samples_for(plain, k, noise, norm) if 0 < plain < math.inf else min(n, k),
+        samples=_samples(plain, k, noise, norm),
     )
+
+
+def _samples(risk: float, k: int, noise: float, norm: float) -> int | None:
+    """As `samples_for`; k of them solve for k numbers exactly, an infinite risk needs none."""
+    if risk == math.inf:
+        return None
+    return samples_for(risk, k, noise, norm) if risk > 0 else k

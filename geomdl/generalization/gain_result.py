@@ -32,7 +32,8 @@ class InvarianceGain:
         plain: mean excess risk of minimum-norm least squares on all d coordinates.
         averaged: of the same, averaged over the group after training.
         invariant: of minimum-norm least squares on the k invariant coordinates.
-        samples: that the invariant one needs to be as good as the plain one.
+        samples: that the invariant one needs to be as good as the plain one; None if its risk is
+            infinite.
     """
 
     group: str
@@ -81,8 +82,9 @@ class InvarianceGain:
                 f"    plain                 {self.plain:.4g}",
                 f"    averaged after        {self.averaged:.4g}",
                 f"    invariant             {self.invariant:.4g}",
-                f"  samples for the plain risk  {self.samples} in place of {self.n}",
             ]
+        if self.samples is not None:
+            lines.append(f"  samples for the plain risk  {self.samples} in place of {self.n}")
         lines.append("  degree      harmonics  invariant      share")
         rows = zip(self.harmonics, self.invariant_harmonics, self.share, strict=True)
         lines += [f"  {k:>6}  {a:>13}  {b:>9}  {c:>9.4f}" for k, (a, b, c) in enumerate(rows)]

@@ -18,7 +18,7 @@ def small(monkeypatch):
     monkeypatch.setattr(module, "COUNTS", (10,))
     monkeypatch.setattr(module, "DIGITS", module.DIGITS[:4])  # steerable layers are slow to build
     monkeypatch.setattr(module, "TEST", 12)
-    monkeypatch.setattr(module, "STEPS", 4)
+    monkeypatch.setattr(module, "STEPS", {"digits": 4, "points": 6})
 
 
 def test_suite(small):
@@ -35,7 +35,8 @@ def test_suite(small):
         for row, way in zip(table.rows, ways, strict=True):
             assert (row["error"] < 1e-10) == way.exact, way.name
     assert all(check.holds for check in found.checks)
-    assert "instead of 4" in found.reduced
+    assert "% of the steps" in found.reduced
+    assert found.notes == ()  # of one seed there is no interval
 
 
 def test_equal_budgets():
@@ -47,16 +48,20 @@ def test_equal_budgets():
 
 @pytest.mark.parametrize(
     ("error", "wrong", "bad"),
-    [(1e-15, 0.3, []), (math.nan, 0.3, ["exact, digits"]), (1e-3, 0.3, ["exact, digits"]),
-     (1e-15, 0.95, ["augmented, digits"])],
+    [(1e-15, 0.2, []), (math.nan, 0.2, ["exact, digits"]), (1e-3, 0.2, ["exact, digits"]),
+     (1e-15, 0.5, ["layers, digits"])],
 )  # fmt: skip
 def test_checks_see_what_is_broken(error, wrong, bad):
-    ways = module.DIGITS[:3]
+    ways, level = module.DIGITS, {"plain": 0.8, "equivariant layers": 0.1}
     errors = {
-        way.name: {n: [0.8 + 0.01 * s if way.name == "plain" else 0.3 for s in range(3)]
+        way.name: {n: [level.get(way.name, 0.4) + 0.01 * s for s in range(3)]
                    for n in module.COUNTS} for way in ways
     }  # fmt: skip
-    errors["augmented"][300] = [wrong] * 3
+    errors["equivariant layers"][300] = [wrong, wrong, wrong + 0.01]
     departures = {way.name: [1e-15, error if way.exact else 0.5] for way in ways}
     checks = module.checks_of("digits", errors, ways, departures)
     assert [check.name for check in checks if not check.holds] == bad
+    errors["augmented"][100] = [0.9, 0.7, 0.8]
+    notes = module.gains_of("digits", errors, ways)
+    assert len(notes) == 4
+    assert notes[0].startswith("digits, augmented: beats plain at 300, 1000;")

@@ -287,6 +287,9 @@ X = torch.randn(9, 4, generator=generator())
         ({"rep": D4, "inputs": 5, "widths": [8]}, "inputs: expected rep.dim=8, got 5"),
         ({"rep": geomdl.group("SO2").standard}, "rep: expected an orthogonal one of a finite"),
         ({"rep": geomdl.group("C4").standard}, "rep: only 0 is invariant"),
+        ({"test": 0}, "test: expected a whole number"),
+        ({"family": "network", "steps": 0}, "steps: expected a whole number"),
+        ({"family": "epochs", "rep": D4, "hidden": 12}, r"hidden: expected a multiple of .G.=8"),
         ({"family": "gaussian", "inputs": 3}, "inputs: expected at least 8"),
     ],
 )

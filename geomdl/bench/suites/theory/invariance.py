@@ -19,7 +19,8 @@ from geomdl.bench.table import scientific
 
 TITLE = "Augmentation, averaging, architecture"
 COUNTS = (100, 300, 1000)
-STEPS, TRIAL = 200, 3  # of training, and how many are timed beforehand
+STEPS = {"digits": 200, "points": 600}  # of training
+TRIAL = 3  # steps that are timed beforehand
 TEST = 200
 EXACT = 1e-6  # of an audit in float64, for what claims to be exact
 PLAIN, TURNS, AFTER, INSIDE, BUILT = (
@@ -59,12 +60,16 @@ def invariance(context: Context) -> SuiteResult:
         "digits": (digits.task_of(max(COUNTS), TEST), DIGITS),
         "points": (points.task_of(max(COUNTS), TEST), POINTS),
     }
-    steps = _steps_within(0.6 * context.budget.left, tasks, context.seeds)
+    percent = _percent_within(0.6 * context.budget.left, tasks, context.seeds)
+    steps = {name: max(TRIAL, most * percent // 100) for name, most in STEPS.items()}
+    said = " and ".join(f"{many} steps on {name}" for name, many in steps.items())
     runs = sum(len(methods) for _, methods in tasks.values()) * len(COUNTS)
-    context.progress.stage(f"{TITLE}: {steps} steps, {context.seeds} seeds", runs * context.seeds)
-    tables, figures, checks = [], [], []
+    context.progress.stage(
+        f"{TITLE}: {percent} % of the steps, {context.seeds} seeds", runs * context.seeds
+    )
+    tables, figures, checks, notes = [], [], [], []
     for name, (task, methods) in tasks.items():
-        errors, departures = _learn(context, name, task, methods, steps)
+        errors, departures = _learn(context, name, task, methods, steps[name])
         names = [method.name for method in methods]
         title = f"Error on turned {name}"
         columns = columns_of(names, TURNS, names[-1])
@@ -72,16 +77,18 @@ def invariance(context: Context) -> SuiteResult:
         tables.append(_symmetry(name, methods, departures))
         figures.append(figure_of(errors, name, title=title, label="error, turned"))
         checks += checks_of(name, errors, methods, departures)
+        notes += gains_of(name, errors, methods)
     return SuiteResult(
         title=TITLE,
         summary="Digits under D4 and clouds of points under SO(3), upright for the training and"
-        f" turned for the test. Every way takes {steps} steps of {BATCH} samples, but *averaged"
-        " inside* so many fewer that the network is evaluated as often as the plain one is."
+        f" turned for the test. Every way takes {said}, of {BATCH} samples, but *averaged inside*"
+        " so many fewer that the network is evaluated as often as the plain one is."
         " *Averaged after* is the augmented network, averaged without further training.",
         tables=tuple(tables),
         figures=tuple(figures),
         checks=tuple(checks),
-        reduced=None if steps == STEPS else f"{steps} steps of training instead of {STEPS}",
+        notes=tuple(notes),
+        reduced=None if percent == 100 else f"{percent} % of the steps of training",
         settings={
             "steps": steps, "batch": BATCH, "training samples": list(COUNTS),
             "test samples": TEST, "seeds": list(range(context.seeds)),
@@ -120,10 +127,10 @@ def _epochs(steps: int, count: int, cost: int) -> int:
     return max(1, round(steps / cost / -(-count // BATCH)))
 
 
-def _steps_within(
+def _percent_within(
     seconds: float, tasks: Mapping[str, tuple[Task, Sequence[Method]]], seeds: int
 ) -> int:
-    """Steps of each training, so that all of them take so long."""
+    """Percent of the steps of each training, so that all of them take so long."""
     cost = {}
     for name, (task, methods) in tasks.items():
         few = replace(task, train=(task.train[0][:BATCH], task.train[1][:BATCH]))
@@ -134,8 +141,9 @@ def _steps_within(
                 begin = time.perf_counter()
                 train(module, method, few, 0, TRIAL)
                 share = COST.get(method.name, {}).get(name, 1)
-                cost[name, method.name] = (time.perf_counter() - begin) / TRIAL / share
-    return affordable(seconds, cost, repeats=seeds * len(COUNTS), most=STEPS, least=TRIAL)
+                step = (time.perf_counter() - begin) / TRIAL / share
+                cost[name, method.name] = STEPS[name] / 100 * step
+    return affordable(seconds, cost, repeats=seeds * len(COUNTS), most=100)
 
 
 def _symmetry(
@@ -158,12 +166,12 @@ def checks_of(
     methods: Sequence[Method],
     departures: Mapping[str, Sequence[float]],
 ) -> list[Check]:
-    """Exactness of what claims it, and whether each way beats the plain network.
+    """Exactness of what claims it, and whether layers that know the group beat turned samples.
 
     Args:
         name: of the task.
         errors: on turned samples.
-        methods: of which the first is plain.
+        methods: the ways.
         departures: equivariance errors of the networks trained, by method.
     """
     exact = [method.name for method in methods if method.exact]
@@ -172,16 +180,37 @@ def checks_of(
         Check(f"exact, {name}", largest <= EXACT,
               f"{name}: equivariance error of the exact ways at most {scientific(largest)}"),
     ]  # fmt: skip
-    if len(next(iter(errors[PLAIN].values()))) < 2:
-        return found
-    for method in methods[1:]:
-        gaps = [paired_interval(errors[PLAIN][n], errors[method.name][n]) for n in COUNTS]
-        text = "; ".join(
-            f"{n}: {100 * gap.mean:.1f} [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
-            for n, gap in zip(COUNTS, gaps, strict=True)
-        )
-        found.append(
-            Check(f"{method.name}, {name}", all(gap.low > 0 for gap in gaps),
-                  f"{name}, {method.name}: points less error than plain at every size, {text}")
-        )  # fmt: skip
+    if BUILT in errors and len(errors[BUILT][COUNTS[0]]) > 1:
+        text, beats = _gaps(errors, TURNS, BUILT)
+        said = f"{name}: points less error of {BUILT} than {TURNS}, {text}"
+        found.append(Check(f"layers, {name}", all(beats), said))
     return found
+
+
+def gains_of(name: str, errors: Errors, methods: Sequence[Method]) -> list[str]:
+    """What each way gains on the plain network, with its paired interval, beaten or not.
+
+    Args:
+        name: of the task.
+        errors: on turned samples.
+        methods: the ways.
+    """
+    if len(errors[PLAIN][COUNTS[0]]) < 2:
+        return []
+    found = []
+    for method in methods[1:]:
+        text, beats = _gaps(errors, PLAIN, method.name)
+        said = "beats plain at " + (", ".join(n for n, b in zip(map(str, COUNTS), beats,
+                strict=True) if b) or "no size")  # fmt: skip
+        found.append(f"{name}, {method.name}: {said}; points less error, {text}.")
+    return found
+
+
+def _gaps(errors: Errors, a: str, b: str) -> tuple[str, list[bool]]:
+    """Points by which the second errs less at each size, and whether the interval excludes zero."""
+    gaps = {n: paired_interval(errors[a][n], errors[b][n]) for n in COUNTS}
+    text = "; ".join(
+        f"{n}: {100 * gap.mean:.1f} [{100 * gap.low:.1f}, {100 * gap.high:.1f}]"
+        for n, gap in gaps.items()
+    )
+    return text, [gap.low > 0 for gap in gaps.values()]

@@ -69,3 +69,5 @@ from geomdl.generalization.random_features import (
     "samples_for",
     "shrinkage_risk",
 ]
+from . import bounds
+__all__ = ["bounds"]

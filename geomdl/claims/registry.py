@@ -53,6 +53,8 @@ BUILT_IN = (
     "kernels_width",
     "double_descent",
     "invariance",
+    "bounds",
+    "bounds_norms",
 )
 
 Body = Callable[..., Evidence]

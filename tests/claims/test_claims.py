@@ -57,6 +57,8 @@ OURS = (
     *("benign-overfitting", "early-stopping-ridge", "interpolation-peak", "label-noise"),
     *("optimal-ridge", "ridgeless-risk"),
     *("invariant-curve", "invariant-peak", "invariant-share", "sample-gain", "three-ways"),
+    *("chernoff-kl", "convolution-norm", "fisher-rao", "lipschitz-product", "margin-bound"),
+    *("maurer-moment", "pac-bayes-kl", "path-norm", "rademacher-orbit", "reshaped-kernel"),
 )
 SEEDS = (0, 1, 31)
 

@@ -20,9 +20,10 @@ Draw = Callable[[Any], "Drawing"]
 
 def kinds() -> dict[str, Draw]:
     """The drawings by their names."""
-    from geomdl.bench.drawings import curves, dots, dumbbell, orbit, scatter
+    from geomdl.bench.drawings import bars, curves, dots, dumbbell, orbit, scatter
 
     return {
+        "bars": bars,
         "curves": curves,
         "dots": dots,
         "dumbbell": dumbbell,

@@ -6,3 +6,7 @@
 from geomdl.bench.suites.theory import invariance
 
 __all__ = ["invariance"]
+"""Suites `theory/…`: what theory says of networks, against networks.
+`bounds`: certified errors. `measures`: measures of complexity against the true gap.
+from geomdl.bench.suites.theory import certificates, measures
+__all__ = ["certificates", "measures"]

@@ -156,6 +156,17 @@ def test_khintchines_constant_is_reached():
     assert found.value == pytest.approx(found.lower, rel=1e-12)
 
 
+def test_peeling_is_above_what_networks_reach():
+    x = randn(8, 3)
+    whole = bounds.rademacher_ball(x @ x.T, rng=seeded()).value
+    assert whole < bounds.peeling_bound([1.0], x)
+    signs = 2.0 * torch.randint(2, (200, 8), generator=seeded()) - 1
+    w = F.normalize(randn(4000, 3), dim=1)  # directions of one hidden unit, the others at rest
+    reached = (signs.double() @ torch.relu(x @ w.T)).abs().amax(1).mean() / 8
+    assert 0.3 * whole < reached < bounds.peeling_bound([1.0, 1.0], x)
+    assert bounds.peeling_bound([2.0, 3.0], x) == pytest.approx(6 * bounds.peeling_bound([1, 1], x))
+
+
 def test_averaged_gram_of_the_linear_kernel_projects():
     x = randn(5, 4)
     orbit = torch.stack([x.roll(k, 1) for k in range(4)])
@@ -276,9 +287,12 @@ REFUSED = [
     (lambda: fit(model=nn.Sequential(nn.BatchNorm1d(2), MODEL).eval()), "batch norm"),
     (lambda: fit(rng=0), "rng"),
     (lambda: bounds.compress(MODEL, nn.Linear(2, 3), X, Y), "initial"),
+    (lambda: bounds.compress(nn.BatchNorm1d(2).eval(), FIRST, X, Y), "batch norm"),
     (lambda: bounds.code_length(torch.zeros(3)), "values"),
     (lambda: bounds.rademacher_ball(randn(3, 3), rng=seeded()), "symmetric"),
     (lambda: bounds.rademacher_ball(-torch.eye(2), rng=seeded()), "positive"),
+    (lambda: bounds.peeling_bound([], X), "norms"),
+    (lambda: bounds.peeling_bound([-1.0], X), "norms"),
     (lambda: bounds.averaged_gram(lambda a, b: a @ b.T, X, X), "orbit"),
     (
         lambda: bounds.averaged_gram(

@@ -31,7 +31,7 @@ from .pac_bayes import binary_kl, kl_inverse, occam_bound, pac_bayes_kl, sample_
 from .paths import path_norm
 from .perturbation import pac_bayes_sigma, worst_case_rise
 from .posterior import PacBayes, gaussian_kl, pac_bayes_fit
-from .rademacher import Rademacher, averaged_gram, rademacher_ball
+from .rademacher import Rademacher, averaged_gram, peeling_bound, rademacher_ball
 from .ranking import Rank, rank_measures
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "pac_bayes_kl",
     "pac_bayes_sigma",
     "path_norm",
+    "peeling_bound",
     "rademacher_ball",
     "rank_measures",
     "sample_bound",

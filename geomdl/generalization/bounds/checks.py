@@ -18,6 +18,15 @@ def check_model(model: nn.Module, name: str = "model") -> None:
             raise ValueError(f"{name}: weights should be finite, got NaN or infinity in {path!r}")
 
 
+def refuse_statistics(model: nn.Module) -> None:
+    """Refuse batch norm, whose statistics depend on the data and are in no prior and no code."""
+    for path, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            raise ValueError(
+                f"model: expected no statistics of the data, got batch norm at {path!r}"
+            )
+
+
 def check_finite(name: str, x: Tensor) -> Tensor:
     """Refuse no tensor, an empty one, and one that is not finite everywhere."""
     if not isinstance(x, Tensor):

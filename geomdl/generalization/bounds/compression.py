@@ -13,6 +13,7 @@ from geomdl.generalization.bounds.checks import (
     check_finite,
     check_labels,
     check_model,
+    refuse_statistics,
 )
 from geomdl.generalization.bounds.pac_bayes import occam_bound
 
@@ -64,7 +65,8 @@ def compress(
         The compressed network with the smallest bound.
 
     Raises:
-        ValueError: dropout or batch norm in training mode, shapes that do not fit, NaN.
+        ValueError: dropout, batch norm (its statistics are in no word), shapes that do not fit,
+            NaN.
 
     Example:
         >>> first = nn.Linear(2, 2)
@@ -79,6 +81,7 @@ def compress(
     """
     check_model(model)
     check_model(initial, "initial")
+    refuse_statistics(model)
     check_finite("x", x)
     check_delta(delta)
     check_count(finest, "finest")

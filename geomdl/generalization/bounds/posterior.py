@@ -17,6 +17,7 @@ from geomdl.generalization.bounds.checks import (
     check_model,
     check_open,
     check_rng,
+    refuse_statistics,
 )
 from geomdl.generalization.bounds.pac_bayes import pac_bayes_kl, sample_bound
 from geomdl.training.progress import progress_bar
@@ -143,11 +144,7 @@ def pac_bayes_fit(
         check_count(value, name)
     check_open(lr, "lr", 0.0, math.inf)
     check_open(sigma, "sigma", 0.0, math.inf)
-    for path, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            raise ValueError(
-                f"model: expected no statistics of the data, got batch norm at {path!r}"
-            )
+    refuse_statistics(model)
     with torch.no_grad():
         check_labels(model(x), y)
     first = {k: p.detach() for k, p in initial.named_parameters() if p.requires_grad}

@@ -65,6 +65,7 @@ def complexity(context: Context) -> SuiteResult:
     context.progress.stage("theory/measures", whole)
     rows: list[dict[str, Any]] = []
     spent = 0.0
+    rng = torch.Generator().manual_seed(0)  # of the noise alone: independent of every network
     for seed in range(context.seeds):
         for setting in settings:
             before = context.budget.left
@@ -72,9 +73,10 @@ def complexity(context: Context) -> SuiteResult:
                 break
             net = train(setting, seed)
             gap = net.test_error - net.train_error
+            noise = float(torch.rand((), generator=rng, dtype=torch.float64))
             rows.append({"setting": setting, "seed": seed, "gap": gap, "net": vars(net) | {
                 "model": None, "initial": None, "x": None, "y": None,
-            }, "measures": measures(net, seed)})  # fmt: skip
+            }, "measures": measures(net, seed) | {"noise": noise}})  # fmt: skip
             spent = max(spent, before - context.budget.left)
             context.progress.advance(f"{setting.kind}, {setting.samples}: gap {100 * gap:.1f} %")
     good = [row for row in rows if row["net"]["loss"] <= LOSS]

@@ -167,8 +167,7 @@ def measures(net: Trained, seed: int) -> dict[str, float]:
         "PAC-Bayes term": distance**2 / sigma**2,
         "adaptive sharpness": bounds.worst_case_rise(model, *some, rho=0.5, steps=3),
     }
-    noise = float(torch.rand((), generator=rng, dtype=torch.float64))
-    return {name: value / n for name, value in found.items()} | {"noise": noise}
+    return {name: value / n for name, value in found.items()}
 
 
 def axes_of(settings: list[Setting]) -> dict[str, list[object]]:

@@ -1,0 +1,290 @@
+"""What a network's parameters feel of each row of an input: Jacobians, or factors of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from geomdl.generalization.empirical.inputs import Inputs
+from geomdl.generalization.empirical.recording import Recorder
+from geomdl.generalization.empirical.uses import Product, Use
+
+__all__ = ["Features", "Reader", "Recorded", "record"]
+
+AT_ONCE = 2**25  # bytes of cotangents held at one time
+
+
+@dataclass(eq=False)
+class Recorded:
+    """One forward pass.
+
+    Attributes:
+        y: output, (rows, outputs of a row).
+        length: first axis of the output as it came.
+        uses: of parameters, in order.
+        loose: parameters with other uses too.
+        x: inputs that carry a gradient.
+    """
+
+    y: Tensor
+    length: int
+    uses: list[Use]
+    loose: list[int]
+    x: list[Tensor]
+    parameters: Sequence[Tensor]
+
+    @property
+    def signature(self) -> list[Any]:
+        """What should be the same for every row."""
+        return [(type(use), use.made_of) for use in self.uses]
+
+    @property
+    def entries(self) -> int:
+        """Numbers in one cotangent, over all places where it is read, for one row."""
+        edges = {(use.edge.node, use.edge.output_nr): use.shape.numel() for use in self.uses}
+        return max(1, sum(edges.values()) // len(self.y))
+
+
+def record(
+    model: nn.Module, parameters: Sequence[Tensor], inputs: Inputs, begin: int, end: int
+) -> Recorded:
+    """Run a model on some rows of its inputs.
+
+    Args:
+        model: the network.
+        parameters: that count.
+        inputs: all rows.
+        begin: first row.
+        end: row after the last.
+    """
+    arguments, x = inputs.leaves(begin, end)
+    recorder = Recorder(parameters, None if inputs.joint else end - begin)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
+        output = model(*arguments)
+    y = inputs.rows_of(output, end - begin)
+    loose = sorted(recorder.leaves(y) - {-1})
+    return Recorded(y, len(output), recorder.uses, loose, x, parameters)
+
+
+def cotangents(run: Recorded, ask: list[Any], given: Tensor) -> list[Tensor | None]:
+    """Vector-Jacobian products of each of some cotangents (k, *y.shape), stacked, at some places."""
+    if not run.y.requires_grad or not ask:
+        return [None] * len(ask)
+
+    def pull(v: Tensor, batched: bool) -> tuple[Tensor | None, ...]:
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            run.y, ask, v, retain_graph=True, allow_unused=True, is_grads_batched=batched
+        )
+        return found
+
+    if len(given) > 1:
+        try:
+            return list(pull(given, True))
+        except RuntimeError:  # an operation without a rule for batches of cotangents
+            pass
+    each = [pull(v, False) for v in given]
+    return [
+        None if parts[0] is None else torch.stack([p for p in parts if p is not None])
+        for parts in zip(*each, strict=True)
+    ]
+
+
+def mixes(run: Recorded) -> tuple[bool, bool]:
+    """Whether rows of the output depend on other rows of the input, and whether uses mix rows.
+
+    A cotangent on half of the rows should vanish on the others, everywhere.
+    """
+    rows = len(run.y)
+    if not all(use.splits(rows) for use in run.uses):
+        return False, True
+    rng = torch.Generator().manual_seed(0)
+    half = torch.randperm(rows, generator=rng) < (rows + 1) // 2
+    v = torch.randn(run.y.shape, generator=rng, dtype=torch.float64).to(run.y)
+    v = v * half.unsqueeze(1).to(v)
+    edges = _edges(run)
+    found = cotangents(run, [*run.x, *edges], v.unsqueeze(0))
+
+    def leaks(delta: Tensor | None) -> bool:
+        if delta is None:
+            return False
+        split = delta[0].reshape(rows, -1)
+        return bool((split[~half.to(split.device)] != 0).any())
+
+    inner = any(leaks(delta) for delta in found[len(run.x) :])
+    return any(leaks(delta) for delta in found[: len(run.x)]), inner
+
+
+def _edges(run: Recorded) -> list[Any]:
+    return list({(use.edge.node, use.edge.output_nr): use.edge for use in run.uses}.values())
+
+
+@dataclass(eq=False)
+class Features:
+    """Rows of the Jacobian, and factors of rows where these are cheaper.
+
+    Attributes:
+        jacobian: (rows · outputs, columns), of all parameters that are not in `factors`.
+        factors: position of a parameter -> inputs (rows, groups, S, I) and cotangents
+            (rows, groups, outputs, C, S).
+        rows: number of them.
+        outputs: of each row.
+    """
+
+    jacobian: Tensor
+    factors: dict[int, tuple[Tensor, Tensor]]
+    rows: int
+    outputs: int
+
+
+class Reader:
+    """Features of the rows of one input.
+
+    Rows go through the network together where that was checked to be the same as one by one;
+    a parameter with a use that is not known is read from one row at a time.
+
+    Args:
+        model: the network.
+        parameters: that count.
+        inputs: all rows.
+
+    Attributes:
+        first: the pass of the first row alone.
+        length: rows of the kernel.
+        outputs: of each of them.
+    """
+
+    def __init__(self, model: nn.Module, parameters: Sequence[Tensor], inputs: Inputs) -> None:
+        self.model, self.parameters, self.inputs = model, parameters, inputs
+        self.first = record(model, parameters, inputs, 0, 1)
+        self.together: dict[int, bool] = {1: True}
+        size = self.first.y.element_size() * self.first.y.shape[1] * self.first.entries
+        alone = inputs.joint or bool(self.first.loose)
+        self.at_once = 1 if alone else max(1, AT_ONCE // size)
+
+    @property
+    def length(self) -> int:
+        return self.first.length if self.inputs.joint else self.inputs.rows
+
+    @property
+    def outputs(self) -> int:
+        outputs = self.first.y.shape[1]
+        return outputs // self.length if self.inputs.joint else outputs
+
+    def runs(self, begin: int, end: int) -> Iterator[tuple[int, int, Recorded]]:
+        """Passes over some rows: first row, row after the last, and what was recorded."""
+        count = -(-(end - begin) // self.at_once)
+        step = -(-(end - begin) // count)  # as even as can be
+        while begin < end:
+            last = min(begin + step, end)
+            run = record(self.model, self.parameters, self.inputs, begin, last)
+            if last - begin not in self.together:
+                self.together[last - begin] = self._checked(run, begin)
+            if not self.together[last - begin]:
+                self.at_once = step = 1
+                continue
+            if run.signature != self.first.signature or run.loose != self.first.loose:
+                raise ValueError(
+                    "model: should run the same layers for every row, got other ones;"
+                    " method='contraction' does not ask for this"
+                )
+            yield begin, last, run
+            begin = last
+
+    def _checked(self, run: Recorded, begin: int) -> bool:
+        """Whether rows may go together.
+
+        Raises:
+            ValueError: one row of the output depends on another row of the input.
+        """
+        outer, inner = mixes(run)
+        alone = record(self.model, self.parameters, self.inputs, begin, begin + 1)
+        off = (run.y[0] - alone.y[0]).detach().abs().max()
+        if outer or not off <= 1e-3 * alone.y.detach().abs().max():
+            raise ValueError(
+                "model: each row of the output should depend on its own row of x alone, got one"
+                " that others move"
+            )
+        return not inner and run.signature == self.first.signature and not run.loose
+
+    def read(self, begin: int, end: int, kept: Mapping[int, Product]) -> Features:
+        """Features of the rows from `begin` to `end`.
+
+        Args:
+            begin: first row.
+            end: row after the last.
+            kept: parameters of which factors are kept.
+        """
+        rows, outputs = end - begin, self.first.y.shape[1]
+        starts, at = {}, 0
+        for k, p in enumerate(self.parameters):
+            if k not in kept:
+                starts[k] = at
+                at += p.numel()
+        jacobian = self.first.y.new_zeros(rows, outputs, at)
+        left: dict[int, list[Tensor]] = {k: [] for k in kept}
+        right: dict[int, Tensor] = {}
+        for first, last, run in self.runs(begin, end):
+            n, here = last - first, slice(first - begin, last - begin)
+            factored = [u for u in run.uses if isinstance(u, Product) and u.made_of[0] in kept]
+            for use in factored:
+                k = use.made_of[0]
+                left[k].append(use.inputs(n).to(jacobian.dtype))
+                if k not in right:
+                    groups, places, _, width = use.sizes
+                    right[k] = jacobian.new_zeros(rows, groups, outputs, width, places // n)
+            for some, deltas, direct in _slices(run):
+                for use in run.uses:
+                    delta = deltas[_key(use.edge)]
+                    if delta is None:
+                        continue
+                    if isinstance(use, Product) and use in factored:
+                        right[use.made_of[0]][here, :, some] = use.cotangents(delta, n)
+                        continue
+                    for k, part in _back(use, self.parameters, use.jacobian(delta, n)):
+                        jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
+                for k, own in direct:
+                    part = own.flatten(1)
+                    jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
+        factors = {k: (torch.cat(left[k]), right[k]) for k in kept}
+        return Features(jacobian.flatten(0, 1), factors, rows, outputs)
+
+
+def _key(edge: Any) -> tuple[Any, int]:
+    return edge.node, edge.output_nr
+
+
+def _slices(
+    run: Recorded,
+) -> Iterator[tuple[slice, dict[Any, Tensor | None], list[tuple[int, Tensor]]]]:
+    """Cotangents of a few outputs of all rows at a time, and gradients of loose parameters."""
+    n, outputs = run.y.shape
+    edges = _edges(run)
+    ask = [*edges, *(run.parameters[k] for k in run.loose)]
+    numbers = n * run.entries + sum(run.parameters[k].numel() for k in run.loose)
+    step = max(1, AT_ONCE // (run.y.element_size() * numbers))
+    one = torch.eye(outputs, dtype=run.y.dtype, device=run.y.device)
+    for low in range(0, outputs, step):
+        some = one[low : low + step, None]
+        found = cotangents(run, ask, some.expand(len(some), n, outputs))
+        deltas = {_key(edge): delta for edge, delta in zip(edges, found, strict=False)}
+        rest = zip(run.loose, found[len(edges) :], strict=True)
+        direct = [(k, part) for k, part in rest if part is not None]
+        yield slice(low, low + len(some)), deltas, direct
+
+
+def _back(
+    use: Use, parameters: Sequence[Tensor], jacobian: Tensor
+) -> Iterator[tuple[int, Tensor]]:
+    """Gradients of the parameters that a tensor is made of, from those of the tensor."""
+    if use.tensor is parameters[use.made_of[0]]:
+        yield use.made_of[0], jacobian.reshape(*jacobian.shape[:2], -1)
+        return
+    rows = jacobian.flatten(0, 1)
+    made = Recorded(use.tensor, 0, [], [], [], parameters)
+    found = cotangents(made, [parameters[k] for k in use.made_of], rows)
+    for k, part in zip(use.made_of, found, strict=True):
+        if part is not None:
+            yield k, part.reshape(*jacobian.shape[:2], -1)

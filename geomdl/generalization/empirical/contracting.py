@@ -28,15 +28,9 @@ def choose(
         method: "auto" for the fewer multiplications, "jacobian" or "gram".
     """
     run, (n1, n2) = runs[0], sizes
-    count: dict[int, int] = {k: 1 for k in run.loose}
-    for use in run.uses:
-        for k in use.made_of:
-            count[k] = count.get(k, 0) + 1
     kept = {}
     for at, use in enumerate(run.uses):
-        k = use.made_of[0]
-        own = use.tensor is run.parameters[k] and count[k] == 1
-        if method == "jacobian" or not own or not isinstance(use, Product):
+        if method == "jacobian" or not run.factored(use):
             continue
         groups, s1, columns, rows = use.sizes
         other = runs[-1].uses[at]
@@ -48,7 +42,7 @@ def choose(
         if s1 > 1 or s2 > 1:
             gram = int(SLOWER * gram)
         if method == "gram" or gram <= dense:
-            kept[k] = use
+            kept[use.made_of[0]] = use
     return kept
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from geomdl.generalization.empirical.uses import Product, Use
 
 __all__ = ["Features", "Reader", "Recorded", "record"]
 
-AT_ONCE = 2**25  # bytes of cotangents held at one time
+AT_ONCE = 2**24  # bytes of cotangents held at one time: more do not pay
 
 
 @dataclass(eq=False)
@@ -40,6 +40,17 @@ class Recorded:
     def signature(self) -> list[Any]:
         """What should be the same for every row."""
         return [(type(use), use.made_of) for use in self.uses]
+
+    @property
+    def shared(self) -> set[int]:
+        """Parameters with more uses than one."""
+        seen = [*self.loose, *(k for use in self.uses for k in use.made_of)]
+        return set(self.loose) | {k for k in seen if seen.count(k) > 1}
+
+    def factored(self, use: Use) -> TypeGuard[Product]:
+        """Whether factors of the gradient will do: a product whose weight is used nowhere else."""
+        own = use.tensor is self.parameters[use.made_of[0]] and use.made_of[0] not in self.shared
+        return own and isinstance(use, Product)
 
     @property
     def entries(self) -> int:
@@ -175,8 +186,7 @@ class Reader:
 
     def runs(self, begin: int, end: int) -> Iterator[tuple[int, int, Recorded]]:
         """Passes over some rows: first row, row after the last, and what was recorded."""
-        count = -(-(end - begin) // self.at_once)
-        step = -(-(end - begin) // count)  # as even as can be
+        step = _even(end - begin, self.at_once)
         while begin < end:
             last = min(begin + step, end)
             run = record(self.model, self.parameters, self.inputs, begin, last)
@@ -250,6 +260,43 @@ class Reader:
                     jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
         factors = {k: (torch.cat(left[k]), right[k]) for k in kept}
         return Features(jacobian.flatten(0, 1), factors, rows, outputs)
+
+
+    def squares(self) -> Tensor:
+        """Squared norm of each row of the Jacobian, (rows · outputs,), in float64."""
+        found = []
+        for _, _, run in self.runs(0, self.inputs.rows):
+            n, outputs = run.y.shape
+            shared = run.shared
+            total = run.y.new_zeros(n, outputs, dtype=torch.float64)
+            for some, deltas, direct in _slices(run):
+                sums: dict[int, Tensor] = {}
+                for use in run.uses:
+                    delta = deltas[_key(use.edge)]
+                    if delta is None:
+                        continue
+                    if run.factored(use) and use.sizes[:2] == (1, n):  # one position
+                        a, d = use.inputs(n), use.cotangents(delta, n)
+                        squares = a.double().square().sum((1, 2, 3)).unsqueeze(1)
+                        total[:, some] += squares * d.double().square().sum((1, 3, 4))
+                        continue
+                    for k, part in _back(use, self.parameters, use.jacobian(delta, n)):
+                        if k in shared:
+                            sums[k] = sums[k] + part if k in sums else part
+                        else:
+                            total[:, some] += part.double().square().sum(2)
+                for k, own in direct:
+                    part = own.flatten(1).unsqueeze(0)
+                    sums[k] = sums[k] + part if k in sums else part
+                for part in sums.values():
+                    total[:, some] += part.double().square().sum(2)
+            found.append(total.flatten())
+        return torch.cat(found)
+
+
+def _even(rows: int, most: int) -> int:
+    """Rows at a time, all alike if not much less than the most: each number is checked once."""
+    return next((k for k in range(min(most, rows), most // 2, -1) if rows % k == 0), most)
 
 
 def _key(edge: Any) -> tuple[Any, int]:

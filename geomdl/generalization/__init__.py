@@ -71,3 +71,9 @@ from geomdl.generalization.random_features import (
 ]
 from . import bounds
 __all__ = ["bounds"]
+from geomdl.generalization.empirical import (
+    NTKOperator,
+    empirical_ntk,
+    jacobian_contraction,
+    ntk_operator,
+__all__ = ["NTKOperator", "empirical_ntk", "jacobian_contraction", "ntk_operator"]

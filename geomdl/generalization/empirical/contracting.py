@@ -13,9 +13,7 @@ __all__ = ["choose", "contract"]
 SLOWER = 2.0  # a multiplication in many small products beside one in a large one
 
 
-def choose(
-    runs: Sequence[Recorded], sizes: tuple[int, int], method: str
-) -> dict[int, Product]:
+def choose(runs: Sequence[Recorded], sizes: tuple[int, int], method: str) -> dict[int, Product]:
     """Parameters of which factors are kept, with their one use.
 
     With S positions, Q outputs and a weight of C × I, for each pair of rows: from rows of the
@@ -32,7 +30,7 @@ def choose(
     for at, use in enumerate(run.uses):
         if method == "jacobian" or not run.factored(use):
             continue
-        groups, s1, columns, rows = use.sizes
+        _, s1, columns, rows = use.sizes
         other = runs[-1].uses[at]
         s2 = other.sizes[1] if isinstance(other, Product) else s1
         q1, q2 = run.y.shape[1], runs[-1].y.shape[1]
@@ -48,10 +46,8 @@ def choose(
 
 def contract(one: Features, two: Features) -> Tensor:
     """J₁ J₂ᵀ, (rows₁ · outputs₁, rows₂ · outputs₂), in float64."""
-    if one is two:
-        found = _square(one.jacobian)
-    else:
-        found = (one.jacobian @ two.jacobian.mT).double()
+    same = one is two
+    found = _square(one.jacobian) if same else (one.jacobian @ two.jacobian.mT).double()
     for k in one.factors:
         found += _from_factors(*one.factors[k], *two.factors[k])
     return found

@@ -1,10 +1,12 @@
 """The kernel by whole Jacobians: what `torch.func` gives, as an oracle and for odd models."""
 
+import warnings
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jacrev, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from geomdl.generalization.empirical.inputs import Inputs, trainable
 
@@ -38,6 +40,8 @@ def jacobian_contraction(
         6.0
     """
     trainable(model)
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk: expected at least 1, got {chunk}")
     sides = [Inputs.of("x1", x1)] + ([] if x2 is None else [Inputs.of("x2", x2)])
     rows = []
     for k in range(0, sides[0].rows, chunk or sides[0].rows):
@@ -45,28 +49,37 @@ def jacobian_contraction(
         row = []
         for i in range(0, sides[-1].rows, chunk or sides[-1].rows):
             two = one if x2 is None and i == k else _jacobians(model, sides[-1], i, chunk)
-            row.append(sum(torch.einsum("naf,mbf->nmab", p, q) for p, q in zip(one, two)))
+            parts = [torch.einsum("naf,mbf->nmab", p, q) for p, q in zip(one, two, strict=True)]
+            row.append(sum(parts[1:], parts[0]))
         rows.append(torch.cat(row, 1))
     return torch.cat(rows)
 
 
 def _jacobians(model: nn.Module, inputs: Inputs, begin: int, chunk: int | None) -> list[Tensor]:
     """Gradients of each parameter, (rows, outputs, size)."""
-    held = {k: p.detach() for k, p in model.named_parameters()}
-    trained = {k: held.pop(k) for k, p in model.named_parameters() if p.requires_grad}
+    # each place of each module once: functional_call leaves a module with two names broken
+    places = {
+        f"{path}.{name}".lstrip("."): p
+        for path, module in model.named_modules()
+        for name, p in module.named_parameters(recurse=False, remove_duplicate=False)
+    }
+    trained = {k: p.detach() for k, p in model.named_parameters() if p.requires_grad}
+    first = {id(p): k for k, p in model.named_parameters()}
     arguments = [v.detach() if isinstance(v, Tensor) else v for v in inputs.values]
 
     def output(parameters: dict[str, Tensor], *some: Any) -> Tensor:
-        y: Tensor = functional_call(model, parameters | held, some)
-        return y.flatten(1)
+        put = {k: parameters.get(first[id(p)], p.detach()) for k, p in places.items()}
+        y: Tensor = functional_call(model, put, some, tie_weights=False)
+        return y.reshape(len(y), -1)
 
-    if inputs.joint:
-        found = jacrev(output)(trained, *arguments)
-    else:
-        arguments = [v[begin : begin + (chunk or len(v))] for v in arguments]
+    def single(parameters: dict[str, Tensor], *row: Tensor) -> Tensor:
+        return output(parameters, *(v.unsqueeze(0) for v in row)).squeeze(0)
 
-        def single(parameters: dict[str, Tensor], *row: Tensor) -> Tensor:
-            return output(parameters, *(v.unsqueeze(0) for v in row)).squeeze(0)
-
-        found = vmap(jacrev(single), (None, *len(arguments) * [0]))(trained, *arguments)
+    with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+        warnings.filterwarnings("ignore", "There is a performance drop")
+        if inputs.joint:
+            found = jacrev(output)(trained, *arguments)
+        else:
+            arguments = [v[begin : begin + (chunk or len(v))] for v in arguments]
+            found = vmap(jacrev(single), (None, *len(arguments) * [0]))(trained, *arguments)
     return [j.reshape(*j.shape[:2], -1) for j in found.values()]

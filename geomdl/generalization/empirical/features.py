@@ -1,7 +1,10 @@
 """What a network's parameters feel of each row of an input: Jacobians, or factors of them."""
 
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeGuard
 
 import torch
@@ -36,16 +39,11 @@ class Recorded:
     x: list[Tensor]
     parameters: Sequence[Tensor]
 
-    @property
-    def signature(self) -> list[Any]:
-        """What should be the same for every row."""
-        return [(type(use), use.made_of) for use in self.uses]
-
-    @property
+    @cached_property
     def shared(self) -> set[int]:
-        """Parameters with more uses than one."""
-        seen = [*self.loose, *(k for use in self.uses for k in use.made_of)]
-        return set(self.loose) | {k for k in seen if seen.count(k) > 1}
+        """Parameters with more uses than one, or with one that is not known."""
+        count = Counter(k for use in self.uses for k in use.made_of)
+        return {*self.loose, *(k for k in count if count[k] > 1)}
 
     def factored(self, use: Use) -> TypeGuard[Product]:
         """Whether factors of the gradient will do: a product whose weight is used nowhere else."""
@@ -75,13 +73,14 @@ def record(
     recorder = Recorder(parameters, None if inputs.joint else end - begin)
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
         output = model(*arguments)
-    y = inputs.rows_of(output, end - begin)
+    with torch.enable_grad():
+        y = inputs.rows_of(output, end - begin)
     loose = sorted(recorder.leaves(y) - {-1})
     return Recorded(y, len(output), recorder.uses, loose, x, parameters)
 
 
 def cotangents(run: Recorded, ask: list[Any], given: Tensor) -> list[Tensor | None]:
-    """Vector-Jacobian products of each of some cotangents (k, *y.shape), stacked, at some places."""
+    """Vector-Jacobian products at some places with cotangents (k, *y.shape), stacked."""
     if not run.y.requires_grad or not ask:
         return [None] * len(ask)
 
@@ -92,10 +91,12 @@ def cotangents(run: Recorded, ask: list[Any], given: Tensor) -> list[Tensor | No
         return found
 
     if len(given) > 1:
-        try:
-            return list(pull(given, True))
-        except RuntimeError:  # an operation without a rule for batches of cotangents
-            pass
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "There is a performance drop")
+            try:
+                return list(pull(given, True))
+            except RuntimeError:  # an operation without a rule for batches of cotangents
+                pass
     each = [pull(v, False) for v in given]
     return [
         None if parts[0] is None else torch.stack([p for p in parts if p is not None])
@@ -195,11 +196,6 @@ class Reader:
             if not self.together[last - begin]:
                 self.at_once = step = 1
                 continue
-            if run.signature != self.first.signature or run.loose != self.first.loose:
-                raise ValueError(
-                    "model: should run the same layers for every row, got other ones;"
-                    " method='contraction' does not ask for this"
-                )
             yield begin, last, run
             begin = last
 
@@ -210,14 +206,16 @@ class Reader:
             ValueError: one row of the output depends on another row of the input.
         """
         outer, inner = mixes(run)
-        alone = record(self.model, self.parameters, self.inputs, begin, begin + 1)
-        off = (run.y[0] - alone.y[0]).detach().abs().max()
-        if outer or not off <= 1e-3 * alone.y.detach().abs().max():
+        for k in (0, len(run.y) - 1):
+            alone = record(self.model, self.parameters, self.inputs, begin + k, begin + k + 1)
+            off = (run.y[k] - alone.y[0]).detach().abs().max()
+            outer |= not bool(off <= 1e-3 * alone.y.detach().abs().max())
+        if outer:
             raise ValueError(
                 "model: each row of the output should depend on its own row of x alone, got one"
                 " that others move"
             )
-        return not inner and run.signature == self.first.signature and not run.loose
+        return not inner and not run.loose
 
     def read(self, begin: int, end: int, kept: Mapping[int, Product]) -> Features:
         """Features of the rows from `begin` to `end`.
@@ -238,19 +236,24 @@ class Reader:
         right: dict[int, Tensor] = {}
         for first, last, run in self.runs(begin, end):
             n, here = last - first, slice(first - begin, last - begin)
-            factored = [u for u in run.uses if isinstance(u, Product) and u.made_of[0] in kept]
-            for use in factored:
-                k = use.made_of[0]
-                left[k].append(use.inputs(n).to(jacobian.dtype))
+            factored = [u for u in run.uses if run.factored(u) and u.made_of[0] in kept]
+            if len(factored) != len(kept):
+                raise ValueError(
+                    "model: should use its weights alike for every row, got a row for which it does"
+                    " not; method='jacobian' does not ask for this"
+                )
+            for product in factored:
+                k = product.made_of[0]
+                left[k].append(product.inputs(n).to(jacobian.dtype))
                 if k not in right:
-                    groups, places, _, width = use.sizes
+                    groups, places, _, width = product.sizes
                     right[k] = jacobian.new_zeros(rows, groups, outputs, width, places // n)
             for some, deltas, direct in _slices(run):
                 for use in run.uses:
                     delta = deltas[_key(use.edge)]
                     if delta is None:
                         continue
-                    if isinstance(use, Product) and use in factored:
+                    if run.factored(use) and use.made_of[0] in kept:
                         right[use.made_of[0]][here, :, some] = use.cotangents(delta, n)
                         continue
                     for k, part in _back(use, self.parameters, use.jacobian(delta, n)):
@@ -260,7 +263,6 @@ class Reader:
                     jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
         factors = {k: (torch.cat(left[k]), right[k]) for k in kept}
         return Features(jacobian.flatten(0, 1), factors, rows, outputs)
-
 
     def squares(self) -> Tensor:
         """Squared norm of each row of the Jacobian, (rows · outputs,), in float64."""
@@ -322,9 +324,7 @@ def _slices(
         yield slice(low, low + len(some)), deltas, direct
 
 
-def _back(
-    use: Use, parameters: Sequence[Tensor], jacobian: Tensor
-) -> Iterator[tuple[int, Tensor]]:
+def _back(use: Use, parameters: Sequence[Tensor], jacobian: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Gradients of the parameters that a tensor is made of, from those of the tensor."""
     if use.tensor is parameters[use.made_of[0]]:
         yield use.made_of[0], jacobian.reshape(*jacobian.shape[:2], -1)

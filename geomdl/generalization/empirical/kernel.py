@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from geomdl.generalization.empirical.contracting import choose, contract
 from geomdl.generalization.empirical.contraction import jacobian_contraction
-from geomdl.generalization.empirical.features import Features, Reader
+from geomdl.generalization.empirical.features import Reader
 from geomdl.generalization.empirical.inputs import Inputs, trainable
 
 __all__ = ["empirical_ntk"]
@@ -88,9 +88,7 @@ def empirical_ntk(
     kept = choose([r.first for r in readers], (left.rows, last.inputs.rows), method)
     size = block or _block(first, kept)
     q1, q2 = first.first.y.shape[1], last.first.y.shape[1]
-    kernel = first.first.y.new_empty(
-        left.rows * q1, last.inputs.rows * q2, dtype=torch.float64
-    )
+    kernel = first.first.y.new_empty(left.rows * q1, last.inputs.rows * q2, dtype=torch.float64)
     for i in range(0, left.rows, size):
         one = first.read(i, min(i + size, left.rows), kept)
         here = slice(i * q1, (i + one.rows) * q1)

@@ -45,21 +45,22 @@ class NTKOperator:
         arguments, _ = self._inputs.leaves(begin, end)
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             y: Tensor = self._model(*arguments)
-        self._inputs.rows_of(y, end - begin)
-        return y
+            rows = self._inputs.rows_of(y, end - begin)
+            return y.flatten(1) if y.ndim > 1 else rows.view(-1, 1)
 
     def _block(self, begin: int) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Outputs y of some rows, a vector w, and Jᵀ w as a function of w; kept if it is all."""
         if begin in self._linear:
             return self._linear[begin]
-        y = self._output(begin, min(begin + self._size, self._inputs.rows)).reshape(-1)
-        w = torch.zeros_like(y, requires_grad=True)
+        rows = self._output(begin, min(begin + self._size, self._inputs.rows))
+        w = torch.zeros(rows.numel(), dtype=rows.dtype, device=rows.device, requires_grad=True)
         pulled: list[Tensor] = []
-        if y.requires_grad:
-            found = torch.autograd.grad(
-                y, self._parameters, w, create_graph=True, materialize_grads=True
-            )
-            pulled = list(found)
+        with torch.enable_grad():
+            y = rows.reshape(-1)
+            if y.requires_grad:
+                pulled += torch.autograd.grad(
+                    y, self._parameters, w, create_graph=True, materialize_grads=True
+                )
         if self._size == self._inputs.rows:
             self._linear[begin] = y, w, pulled
         return y, w, pulled

@@ -33,7 +33,7 @@ class Recorder(TorchFunctionMode):
     """
 
     def __init__(self, parameters: Sequence[Tensor], rows: int | None) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.place = {id(p): k for k, p in enumerate(parameters)}
         self.rows = rows
         self.uses: list[Use] = []

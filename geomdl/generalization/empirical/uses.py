@@ -117,21 +117,21 @@ class Product(Use):
                 f" afterwards, of shape {tuple(self.x.shape)}"
             )
         if self.window is not None:
-            found = windows(self.x, self.window).mT
-            if len(found) == rows:
-                return found
-            found = found.unflatten(0, (rows, -1)).transpose(1, 2)
-            return found.flatten(2, 3)
+            seen = windows(self.x, self.window)
+            if len(seen) == rows:
+                return seen.mT
+            each: Tensor = seen.unflatten(0, (rows, len(seen) // rows))
+            return each.permute(0, 2, 1, 4, 3).flatten(2, 3)
         if not self.table:
             return self.x.reshape(rows, 1, -1, self.x.shape[-1])
         count = self.tensor.shape[0]
-        one = F.one_hot(self.x.reshape(rows, 1, -1) + 1, count + 1)
+        one: Tensor = F.one_hot(self.x.reshape(rows, 1, -1) + 1, count + 1)
         return one[..., 1:].to(self.tensor.dtype)
 
     def cotangents(self, delta: Tensor, rows: int) -> Tensor:
         """Every δ, (rows, groups, cotangents, C, S)."""
         if self.window is None:
-            found = delta.reshape(len(delta), rows, -1, self.shape[-1])
+            found: Tensor = delta.reshape(len(delta), rows, -1, self.shape[-1])
             return found.permute(1, 0, 3, 2).unsqueeze(1)
         groups = self.window.groups
         found = delta.reshape(
@@ -141,7 +141,7 @@ class Product(Use):
 
     def jacobian(self, delta: Tensor, rows: int) -> Tensor:
         d, a = self.cotangents(delta, rows), self.inputs(rows)
-        found = d.flatten(2, 3) @ a  # (rows, groups, cotangents · C, I)
+        found: Tensor = d.flatten(2, 3) @ a  # (rows, groups, cotangents · C, I)
         found = found.unflatten(2, d.shape[2:4]).transpose(1, 2)  # (…, groups, C, I)
         if self.mirrored:
             found = found.mT

@@ -55,6 +55,7 @@ BUILT_IN = (
     "invariance",
     "bounds",
     "bounds_norms",
+    "kernels_finite",
 )
 
 Body = Callable[..., Evidence]

@@ -59,6 +59,7 @@ OURS = (
     *("invariant-curve", "invariant-peak", "invariant-share", "sample-gain", "three-ways"),
     *("chernoff-kl", "convolution-norm", "fisher-rao", "lipschitz-product", "margin-bound"),
     *("maurer-moment", "pac-bayes-kl", "path-norm", "rademacher-orbit", "reshaped-kernel"),
+    *("ntk-dynamics", "ntk-first-step", "ntk-symmetry"),
 )
 SEEDS = (0, 1, 31)
 

@@ -166,6 +166,7 @@ def ntk_operator(model: nn.Module, x: Any, *, block: int | None = None) -> NTKOp
         >>> theta @ torch.tensor([1.0, -1.0]), theta.trace()
         (tensor([3., 0.]), 9.0)
 
-    Source: products of Jacobians with vectors: Pearlmutter 1994, as two backward passes.
+    Source: elementary: the backward pass is linear in the cotangent, so that its derivative in it
+    is the forward product.
     """
     return NTKOperator(model, x, block)

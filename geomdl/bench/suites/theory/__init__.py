@@ -10,3 +10,7 @@ __all__ = ["invariance"]
 `bounds`: certified errors. `measures`: measures of complexity against the true gap.
 from geomdl.bench.suites.theory import certificates, measures
 __all__ = ["certificates", "measures"]
+"""Suites `theory/…`: what the measurements of theory cost, and what they say.
+`ntk`: empirical tangent kernels against the contraction of whole Jacobians by `torch.func`.
+from geomdl.bench.suites.theory import ntk
+__all__ = ["ntk"]

@@ -31,7 +31,7 @@ def choose(runs: Sequence[Recorded], sizes: tuple[int, int], method: str) -> dic
         if method == "jacobian" or not run.factored(use):
             continue
         _, s1, columns, rows = use.sizes
-        other = runs[-1].uses[at]
+        other = runs[-1].uses[at] if at < len(runs[-1].uses) else use
         s2 = other.sizes[1] if isinstance(other, Product) else s1
         q1, q2 = run.y.shape[1], runs[-1].y.shape[1]
         made = (n1 * q1 * s1 + (n2 * q2 * s2 if len(runs) > 1 else 0)) * columns * rows

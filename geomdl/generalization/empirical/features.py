@@ -166,6 +166,8 @@ class Reader:
         first: the pass of the first row alone.
         length: rows of the kernel.
         outputs: of each of them.
+        units: what blocks are made of: rows, or single outputs where rows go together.
+        width: outputs of a unit.
     """
 
     def __init__(self, model: nn.Module, parameters: Sequence[Tensor], inputs: Inputs) -> None:
@@ -182,8 +184,15 @@ class Reader:
 
     @property
     def outputs(self) -> int:
-        outputs = self.first.y.shape[1]
-        return outputs // self.length if self.inputs.joint else outputs
+        return self.units * self.width // self.length
+
+    @property
+    def units(self) -> int:
+        return self.first.y.shape[1] if self.inputs.joint else self.inputs.rows
+
+    @property
+    def width(self) -> int:
+        return 1 if self.inputs.joint else self.first.y.shape[1]
 
     def runs(self, begin: int, end: int) -> Iterator[tuple[int, int, Recorded]]:
         """Passes over some rows: first row, row after the last, and what was recorded."""
@@ -218,14 +227,16 @@ class Reader:
         return not inner and not run.loose
 
     def read(self, begin: int, end: int, kept: Mapping[int, Product]) -> Features:
-        """Features of the rows from `begin` to `end`.
+        """Features of the units from `begin` to `end`.
 
         Args:
-            begin: first row.
-            end: row after the last.
+            begin: first one.
+            end: the one after the last.
             kept: parameters of which factors are kept.
         """
-        rows, outputs = end - begin, self.first.y.shape[1]
+        low, high = (begin, end) if self.inputs.joint else (0, self.width)
+        begin, end = (0, 1) if self.inputs.joint else (begin, end)
+        rows, outputs = end - begin, high - low
         starts, at = {}, 0
         for k, p in enumerate(self.parameters):
             if k not in kept:
@@ -248,7 +259,7 @@ class Reader:
                 if k not in right:
                     groups, places, _, width = product.sizes
                     right[k] = jacobian.new_zeros(rows, groups, outputs, width, places // n)
-            for some, deltas, direct in _slices(run):
+            for some, deltas, direct in _slices(run, low, high):
                 for use in run.uses:
                     delta = deltas[_key(use.edge)]
                     if delta is None:
@@ -271,7 +282,7 @@ class Reader:
             n, outputs = run.y.shape
             shared = run.shared
             total = run.y.new_zeros(n, outputs, dtype=torch.float64)
-            for some, deltas, direct in _slices(run):
+            for some, deltas, direct in _slices(run, 0, outputs):
                 sums: dict[int, Tensor] = {}
                 for use in run.uses:
                     delta = deltas[_key(use.edge)]
@@ -306,22 +317,22 @@ def _key(edge: Any) -> tuple[Any, int]:
 
 
 def _slices(
-    run: Recorded,
+    run: Recorded, low: int, high: int
 ) -> Iterator[tuple[slice, dict[Any, Tensor | None], list[tuple[int, Tensor]]]]:
-    """Cotangents of a few outputs of all rows at a time, and gradients of loose parameters."""
+    """Cotangents of some outputs, a few at a time, and gradients of loose parameters."""
     n, outputs = run.y.shape
     edges = _edges(run)
     ask = [*edges, *(run.parameters[k] for k in run.loose)]
     numbers = n * run.entries + sum(run.parameters[k].numel() for k in run.loose)
     step = max(1, AT_ONCE // (run.y.element_size() * numbers))
-    one = torch.eye(outputs, dtype=run.y.dtype, device=run.y.device)
-    for low in range(0, outputs, step):
-        some = one[low : low + step, None]
-        found = cotangents(run, ask, some.expand(len(some), n, outputs))
+    for k in range(low, high, step):
+        some = torch.arange(k, min(k + step, high), device=run.y.device)
+        one = run.y.new_zeros(len(some), 1, outputs).scatter_(2, some[:, None, None], 1)
+        found = cotangents(run, ask, one.expand(len(some), n, outputs))
         deltas = {_key(edge): delta for edge, delta in zip(edges, found, strict=False)}
         rest = zip(run.loose, found[len(edges) :], strict=True)
-        direct = [(k, part) for k, part in rest if part is not None]
-        yield slice(low, low + len(some)), deltas, direct
+        direct = [(at, part) for at, part in rest if part is not None]
+        yield slice(k - low, k - low + len(some)), deltas, direct
 
 
 def _back(use: Use, parameters: Sequence[Tensor], jacobian: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -48,7 +48,7 @@ def empirical_ntk(
         method: "auto" for the less work at each layer; "jacobian" or "gram" for one form everywhere
             it is there; "contraction" for `jacobian_contraction`, by `torch.func`.
         block: rows whose features are held at a time, on each side; as many as take 256 MiB if
-            None. Does not matter for graphs.
+            None; of graphs, outputs that are held at a time.
         dtype: of the result, and of nothing else; that of the output if None. Sums over layers
             are in float64 in any case.
 
@@ -87,16 +87,16 @@ def empirical_ntk(
         )
     kept = choose([r.first for r in readers], (left.rows, last.inputs.rows), method)
     size = block or _block(first, kept)
-    q1, q2 = first.first.y.shape[1], last.first.y.shape[1]
-    kernel = first.first.y.new_empty(left.rows * q1, last.inputs.rows * q2, dtype=torch.float64)
-    for i in range(0, left.rows, size):
-        one = first.read(i, min(i + size, left.rows), kept)
-        here = slice(i * q1, (i + one.rows) * q1)
-        for j in range(0 if right is not None else i, last.inputs.rows, size):
+    q1, q2 = first.width, last.width
+    kernel = first.first.y.new_empty(first.units * q1, last.units * q2, dtype=torch.float64)
+    for i in range(0, first.units, size):
+        one = first.read(i, min(i + size, first.units), kept)
+        here = slice(i * q1, (i + size) * q1)
+        for j in range(0 if right is not None else i, last.units, size):
             two = one
             if right is not None or j > i:
-                two = last.read(j, min(j + size, last.inputs.rows), kept)
-            there = slice(j * q2, (j + two.rows) * q2)
+                two = last.read(j, min(j + size, last.units), kept)
+            there = slice(j * q2, (j + size) * q2)
             kernel[here, there] = contract(one, two)
             if two is not one and right is None:
                 kernel[there, here] = kernel[here, there].mT
@@ -107,8 +107,8 @@ def empirical_ntk(
 
 
 def _block(reader: Reader, kept: Any) -> int:
-    """Rows whose features take half of `MEMORY`."""
-    outputs, numbers = reader.first.y.shape[1], 0
+    """Rows, or outputs of a graph, whose features take half of `MEMORY`."""
+    outputs, numbers = reader.width, 0
     for k, p in enumerate(reader.parameters):
         if k in kept:
             groups, places, columns, rows = kept[k].sizes

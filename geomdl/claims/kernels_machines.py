@@ -185,49 +185,6 @@ def pivots(rng: torch.Generator, sabotage: bool, fast: bool = False) -> Evidence
     )
 
 
-@claim(
-    "benign-overfitting",
-    statement="Fitting pure noise costs the least-norm interpolator little if the covariance has a"
-    " long flat tail: the variance is k*/n + n/R up to a factor of at most 4.",
-    formula=r"\frac{V}{\sigma^2} \asymp \frac{k^*}{n} + \frac{n}{R_{k^*}},\quad R_k ="
-    r" \frac{(\sum_{i>k} \lambda_i)^2}{\sum_{i>k} \lambda_i^2},\quad k^* ="
-    r" \min\{k: \sum_{i>k} \lambda_i \geq n \lambda_{k+1}\}",
-    source="Bartlett, Long, Lugosi and Tsigler 2020, arXiv:1906.11300",
-    topic=TOPIC,
-    sabotage="the tail is left out of the prediction",
-)
-def benign(rng: torch.Generator, sabotage: bool, fast: bool = False) -> Evidence:
-    """Two large eigenvalues and tails of 5, 10 and 20 n equal ones, labels of noise alone."""
-    n, draws, ratios, predicted, measured = 40, (20 if fast else 200), [], [], []
-    tails = (5, 10, 20)
-    for tail in tails:
-        p = 2 + tail * n
-        values = torch.full((p,), 0.01, dtype=torch.float64)
-        values[:2] = 100.0
-        sums = values.flip(0).cumsum(0).flip(0)
-        k = int((sums >= n * values).nonzero()[0])
-        effective = float(sums[k] ** 2 / values[k:].square().sum())
-        sample = []
-        for _ in range(draws):
-            x = _normal(rng, n, p) * values.sqrt()
-            machine = KernelRidge(lambda a, b: a @ b.T).fit(x, _normal(rng, n, 50))
-            learned = machine.mean(torch.eye(p, dtype=torch.float64))  # coefficients, by label
-            sample.append((values[:, None] * learned.square()).sum(0).mean())
-        measured.append(float(torch.stack(sample).mean()))
-        predicted.append(k / n + (0.0 if sabotage else n / effective))
-        ratios.append(math.log2(measured[-1] / predicted[-1]))
-    return Evidence(
-        [0.0] * len(tails),
-        ratios,
-        tolerance=2.0,
-        because="the theorem leaves constants open: a ratio within [1/4, 4], as log2",
-        labels=tuple(f"tail of {t} n" for t in tails),
-        figure=figures.curve(
-            tails, predicted, measured, labels=("length of the tail over n", "variance, noise 1")
-        ),
-    )
-
-
 def _normal(rng: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=rng, dtype=torch.float64)
 

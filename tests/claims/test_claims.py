@@ -53,7 +53,7 @@ OURS = (
     *("region-orbits", "zaslavsky"),
     *("curie", "gates-are-incomplete", "products-are-complete"),
     *("ntk-width", "wide-gaussian", "gcnn-ntk", "augmented-flow", "graph-ntk", "circle-spectrum"),
-    *("sphere-decay", "learning-curve", "gradient-flow", "landmarks", "benign-overfitting"),
+    *("sphere-decay", "learning-curve", "gradient-flow", "landmarks"),
     *("benign-overfitting", "early-stopping-ridge", "interpolation-peak", "label-noise"),
     *("optimal-ridge", "ridgeless-risk"),
     *("invariant-curve", "invariant-peak", "invariant-share", "sample-gain", "three-ways"),

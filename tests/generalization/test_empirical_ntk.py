@@ -412,8 +412,10 @@ class Changed(nn.Module):
     (nn.Sequential(nn.Linear(3, 2), nn.Flatten(0)), randn(4, 3), r"should return shape \(1, …\)"),
 ])  # fmt: skip
 def test_refused(model, x, message):
-    with pytest.raises(ValueError, match=message):
-        empirical_ntk(model.double(), x if x.dtype == torch.int64 else x.double())
+    x = x if x.dtype == torch.int64 else x.double()
+    for measure in (empirical_ntk, ntk_operator):
+        with pytest.raises(ValueError, match=message):
+            measure(model.double(), x)
 
 
 def test_other_refusals():

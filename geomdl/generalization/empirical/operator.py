@@ -33,10 +33,10 @@ class NTKOperator:
         self._model, self._parameters = model, trainable(model)
         self._inputs = Inputs.of("x", x)
         self._size = min(block or self._inputs.rows, self._inputs.rows)
-        y = self._output(0, 1)
-        self.dtype = y.dtype
-        self.rows = len(y) if self._inputs.joint else self._inputs.rows
-        self.outputs = y[0].numel()
+        reader = Reader(model, self._parameters, self._inputs)
+        next(reader.runs(0, self._inputs.rows))  # refuses rows that mix
+        self.dtype = reader.first.y.dtype
+        self.rows, self.outputs = reader.length, reader.outputs
         n = self.rows * self.outputs
         self.shape = (n, n)
         self._linear: dict[int, tuple[Tensor, Tensor, list[Tensor]]] = {}

@@ -33,6 +33,7 @@ BUILT_IN = (
     "graphs_communities",
     "graphs_wl",
     "landscape",
+    "landscape_noise",
     "sgd",
     "descent",
     "acceleration",

@@ -18,7 +18,7 @@ from geomdl.training import fit
 TITLE = "Functions with a matrix group as their symmetry"
 SIZES = (100, 1000, 10000)
 TESTED = 2000
-STEPS, BATCH, LR = 1000, 500, 1e-2
+STEPS, BATCH, LR = 4000, 500, 1e-2
 CHANNELS, LAYERS, PRODUCTS = 64, 2, 256
 NETWORKS = ("EMLP", "MLP")
 COLUMNS = (

@@ -15,6 +15,7 @@ __all__ = ["empirical_ntk"]
 Method = Literal["auto", "jacobian", "gram", "contraction"]
 METHODS = ("auto", "jacobian", "gram", "contraction")
 MEMORY = 2**29  # bytes of features of two blocks of rows
+LARGEST = 2**32  # bytes of a kernel
 
 
 def empirical_ntk(
@@ -58,7 +59,8 @@ def empirical_ntk(
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; a random model; rows that mix.
+        ValueError: nothing is trained; NaN; a random model; rows that mix; a kernel that takes
+            more than 4 GiB in float64 (`ntk_operator` multiplies by it without holding it).
 
     Example:
         >>> model = nn.Linear(3, 2)
@@ -84,6 +86,13 @@ def empirical_ntk(
     if first.outputs != last.outputs:
         raise ValueError(
             f"x2: should give {first.outputs} outputs a row as x1 does, got {last.outputs}"
+        )
+    rows = (first.length * first.outputs, last.length * last.outputs)
+    if 8 * rows[0] * rows[1] > LARGEST:
+        raise ValueError(
+            f"x1: the kernel of {first.length} × {first.outputs} outputs and {last.length} ×"
+            f" {last.outputs} takes {8e-9 * rows[0] * rows[1]:.3g} GB; take fewer rows, a model with"
+            " fewer outputs, or ntk_operator"
         )
     kept = choose([r.first for r in readers], (left.rows, last.inputs.rows), method)
     size = block or _block(first, kept)

@@ -30,6 +30,7 @@ def svg(formula: str) -> str:
 
     text = " ".join(formula.split())
     known = re.sub(r"\\([A-Za-z]+)", lambda m: "\\" + SYNONYMS.get(m[1], m[1]), text)
+    known = re.sub(r"\\sqrt\s*(\w)", r"\\sqrt{\1}", known)
     with rc_context({"mathtext.fontset": "stix"}):
         path = TextPath((0, 0), f"${known}$", size=SIZE)
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}

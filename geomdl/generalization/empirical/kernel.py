@@ -91,8 +91,8 @@ def empirical_ntk(
     if 8 * rows[0] * rows[1] > LARGEST:
         raise ValueError(
             f"x1: the kernel of {first.length} × {first.outputs} outputs and {last.length} ×"
-            f" {last.outputs} takes {8e-9 * rows[0] * rows[1]:.3g} GB; take fewer rows, a model with"
-            " fewer outputs, or ntk_operator"
+            f" {last.outputs} takes {8e-9 * rows[0] * rows[1]:.3g} GB; take fewer rows, a model"
+            " with fewer outputs, or ntk_operator"
         )
     kept = choose([r.first for r in readers], (left.rows, last.inputs.rows), method)
     size = block or _block(first, kept)

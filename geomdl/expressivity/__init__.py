@@ -40,7 +40,6 @@ from geomdl.expressivity.lipschitz import (
     lipschitz_upper,
 )
 from geomdl.expressivity.marking import adjacent_pairs_wl, marked_wl, pairs_wl
-from geomdl.expressivity.operator_norm import OperatorNorm, operator_norm
 from geomdl.expressivity.polynomials import (
     PolynomialMaps,
     equivariant_dimensions,
@@ -79,7 +78,6 @@ __all__ = [
     "Lipschitz",
     "Matern",
     "OneHiddenLayer",
-    "OperatorNorm",
     "PlaneRegions",
     "PolynomialMaps",
     "Regions",
@@ -113,7 +111,6 @@ __all__ = [
     "montufar_lower",
     "montufar_network",
     "montufar_upper",
-    "operator_norm",
     "pairs_wl",
     "polynomial_equivariants",
     "product_network",

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from geomdl.expressivity.following import Function
-from geomdl.expressivity.operator_norm import dense_matrix, operator_norm
 from geomdl.expressivity.regions import Regions
 from geomdl.expressivity.walking import in_float64
 from geomdl.fields.numbers import at_least, one_of, positive
+from geomdl.training.linear_maps import dense, operator_norm
 
 ORDERS = (1, 2, math.inf)
 
@@ -163,12 +163,12 @@ def lipschitz_upper(
         block = nn.Sequential(*waiting)
         waiting.clear()
         if rows is not None:
-            rows = dense_matrix(block, x).abs() @ rows
+            rows = _matrix(block, x).abs() @ rows
         elif order == 2:
-            norm = operator_norm(block, x, rng=rng)
+            norm = operator_norm(block, (1, *x.shape), rng=rng, tol=1e-10)
             bound *= norm.value + norm.error
         else:
-            bound *= float(_matrix_norm(dense_matrix(block, x), order))
+            bound *= float(_matrix_norm(_matrix(block, x), order))
         with torch.no_grad():
             after: Tensor = block(x.unsqueeze(0))[0]
         return after
@@ -189,6 +189,11 @@ def lipschitz_upper(
                 ) from None
     close(x)
     return bound if rows is None else bound * float(_matrix_norm(rows, order))
+
+
+def _matrix(block: nn.Module, like: Tensor) -> Tensor:
+    """Matrix of an affine block, of one sample."""
+    return dense(block, (1, *like.shape))
 
 
 def _is_affine(module: nn.Module, before: nn.Module, like: Tensor) -> None:

@@ -24,6 +24,7 @@ from .dynamics import (
 from .evaluation import evaluate
 from .history import read_history
 from .krylov import eigenpairs, lanczos
+from .linear_maps import OperatorNorm, operator_norm
 from .loop import fit
 from .metrics import accuracy, mean_squared_error
 from .modes import refuse_random
@@ -42,6 +43,7 @@ __all__ = [
     "Callback",
     "Curvature",
     "Moment",
+    "OperatorNorm",
     "Run",
     "Sweep",
     "Tracker",
@@ -65,6 +67,7 @@ __all__ = [
     "landscape",
     "mean_squared_error",
     "noise_scale",
+    "operator_norm",
     "read_history",
     "refuse_random",
     "sharpness",

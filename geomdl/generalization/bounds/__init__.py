@@ -14,11 +14,12 @@ Example:
     3.0
 """
 
+from geomdl.training.linear_maps import OperatorNorm, dense, operator_norm
+
 from .compression import Compressed, code_length, compress
 from .convolution import conv_operator_norm
 from .fisher_rao import distance_from, fisher_rao_norm, homogeneous_fisher_rao
 from .layers import LayerNorms, layer_norms, linear_layers
-from .linear_maps import OperatorNorm, dense, operator_norm
 from .margins import (
     linear_margin_bound,
     lipschitz_product,

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from geomdl.generalization.bounds.checks import check_finite
-from geomdl.generalization.bounds.linear_maps import OperatorNorm, operator_norm
+from geomdl.training.linear_maps import OperatorNorm, operator_norm
 
 Sizes = int | Sequence[int]
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -88,7 +88,7 @@ def conv_operator_norm(
 
     shape = (1, weight.shape[1] * groups, *sizes)
     rng = torch.Generator().manual_seed(0) if rng is None else rng
-    return operator_norm(apply, shape, rng=rng, tol=tol, max_steps=400)
+    return operator_norm(apply, shape, rng=rng, tol=tol)
 
 
 def _by_frequency(

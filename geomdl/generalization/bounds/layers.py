@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from geomdl.generalization.bounds.checks import check_finite, check_model, check_rng
 from geomdl.generalization.bounds.convolution import conv_operator_norm
-from geomdl.generalization.bounds.linear_maps import OperatorNorm, dense, is_affine, operator_norm
+from geomdl.training.linear_maps import OperatorNorm, dense, is_affine, operator_norm
 from geomdl.translation import Conv
 
 DENSE_LIMIT = 2**25  # numbers of a matrix: 256 MB
@@ -192,7 +192,7 @@ def _spectral(module: nn.Module, shape: tuple[int, ...], rng: torch.Generator) -
     how = _convolution(module)
     if how is not None:
         return conv_operator_norm(_weight(module), shape[2:], rng=rng, **how)
-    return operator_norm(module, shape, rng=rng, max_steps=400)
+    return operator_norm(module, shape, rng=rng)
 
 
 def _convolution(module: nn.Module) -> dict[str, Any] | None:

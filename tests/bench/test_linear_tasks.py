@@ -1,6 +1,7 @@
 """Suite of tasks under matrix groups, at its smallest, and the functions that it learns."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -81,10 +82,9 @@ def test_flow_of_a_network():
 
 def test_suite(monkeypatch):
     monkeypatch.setattr(tasks, "SIZES", (20,))
-    monkeypatch.setattr(tasks, "STEPS", 2)
     monkeypatch.setattr(tasks, "TESTED", 10)
     monkeypatch.setattr(tasks, "CHANNELS", 12)
-    few = {name: problems()[name] for name in ("inertia", "pendulum")}
+    few = {name: replace(problems()[name], steps=2) for name in ("inertia", "pendulum")}
     monkeypatch.setattr(tasks, "problems", lambda: few)
     found = tasks.tasks(Context(budget=Budget(60.0), seeds=2))
     (table,) = found.tables

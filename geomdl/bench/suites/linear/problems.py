@@ -23,6 +23,7 @@ class Problem:
         function: f, on batches.
         hamiltonian: whether y is the Hamiltonian vector field of an invariant function, which is
             what is then learnt.
+        steps: of training.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Problem:
     draw: Draw
     function: Callable[[Tensor], Tensor]
     hamiltonian: bool = False
+    steps: int = 1000
 
     def samples(self, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Inputs and answers, float32, computed in float64."""
@@ -147,7 +149,7 @@ def problems() -> dict[str, Problem]:
         ),
         "scattering": Problem(
             "scattering of e and μ, O(1,3)", 4 * lorentz.standard, lorentz.trivial, normal(16),
-            scattering,
+            scattering, steps=4000,
         ),
         "pendulum": Problem(
             "double spring pendulum, O(2)", 4 * space, 4 * space, hanging, pendulum,

@@ -18,7 +18,7 @@ from geomdl.training import fit
 TITLE = "Functions with a matrix group as their symmetry"
 SIZES = (100, 1000, 10000)
 TESTED = 2000
-STEPS, BATCH, LR = 4000, 500, 1e-2
+BATCH, LR = 500, 1e-2
 CHANNELS, LAYERS, PRODUCTS = 64, 2, 256
 NETWORKS = ("EMLP", "MLP")
 COLUMNS = (
@@ -78,7 +78,7 @@ def trained(name: str, problem: Problem, n: int, seed: int) -> dict[str, float]:
     model = build(name, problem, rng)
     steps_each = -(-n // BATCH)
     run = fit(
-        model, train, epochs=STEPS // steps_each, batch_size=BATCH, lr=LR, weight_decay=0.0,
+        model, train, epochs=problem.steps // steps_each, batch_size=BATCH, lr=LR, weight_decay=0.0,
         clip=10.0, seed=seed, progress=False, accelerator="cpu",
     )  # fmt: skip
     x, y = test
@@ -131,7 +131,7 @@ def tasks(context: Context) -> SuiteResult:
     return SuiteResult(
         title=TITLE,
         summary="An EMLP and a perceptron of the same width and depth learn functions whose"
-        f" symmetry is known, for {STEPS} steps each: a function of two vectors invariant under"
+        " symmetry is known, both for as many steps: a function of two vectors invariant under"
         " O(5), the moment of inertia of five masses, O(3), the cross section of electron and muon,"
         " O(1,3), and the Hamiltonian of a double pendulum of springs, O(2) about the vertical,"
         " from its vector field.",
@@ -141,7 +141,7 @@ def tasks(context: Context) -> SuiteResult:
         figures=tuple(curves(every[task].title, task, by) for task, by in runs.items()),
         checks=tuple(checks_of(runs)),
         reduced=None if len(runs) == len(every) else f"{len(runs)} tasks of {len(every)}",
-        settings={"seeds": list(range(context.seeds)), "steps": STEPS, "batch": BATCH, "lr": LR,
+        settings={"seeds": list(range(context.seeds)), "steps": {name: problem.steps for name, problem in every.items()}, "batch": BATCH, "lr": LR,
                   "channels": CHANNELS, "layers": LAYERS, "products": PRODUCTS,
                   "threads": torch.get_num_threads(), "dtype": "float32"},
     )  # fmt: skip

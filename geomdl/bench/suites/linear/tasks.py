@@ -141,9 +141,10 @@ def tasks(context: Context) -> SuiteResult:
         figures=tuple(curves(every[task].title, task, by) for task, by in runs.items()),
         checks=tuple(checks_of(runs)),
         reduced=None if len(runs) == len(every) else f"{len(runs)} tasks of {len(every)}",
-        settings={"seeds": list(range(context.seeds)), "steps": {name: problem.steps for name, problem in every.items()}, "batch": BATCH, "lr": LR,
-                  "channels": CHANNELS, "layers": LAYERS, "products": PRODUCTS,
-                  "threads": torch.get_num_threads(), "dtype": "float32"},
+        settings={"seeds": list(range(context.seeds)),
+                  "steps": {name: problem.steps for name, problem in every.items()},
+                  "batch": BATCH, "lr": LR, "channels": CHANNELS, "layers": LAYERS,
+                  "products": PRODUCTS, "threads": torch.get_num_threads(), "dtype": "float32"},
     )  # fmt: skip
 
 

@@ -99,6 +99,8 @@ def lipschitz_exact(regions: Regions[Any], order: float = 2) -> Lipschitz:
 
 
 def _steps(model: nn.Module) -> Iterator[nn.Module]:
+    if model._forward_hooks or model._forward_pre_hooks:
+        raise ValueError(f"model: a hook may change anything, got one on {type(model).__name__}")
     if type(model) is nn.Sequential:
         for part in model:
             yield from _steps(part)
@@ -181,6 +183,8 @@ def lipschitz_upper(
         else:
             waiting.append(module)
             try:
+                if type(module).__module__ == nn.ReLU.__module__:
+                    raise ValueError("an activation, which may bend where no sample falls")
                 with torch.no_grad():
                     _is_affine(module, nn.Sequential(*waiting[:-1]), x)
             except ValueError:

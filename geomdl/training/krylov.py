@@ -223,6 +223,10 @@ def eigenpairs(
     Source: Parlett 1980, theorem 4.5.1 (the bound by residuals).
     """
     size = size_of(operator)
+    if isinstance(operator, Tensor) and bool((operator != operator.mT).any()):
+        gap, scale = (operator - operator.mT).abs().max(), operator.abs().max()
+        if not float(gap) <= 1e-6 * float(scale):
+            raise ValueError(f"operator: should be symmetric, got one off by {float(gap):.2g}")
     _at_least("k", k, 1)
     if k > size:
         raise ValueError(f"k: should be at most the size {size} of the operator, got {k}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .krylov import eigenpairs
 
@@ -41,7 +41,7 @@ def operator_norm(
     rng: torch.Generator | None = None,
     tol: float = 1e-9,
     max_steps: int = 400,
-    dtype: torch.dtype = torch.float64,
+    dtype: torch.dtype | None = None,
 ) -> OperatorNorm:
     r"""Largest singular value ‖A‖ of an affine map x ↦ A x + b, by Lanczos on AᵀA.
 
@@ -58,7 +58,7 @@ def operator_norm(
         rng: source of the first vector; None takes the seed 0.
         tol: relative error at which to stop; the result tells the error that was reached.
         max_steps: of Lanczos, each one product with A and one with Aᵀ.
-        dtype: of the input; that of the weights of the map.
+        dtype: of the input; None takes that of the module's weights, and float64 without any.
 
     Returns:
         value, error and steps.
@@ -78,6 +78,9 @@ def operator_norm(
     size = math.prod(shape)
     if size == 0:
         raise ValueError(f"input_shape: expected at least one number, got {shape}")
+    if dtype is None:
+        held = linear_map.parameters() if isinstance(linear_map, nn.Module) else iter(())
+        dtype = next((p.dtype for p in held), torch.float64)
     forward, transpose = _products(linear_map, shape, dtype)
     _check_affine(forward, *_draws(size, dtype))
     found = eigenpairs(

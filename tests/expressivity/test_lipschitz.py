@@ -187,3 +187,20 @@ def test_bad_input_is_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_what_samples_may_not_show_is_refused():
+    hooked = nn.ReLU()
+    hooked.register_forward_hook(lambda m, i, o: 3 * o)
+    with pytest.raises(ValueError, match="hook may change anything, got one on ReLU"):
+        lipschitz_upper(nn.Sequential(nn.Linear(2, 2), hooked), 2)
+    with pytest.raises(ValueError, match="no Lipschitz bound is known of Hardshrink"):
+        lipschitz_upper(nn.Sequential(nn.Linear(2, 2), nn.Hardshrink(1e-4)), 2)
+
+
+def test_the_norm_of_a_layer_in_single_precision():
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 4)
+    found = operator_norm(layer, (1, 5))
+    true = float(torch.linalg.matrix_norm(layer.weight.detach(), ord=2))
+    assert found.value == pytest.approx(true, rel=1e-5)

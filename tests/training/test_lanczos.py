@@ -209,3 +209,8 @@ def test_refused_in_one_line(call, message):
     with pytest.raises(ValueError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_a_matrix_that_is_not_symmetric_is_refused():
+    with pytest.raises(ValueError, match="operator: should be symmetric, got one off by 1"):
+        eigenpairs(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))

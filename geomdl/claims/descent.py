@@ -94,7 +94,7 @@ def pl_without_convexity(rng: torch.Generator, sabotage: bool) -> Evidence:
             x[:, 25::50].flatten().tolist(),
             (1 - slope(x[:, 25::50]).square() / (16 * f(x[:, 25::50]))).flatten().tolist(),
             ratio[:, 25::50].flatten().tolist(),
-            labels=("x", "factor by which f falls; line: bound with the local μ"),
+            labels=("x", "factor by which f falls"),
             limit=(1 - mu / 8, "bound"),
         ),
     )

@@ -46,11 +46,12 @@ def emlp(source: Rep, target: Rep, products: int, rng: torch.Generator) -> EMLP:
 def _bars(degrees: list[str], predicted: list[float], measured: list[float]) -> "Draw":
     def paint(axes: "Axes") -> None:
         places = range(len(degrees))
-        axes.bar(places, predicted, color="none", edgecolor=PREDICTED, lw=2, label="predicted")
-        axes.bar(places, measured, width=0.5, color=MEASURED, label="reached")
-        axes.set_xticks(list(places), degrees, fontsize=8)
-        axes.set_ylabel("independent equivariants")
-        axes.axhline(0, color=OTHER, lw=0.8)
+        axes.barh(places, predicted, color="none", edgecolor=PREDICTED, lw=2, label="predicted")
+        axes.barh(places, measured, height=0.5, color=MEASURED, label="reached")
+        axes.set_yticks(list(places), degrees, fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlabel("independent equivariants")
+        axes.axvline(0, color=OTHER, lw=0.8)
         axes.legend()
 
     return paint

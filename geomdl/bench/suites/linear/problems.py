@@ -149,7 +149,7 @@ def problems() -> dict[str, Problem]:
         ),
         "scattering": Problem(
             "scattering of e and μ, O(1,3)", 4 * lorentz.standard, lorentz.trivial, normal(16),
-            scattering, steps=4000,
+            scattering,
         ),
         "pendulum": Problem(
             "double spring pendulum, O(2)", 4 * space, 4 * space, hanging, pendulum,

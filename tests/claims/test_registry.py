@@ -20,7 +20,7 @@ def test_names_topics_and_patterns():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: claims.list("nonsense"), "topic: expected one of counting, fake, general"),
+        (lambda: claims.list("nonsense"), "topic: expected one of approximation, bounds, counting"),
         (lambda: claims.run("shur"), "no claim 'shur'; there are schur"),
         (lambda: claims.match(["zzz*"]), r"no claim 'zzz\*'; there are addition-theorem, "),
         (lambda: claims.find("fake/tru"), "there are fake/true"),

@@ -80,13 +80,17 @@ class _Preconditioned:
 
 
 def _preconditioner(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> Tensor:
-    """P = (1 - β₁ᵗ) (√(v / (1 - β₂ᵗ)) + ε), by which Adam divides its mean of gradients."""
-    group, found = optimizer.param_groups[0], []
-    first, second = group["betas"]
+    """P = (1 - β₁ᵗ) (√(v / (1 - β₂ᵗ)) + ε), by which Adam divides its mean of gradients.
+
+    With AMSGrad v is the largest so far.
+    """
+    owner, found = {p: group for group in optimizer.param_groups for p in group["params"]}, []
     for p in parameters:
-        state = optimizer.state[p]
+        state, group = optimizer.state[p], owner[p]
+        first, second = group["betas"]
         t = float(state["step"])
-        root = (state["exp_avg_sq"].double() / (1 - second**t)).sqrt()
+        v = state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
+        root = (v.double() / (1 - second**t)).sqrt()
         found.append(((1 - first**t) * (root + group["eps"])).reshape(-1))
     return torch.cat(found)
 

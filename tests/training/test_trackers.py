@@ -25,6 +25,7 @@ from geomdl.training import (
     stable_rank,
 )
 from geomdl.training.curvature import Curvature
+from geomdl.training.dynamics import _preconditioner
 from geomdl.training.history import read_history
 
 
@@ -259,6 +260,22 @@ def test_the_threshold_of_adam_with_its_preconditioner_held():
             if abs(float(w.detach())) > 4:
                 break
         assert (abs(float(w.detach())) < 0.01) == settles, factor
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+def test_the_preconditioner_is_what_the_step_divides_by(kind, amsgrad):
+    """Each group with its own ε and choice of AMSGrad; gradients shrink, and so does v."""
+    a, b = (nn.Parameter(normal(4, seed=s)) for s in (1, 2))
+    groups = [{"params": [a], "eps": 0.1}, {"params": [b], "amsgrad": amsgrad}]
+    optimizer = kind(groups, lr=0.01, betas=(0.5, 0.7), weight_decay=0.0)
+    for k in range(6):
+        a.grad, b.grad = 0.1**k * normal(4, seed=3), 0.1**k * normal(4, seed=4)
+        before = torch.cat([a.detach(), b.detach()])
+        optimizer.step()
+    moved = before - torch.cat([a.detach(), b.detach()])
+    mean = torch.cat([optimizer.state[p]["exp_avg"] for p in (a, b)])
+    assert torch.allclose(_preconditioner(optimizer, [a, b]), 0.01 * mean / moved, rtol=1e-6)
 
 
 def test_thresholds_of_others_are_refused():

@@ -37,13 +37,13 @@ def stability_threshold(optimizer: torch.optim.Optimizer) -> float:
     *Exact* on quadratics for SGD without weight decay; with it, the decay adds to the curvature.
 
     Args:
-        optimizer: one of these, with one learning rate.
+        optimizer: one of these, with the same rate, momentum and signs in all groups.
 
     Returns:
         the threshold.
 
     Raises:
-        ValueError: another optimiser, dampening, or several learning rates.
+        ValueError: another optimiser, dampening, ascent, or groups that differ.
 
     Example:
         >>> stability_threshold(torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.5, momentum=0.5))
@@ -56,14 +56,22 @@ def stability_threshold(optimizer: torch.optim.Optimizer) -> float:
     if len(rates) != 1:
         raise ValueError(f"optimizer: should have one learning rate, got {sorted(rates)}")
     lr = float(rates.pop())
+    first = groups[0]
+    for key in ("momentum", "dampening", "nesterov", "maximize", "betas"):
+        for group in groups:
+            if group.get(key) != first.get(key):
+                raise ValueError(
+                    f"optimizer: should have one {key} for all groups, got {first.get(key)} and"
+                    f" {group.get(key)}"
+                )
+    if first.get("dampening") or first.get("maximize"):
+        raise ValueError("optimizer: should have no dampening and minimise")
     if isinstance(optimizer, torch.optim.SGD):
-        beta = float(groups[0]["momentum"])
-        if groups[0]["dampening"] or groups[0]["maximize"]:
-            raise ValueError("optimizer: should have no dampening and minimise")
-        factor = 1 + 2 * beta if groups[0]["nesterov"] else 1.0
+        beta = float(first["momentum"])
+        factor = 1 + 2 * beta if first["nesterov"] else 1.0
         return 2 * (1 + beta) / (lr * factor)
     if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
-        beta = float(groups[0]["betas"][0])
+        beta = float(first["betas"][0])
         return 2 * (1 + beta) / (lr * (1 - beta))
     raise ValueError(f"optimizer: should be SGD, Adam or AdamW, got {type(optimizer).__name__}")
 

@@ -289,6 +289,27 @@ def test_thresholds_of_others_are_refused():
         stability_threshold(torch.optim.SGD([{"params": p}, q], lr=0.1))
 
 
+ADAM, SGD = torch.optim.Adam, torch.optim.SGD
+
+
+@pytest.mark.parametrize(("kind", "options", "second", "message"), [
+    (SGD, {"momentum": 0.9}, {"momentum": 0.0}, r"one momentum for all groups, got 0\.9 and 0\.0$"),
+    (SGD, {"momentum": 0.9}, {"nesterov": True}, r"one nesterov for all groups, got False"),
+    (SGD, {"momentum": 0.9}, {"dampening": 0.5}, r"one dampening for all groups, got 0 and 0\.5$"),
+    (SGD, {}, {"maximize": True}, r"one maximize for all groups, got False and True$"),
+    (ADAM, {}, {"betas": (0.5, 0.9)}, r"one betas for all groups, got \(0\.9, 0\.999\) and \(0\.5"),
+    (ADAM, {}, {"maximize": True}, r"one maximize for all groups, got False and True$"),
+    (ADAM, {"maximize": True}, {}, r"have no dampening and minimise$"),
+    (torch.optim.AdamW, {"maximize": True}, {}, r"have no dampening and minimise$"),
+    (SGD, {"maximize": True}, {}, r"have no dampening and minimise$"),
+])  # fmt: skip
+def test_a_threshold_holds_for_all_groups_or_is_refused(kind, options, second, message):
+    a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    groups = [{"params": [a]}, {"params": [b]} | second]
+    with pytest.raises(ValueError, match=r"^optimizer: should .*" + message):
+        stability_threshold(kind(groups, lr=0.1, **options))
+
+
 def test_sharpness_along_descent_and_under_adam():
     model = network(3, 4, 2)
     edge = Tracker(edge_of_stability(DATA, tol=1e-9), every=5)

@@ -49,7 +49,10 @@ def _signs(operator: Operator | Tensor, columns: int, rng: torch.Generator | Non
 def _columns(operator: Operator | Tensor, matrix: Tensor) -> Tensor:
     """A M, column by column, in float64."""
     held = operator.double() if isinstance(operator, Tensor) else operator
-    return torch.stack([(held @ column).double() for column in matrix.unbind(1)], 1)
+    found = torch.stack([(held @ column).double() for column in matrix.unbind(1)], 1)
+    if not bool(found.isfinite().all()):
+        raise ValueError("operator: products should be finite, got nan or inf")
+    return found
 
 
 def hutchinson(
@@ -69,7 +72,7 @@ def hutchinson(
         the trace and its standard error.
 
     Raises:
-        ValueError: fewer than two probes.
+        ValueError: fewer than two probes, or a product that is not finite.
 
     Example:
         >>> hutchinson(torch.diag(torch.tensor([1.0, 2.0])), 2)
@@ -106,7 +109,7 @@ def hutch_plus_plus(
         exact); 0 where nothing is left.
 
     Raises:
-        ValueError: fewer than six products.
+        ValueError: fewer than six products, or one that is not finite.
 
     Example:
         >>> A = torch.outer(torch.ones(50), torch.ones(50)) + 0.01 * torch.eye(50)

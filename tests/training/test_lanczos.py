@@ -214,3 +214,12 @@ def test_refused_in_one_line(call, message):
 def test_a_matrix_that_is_not_symmetric_is_refused():
     with pytest.raises(ValueError, match="operator: should be symmetric, got one off by 1"):
         eigenpairs(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("estimate", [
+    lambda a: hutchinson(a, 4), lambda a: hutch_plus_plus(a, 6), lambda a: hutch_plus_plus(a, 90),
+])  # fmt: skip
+def test_traces_refuse_what_is_not_finite(estimate, bad):
+    A = torch.eye(20)
+    A[3, 4] = bad
+    with pytest.raises(ValueError, match=r"^operator: products should be finite, got nan or inf$"):
+        estimate(A)

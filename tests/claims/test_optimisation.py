@@ -14,7 +14,12 @@ from geomdl.claims.flows import flow, gradients
 from geomdl.claims.implicit import widest_margin
 from geomdl.claims.linear_landscape import _critical_values, regression
 from geomdl.claims.linear_networks import mode_dynamics
-from geomdl.claims.sgd import stationary_variance
+from geomdl.claims.sgd import (
+    averaged_covariance,
+    decreasing_variance,
+    dropout_ridge,
+    stationary_variance,
+)
 from geomdl.claims.sparsity import least_l1, least_potential
 from geomdl.groups import group
 
@@ -45,6 +50,59 @@ def test_beyond_the_edge_the_variance_is_infinite():
         stationary_variance(0.1, 1.0, momentum=1)
     with pytest.raises(ValueError, match="curvature: expected more than 0, got nan"):
         stationary_variance(0.1, math.nan)
+
+
+def test_the_variance_under_decreasing_steps_against_the_mean_and_the_limit():
+    c = torch.tensor([1.0, 1.5, 3.0]).double()
+    for k in (1, 10, 1000):  # with c = 1 the iterate is the mean of k samples
+        assert float(decreasing_variance(c, k, 2.0, 0.5)[0]) == pytest.approx(0.0625, rel=1e-12)
+    limit = c.square() / (2 * c - 1) * 0.0625
+    far = [(decreasing_variance(c, k, 2.0, 0.5) - limit)[1:] for k in (1000, 2000)]
+    assert torch.allclose(far[0] / far[1], torch.tensor([2.0, 2.0]).double(), rtol=0.01)
+
+
+def test_the_covariance_of_the_averaged_iterates_is_that_of_its_sum():
+    rng, n, d = generator(), 40, 3
+    h, s = (a @ a.T / 4 for a in (normal(rng, d, d), normal(rng, d, d)))
+    eta = [k ** (-2 / 3) for k in range(1, n + 1)]
+    expected = torch.zeros(d, d).double()
+    for k in range(n):
+        power, b = torch.eye(d).double(), torch.zeros(d, d).double()
+        for j in range(k, n):
+            power = power if j == k else power - eta[j] * h @ power
+            b = b + eta[k] * power
+        expected += b @ s @ b.T / n
+    assert torch.allclose(averaged_covariance(h, s, eta), expected, rtol=1e-10)
+    h = torch.diag(torch.tensor([0.5, 1.0, 2.0])).double()
+    limit = torch.linalg.inv(h) @ s @ torch.linalg.inv(h)
+    far = [
+        float((averaged_covariance(h, s, [k ** (-2 / 3) for k in range(1, n + 1)]) - limit).norm())
+        for n in (500, 4000)
+    ]
+    assert far[1] < 0.55 * far[0] < 0.1 * float(limit.norm())
+
+
+def test_the_tolerance_is_five_errors_of_the_products_of_normal_numbers_alone():
+    found = claims.run("iterate-averaging", 0)
+    cov = found.predicted
+    spread = np.sqrt((np.outer(np.diag(cov), np.diag(cov)) + cov**2) / 2000)
+    assert (found.tolerance <= 1.1 * 5 * spread).all()
+
+
+def test_decreasing_steps_are_held_to_the_exact_variance():
+    c = torch.tensor([0.8, 1.0, 1.5, 2.0, 4.0]).double()
+    exact = decreasing_variance(c, 2000, 2.0, 0.5)
+    found = claims.run("sgd-decreasing-steps", 0)
+    assert found.predicted == pytest.approx(exact.numpy(), rel=1e-6)
+    assert (found.tolerance <= 1.1 * 5 * found.predicted * math.sqrt(2 / 4000)).all()
+
+
+def test_dropout_is_drawn_from_the_generator():
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        found.append(dropout_ridge(generator(), False).measured)
+    assert np.array_equal(*found)
 
 
 def test_the_worst_quadratic_is_smooth():

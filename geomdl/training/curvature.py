@@ -135,8 +135,14 @@ class Curvature:
         return self @ torch.eye(self.dim, dtype=torch.float64, device=self.device)
 
     def quadratic(self, vector: Tensor) -> float:
-        """vᵀ A v / vᵀ v, the curvature along a direction."""
+        """vᵀ A v / vᵀ v, the curvature along a direction.
+
+        Raises:
+            ValueError: a vector that is 0 or not finite.
+        """
         v = vector.double()
+        if not 0 < float(v.norm()) < torch.inf:
+            raise ValueError(f"vector: should be finite and other than 0, got norm {v.norm():g}")
         return float(v @ (self @ v) / (v @ v))
 
 

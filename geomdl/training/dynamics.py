@@ -40,7 +40,7 @@ def stability_threshold(optimizer: torch.optim.Optimizer) -> float:
         optimizer: one of these, with the same rate, momentum and signs in all groups.
 
     Returns:
-        the threshold.
+        the threshold; infinite for a rate of 0.
 
     Raises:
         ValueError: another optimiser, dampening, ascent, or groups that differ.
@@ -69,10 +69,10 @@ def stability_threshold(optimizer: torch.optim.Optimizer) -> float:
     if isinstance(optimizer, torch.optim.SGD):
         beta = float(first["momentum"])
         factor = 1 + 2 * beta if first["nesterov"] else 1.0
-        return 2 * (1 + beta) / (lr * factor)
+        return 2 * (1 + beta) / (lr * factor) if lr else float("inf")
     if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
         beta = float(first["betas"][0])
-        return 2 * (1 + beta) / (lr * (1 - beta))
+        return 2 * (1 + beta) / (lr * (1 - beta)) if lr else float("inf")
     raise ValueError(f"optimizer: should be SGD, Adam or AdamW, got {type(optimizer).__name__}")
 
 
@@ -125,7 +125,8 @@ def edge_of_stability(
         batch_size: largest number of samples at once.
 
     Returns:
-        a measurement of "loss", "sharpness", its residual "error" and "threshold".
+        a measurement of "loss", "sharpness", its residual "error" and, where it is finite,
+        "threshold".
 
     Example:
         >>> from geomdl.training import Tracker, descend
@@ -149,7 +150,9 @@ def edge_of_stability(
             operator = _Preconditioned(matrix, diagonal)
         top = eigenpairs(operator, 1, tol=tol, max_steps=max_steps)
         value, error = float(top.values[0]), float(top.errors[0])
-        found = {"sharpness": value, "error": error, "threshold": threshold}
+        found = {"sharpness": value, "error": error}
+        if threshold < float("inf"):
+            found["threshold"] = threshold
         return found | {"loss": matrix.objective.value()}
 
     return measure
@@ -235,6 +238,14 @@ class Balance:
         return found
 
 
+def _singular_values(matrix: Tensor) -> Tensor:
+    if matrix.dim() != 2:
+        raise ValueError(f"matrix: should be of 2 axes, got shape {tuple(matrix.shape)}")
+    if not bool(matrix.isfinite().all()):
+        raise ValueError("matrix: should be finite, got nan or inf")
+    return torch.linalg.svdvals(matrix.double())
+
+
 def stable_rank(matrix: Tensor) -> float:
     """‖W‖_F² / ‖W‖₂², between 1 and the rank; 0 for the zero matrix.
 
@@ -242,7 +253,7 @@ def stable_rank(matrix: Tensor) -> float:
         >>> stable_rank(torch.eye(3))
         3.0
     """
-    s = torch.linalg.svdvals(matrix.double()).square()
+    s = _singular_values(matrix).square()
     return float(s.sum() / s.max()) if float(s.max()) > 0 else 0.0
 
 
@@ -255,7 +266,7 @@ def effective_rank(matrix: Tensor) -> float:
 
     Source: Roy and Vetterli 2007.
     """
-    s = torch.linalg.svdvals(matrix.double())
+    s = _singular_values(matrix)
     if not float(s.sum()) > 0:
         return 0.0
     return float(torch.special.entr(s / s.sum()).sum().exp())
@@ -268,7 +279,7 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
     - "stable rank i", "effective rank i" of each linear layer or convolution i;
     - with labelled data "margin": min_i (f_y - max_{k≠y} f_k), and "normalised margin": divided by
       ‖θ‖^L for L such layers, which gradient flow on a homogeneous network (ReLU without biases)
-      increases once the loss is small.
+      increases once the loss is small; not where all weights are 0.
 
     Args:
         data: as for `fit`, with integer targets; None for norms and ranks alone.
@@ -278,7 +289,8 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
         a measurement.
 
     Raises:
-        ValueError: when called: targets that are no labels, or a model without such layers.
+        ValueError: when called: targets that are no labels of the classes, fewer than two classes,
+            or a model without such layers.
 
     Example:
         >>> net = nn.Linear(2, 2, bias=False)
@@ -298,7 +310,9 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
         found = {"norm": norm}
         if data is not None:
             margin = _margin(moment.model, data, batch_size)
-            found |= {"margin": margin, "normalised margin": margin / norm ** len(layers)}
+            found["margin"] = margin
+            if norm > 0:
+                found["normalised margin"] = margin / norm ** len(layers)
         for i, (_, weight, _) in enumerate(layers):
             found[f"stable rank {i + 1}"] = stable_rank(weight)
             found[f"effective rank {i + 1}"] = effective_rank(weight)
@@ -317,6 +331,20 @@ def _margin(model: nn.Module, data: Any, batch_size: int) -> float:
             )
         with torch.no_grad():
             output = objective.output(batch).double()
+        if output.dim() != 2 or output.shape[1] < 2:
+            raise ValueError(
+                f"model: output should be of at least 2 classes for margins, got shape"
+                f" {tuple(output.shape)}"
+            )
+        n, classes = output.shape
+        if batch.target.shape != (n,):
+            raise ValueError(f"data: labels should be ({n},), got {tuple(batch.target.shape)}")
+        low, high = int(batch.target.min()), int(batch.target.max())
+        if low < 0 or high >= classes:
+            raise ValueError(
+                f"data: labels should be 0, …, {classes - 1} for {classes} classes, got {low}, …,"
+                f" {high}"
+            )
         label = batch.target.long()[:, None]
         others = output.scatter(1, label, float("-inf")).amax(1)
         least = min(least, float((output.gather(1, label)[:, 0] - others).min()))

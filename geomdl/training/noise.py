@@ -62,8 +62,9 @@ def noise_of(gradients: Tensor, batch_size: float) -> GradientNoise:
         the `GradientNoise`.
 
     Raises:
-        ValueError: fewer than 8 batches, NaN or infinity, or a gradient that cannot be told from
-            its noise: |G|² below two standard errors.
+        ValueError: another shape, fewer than 8 batches, NaN or infinity, a batch size that is not
+            positive, or a gradient that cannot be told from its noise: |G|² below two standard
+            errors.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -74,8 +75,13 @@ def noise_of(gradients: Tensor, batch_size: float) -> GradientNoise:
 
     Source: McCandlish, Kaplan, Amodei et al. 2018, arXiv:1812.06162, appendix A.1.
     """
+    if gradients.dim() != 2:
+        shape = tuple(gradients.shape)
+        raise ValueError(f"gradients: shape should be (batches, weights), got {shape}")
+    if not 0 < batch_size < math.inf:
+        raise ValueError(f"batch_size: should be a finite number > 0, got {batch_size}")
     m = len(gradients)
-    if gradients.dim() != 2 or m < LEAST:
+    if m < LEAST:
         raise ValueError(f"gradients: should be of at least {LEAST} batches, got {m}")
     if not bool(gradients.isfinite().all()):
         raise ValueError("gradients: should be finite, got nan or inf")

@@ -257,3 +257,10 @@ class Summed(nn.Module):
 
     def forward(self, x):
         return self.linear(x).sum(0)
+
+
+def test_there_is_no_curvature_along_zero():
+    H = Curvature(mlp().double(), (normal(7, 3), normal(7, 3, seed=1)))
+    for vector in (torch.zeros(H.dim), torch.full((H.dim,), float("nan"))):
+        with pytest.raises(ValueError, match=r"^vector: should be finite and other than 0"):
+            H.quadratic(vector)

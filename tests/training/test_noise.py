@@ -86,3 +86,15 @@ def test_refused_in_one_line(call, message):
     with pytest.raises(ValueError, match=message) as error:
         call(nn.Linear(3, 3).double(), normal(40, 3))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("gradients", "batch_size", "message"), [
+    (torch.ones(10), 1, r"^gradients: shape should be \(batches, weights\), got \(10,\)$"),
+    (torch.tensor(1.0), 1, r"^gradients: shape should be \(batches, weights\), got \(\)$"),
+    (torch.ones(10, 2), 0, r"^batch_size: should be a finite number > 0, got 0$"),
+    (torch.ones(10, 2), math.nan, r"^batch_size: should be a finite number > 0, got nan$"),
+    (torch.ones(10, 2), math.inf, r"^batch_size: should be a finite number > 0, got inf$"),
+])  # fmt: skip
+def test_noise_of_refuses_shapes_and_sizes(gradients, batch_size, message):
+    with pytest.raises(ValueError, match=message):
+        noise_of(gradients, batch_size)

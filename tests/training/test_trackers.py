@@ -378,6 +378,49 @@ def test_ranks_norms_and_margins():
         implicit_bias()(Moment(nn.LayerNorm(3), moment.optimizer, 0))
 
 
+def test_a_rate_that_warms_up_from_zero_is_stable():
+    p = [nn.Parameter(torch.ones(2))]
+    assert stability_threshold(SGD(p, lr=0.0)) == stability_threshold(ADAM(p, lr=0.0)) == math.inf
+    model = network(3, 2)
+    found = edge_of_stability(DATA)(Moment(model, SGD(model.parameters(), lr=0.0), 0))
+    assert set(found) == {"sharpness", "error", "loss"}  # rows hold finite numbers
+
+
+@pytest.mark.parametrize("rank", [stable_rank, effective_rank])
+@pytest.mark.parametrize(("matrix", "message"), [
+    (torch.ones(3), r"should be of 2 axes, got shape \(3,\)$"),
+    (torch.ones(2, 2, 2), r"should be of 2 axes, got shape \(2, 2, 2\)$"),
+    (torch.full((2, 2), math.nan), r"should be finite, got nan or inf$"),
+    (torch.full((2, 2), math.inf), r"should be finite, got nan or inf$"),
+])  # fmt: skip
+def test_ranks_refuse(rank, matrix, message):
+    with pytest.raises(ValueError, match=r"^matrix: " + message):
+        rank(matrix)
+
+
+@pytest.mark.parametrize(("classes", "labels", "message"), [
+    (1, torch.zeros(40, dtype=torch.int64), r"^model: output should be of at least 2 classes"),
+    (1, torch.zeros(40, dtype=torch.bool), r"^model: output should be of at least 2 classes"),
+    (2, torch.full((40,), 5), r"^data: labels should be 0, …, 1 for 2 classes, got 5, …, 5$"),
+    (2, torch.arange(40) % 2 - 1, r"^data: labels should be 0, …, 1 for 2 classes, got -1, …, 0$"),
+    (2, torch.zeros(40, 1, dtype=torch.int64), r"^data: labels should be \(40,\), got \(40, 1\)$"),
+])  # fmt: skip
+def test_margins_refuse_in_one_line(classes, labels, message):
+    model = network(3, classes)
+    with pytest.raises(ValueError, match=message):
+        implicit_bias((DATA[0], labels))(Moment(model, SGD(model.parameters()), 0))
+
+
+def test_weights_that_are_all_zero_have_no_normalised_margin():
+    model = nn.Linear(3, 2).double()
+    for p in model.parameters():
+        p.data.zero_()
+    found = implicit_bias((DATA[0], torch.arange(40) % 2))(
+        Moment(model, SGD(model.parameters()), 0)
+    )
+    assert found == {"norm": 0, "margin": 0, "stable rank 1": 0, "effective rank 1": 0}
+
+
 def test_noise_along_a_run():
     x = normal(64, 3)
     data, model = (x, 3 + x.sum(1, keepdim=True)), network(3, 1)

@@ -243,7 +243,8 @@ def _singular_values(matrix: Tensor) -> Tensor:
         raise ValueError(f"matrix: should be of 2 axes, got shape {tuple(matrix.shape)}")
     if not bool(matrix.isfinite().all()):
         raise ValueError("matrix: should be finite, got nan or inf")
-    return torch.linalg.svdvals(matrix.double())
+    values: Tensor = torch.linalg.svdvals(matrix.double())
+    return values
 
 
 def stable_rank(matrix: Tensor) -> float:

@@ -91,7 +91,13 @@ class Curvature:
         return self.objective.parameters[0].device
 
     def __matmul__(self, vector: Tensor) -> Tensor:
-        """Product with a vector (P,) or with the columns of a matrix (P, k), in float64."""
+        """Product with a vector (P,) or with the columns of a matrix (P, k), in float64.
+
+        Raises:
+            TypeError: no tensor.
+            ValueError: another shape, or a product that is not finite.
+        """
+        _check_tensor(vector)
         if vector.dim() == 2:
             columns = [self._product(column) for column in vector.unbind(1)]
             return torch.stack(columns, 1) if columns else vector.double()
@@ -140,10 +146,16 @@ class Curvature:
         Raises:
             ValueError: a vector that is 0 or not finite.
         """
+        _check_tensor(vector)
         v = vector.double()
         if not 0 < float(v.norm()) < torch.inf:
             raise ValueError(f"vector: should be finite and other than 0, got norm {v.norm():g}")
         return float(v @ (self @ v) / (v @ v))
+
+
+def _check_tensor(vector: Tensor) -> None:
+    if not isinstance(vector, Tensor):
+        raise TypeError(f"vector: should be a tensor, got {type(vector).__name__}")
 
 
 class _Hessian(NamedTuple):

@@ -11,6 +11,11 @@ __all__ = ["Measure", "accuracy", "default_loss", "default_metric", "mean_square
 Measure = Callable[[Any, Any], Tensor]
 
 
+def _check_tensor(output: Any) -> None:
+    if not isinstance(output, Tensor):
+        raise TypeError(f"output: should be a tensor, got {type(output).__name__}")
+
+
 def accuracy(output: Tensor, target: Tensor) -> Tensor:
     """Share of samples whose largest logit is the target's.
 
@@ -22,6 +27,7 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
         a float64 scalar in [0, 1]; a NaN logit counts as wrong.
 
     Raises:
+        TypeError: an output that is no tensor.
         ValueError: the shapes do not fit.
 
     Example:
@@ -29,6 +35,7 @@ def accuracy(output: Tensor, target: Tensor) -> Tensor:
         >>> accuracy(torch.tensor([[0.0, 1.0], [2.0, 1.0]]), torch.tensor([1, 1])).item()
         0.5
     """
+    _check_tensor(output)
     expected = output.shape[:1] + output.shape[2:]
     if target.shape != expected:
         raise ValueError(f"target: shape should be {tuple(expected)}, got {tuple(target.shape)}")
@@ -48,6 +55,7 @@ def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
         a scalar.
 
     Raises:
+        TypeError: an output that is no tensor.
         ValueError: the shapes differ.
 
     Example:
@@ -55,6 +63,7 @@ def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
         >>> mean_squared_error(torch.zeros(2, 1), torch.tensor([[1.0], [3.0]])).item()
         5.0
     """
+    _check_tensor(output)
     if output.shape != target.shape:
         raise ValueError(
             f"target: shape should be the output's {tuple(output.shape)}, got {tuple(target.shape)}"
@@ -63,6 +72,7 @@ def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
 
 
 def _cross_entropy(output: Tensor, target: Tensor) -> Tensor:
+    _check_tensor(output)
     try:
         return F.cross_entropy(output, target.long())
     except IndexError as error:

@@ -124,9 +124,19 @@ class Objective:
         return batch.size / self.count
 
     def output(self, batch: Batch) -> Any:
-        """f_θ(x_b)."""
+        """f_θ(x_b).
+
+        Raises:
+            ValueError: the model fails on it, as on inputs of a wrong shape.
+        """
         with plain_attention():
-            return self.model(*batch.args, **batch.kwargs)
+            try:
+                return self.model(*batch.args, **batch.kwargs)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise ValueError(f"data: the model refuses the input: {reason}") from error
 
     def batch_loss(self, number: int) -> Tensor:
         """Loss on one batch, with its graph.

@@ -264,3 +264,28 @@ def test_there_is_no_curvature_along_zero():
     for vector in (torch.zeros(H.dim), torch.full((H.dim,), float("nan"))):
         with pytest.raises(ValueError, match=r"^vector: should be finite and other than 0"):
             H.quadratic(vector)
+
+
+def test_a_vector_that_is_no_tensor_is_refused():
+    H = Curvature(mlp().double(), (normal(7, 3), normal(7, 3, seed=1)))
+    vector = normal(H.dim).numpy()
+    for product in (lambda: H @ vector, lambda: H.quadratic(vector)):
+        with pytest.raises(TypeError, match=r"^vector: should be a tensor, got ndarray$"):
+            product()
+
+
+def test_what_the_model_refuses_is_named_in_one_line():
+    H = Curvature(mlp().double(), (normal(7, 2), normal(7, 3)))
+    with pytest.raises(ValueError, match=r"^data: the model refuses the input: mat1 and ") as error:
+        H.dense()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("target", [normal(7, 3, seed=1), torch.arange(7) % 3])
+def test_the_loss_of_fit_takes_a_tensor_alone(target):
+    class Two(nn.Linear):
+        def forward(self, x):
+            return super().forward(x), x
+
+    with pytest.raises(TypeError, match=r"^output: should be a tensor, got tuple$"):
+        Objective(Two(3, 3).double(), (normal(7, 3), target)).value()

@@ -66,3 +66,9 @@ def test_evaluate_leaves_the_model_as_it_was():
 def test_evaluate_refuses_nan():
     with pytest.raises(ValueError, match=r"^data x\[1, 0\]: should be finite, got nan$"):
         evaluate(nn.Identity(), (torch.tensor([[0.0], [float("nan")]]), torch.zeros(2, 1)))
+
+
+def test_metrics_take_tensors_alone():
+    for metric in (accuracy, mean_squared_error, default_loss(torch.arange(3))):
+        with pytest.raises(TypeError, match=r"^output: should be a tensor, got tuple$"):
+            metric((torch.eye(3),), torch.arange(3))

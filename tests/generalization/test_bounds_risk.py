@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -37,9 +38,29 @@ def test_kl_inverse_against_a_root_finder(q, budget):
 
 
 def test_kl_inverse_at_the_ends():
-    assert bounds.kl_inverse(0.2, 0.0) == pytest.approx(0.2, abs=1e-7)
+    assert 0.2 <= bounds.kl_inverse(0.2, 0.0) <= math.nextafter(0.2, 1)
     assert bounds.kl_inverse(1.0, 0.3) == 1.0
     assert bounds.kl_inverse(0.5, 50.0) <= 1.0
+
+
+def decimal_kl(q, p):
+    with localcontext(prec=60):
+        parts = ((Decimal(q), Decimal(p)), (1 - Decimal(q), 1 - Decimal(p)))
+        return sum(a * (a / b).ln() for a, b in parts if a > 0)
+
+
+@pytest.mark.parametrize("q", [0.0, 1e-17, 1e-4, 0.1, 0.3, 0.45, 0.9, 1 - 1e-9])
+def test_kl_and_its_inverse_against_sixty_digits(q):
+    """Near p = q the two terms cancel; a bound must not come out too small."""
+    for gap in (1e-12, 1e-8, 1e-3, 0.2, 0.7, 0.999):
+        for p in (q + (1 - q) * gap, q * (1 - gap)):
+            if 0 < p < 1:
+                exact = decimal_kl(q, p)
+                assert abs(Decimal(bounds.binary_kl(q, p)) - exact) <= exact * Decimal(2.0**-50)
+    for budget in (1e-20, 1e-16, 1e-14, 1e-8, 1e-3, 0.5, 5.0):
+        p = bounds.kl_inverse(q, budget)
+        assert p == 1 or decimal_kl(q, p) >= Decimal(budget)
+        assert p - 2.0**-48 <= q or decimal_kl(q, p - 2.0**-48) <= Decimal(budget)
 
 
 def test_bounds_are_in_order():

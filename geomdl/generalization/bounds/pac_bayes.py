@@ -33,7 +33,7 @@ def binary_kl(q: float, p: float) -> float:
 
 
 def _part(a: float, b: float, d: float) -> float:
-    """Return a ln(a/b) + d ≥ 0, d = b - a, by the series of ln(b/a) = 2 artanh(d/(a + b)) near 0."""
+    """Return a ln(a/b) + d ≥ 0, d = b - a; near 0 by ln(b/a) = 2 artanh(d/(a + b))."""
     if a <= 0:
         return d
     if b <= 0:

@@ -2,6 +2,8 @@
 
 import math
 
+from geomdl.fields.numbers import at_least
+from geomdl.generalization.kernel_checks import nonnegative
 from geomdl.generalization.linear_risk import ridgeless_risk
 from geomdl.groups import Rep
 from geomdl.groups.invariants import molien
@@ -64,12 +66,16 @@ def averaging_gap(n: int, d: int, a: int, noise: float, norm: float = 1.0) -> fl
     Args:
         n: training points.
         d: dimension.
-        a: dimension of the complement of the invariant vectors.
+        a: dimension of the complement of the invariant vectors, 0 to d.
         noise: standard deviation of the noise.
         norm: of θ.
 
     Returns:
-        The gap; infinite for d - 1 ≤ n ≤ d + 1.
+        The gap; with noise infinite for d - 1 ≤ n ≤ d + 1 (unless a = 0), without it 0 for n ≥ d.
+
+    Raises:
+        ValueError: fewer than one point or dimension, a not in 0 … d, a negative or infinite
+            number.
 
     Example:
         >>> round(averaging_gap(60, 24, 20, 0.5), 4), round(averaging_gap(12, 24, 20, 0.5), 4)
@@ -77,11 +83,19 @@ def averaging_gap(n: int, d: int, a: int, noise: float, norm: float = 1.0) -> fl
 
     Source: Elesedy and Zaidi 2021, arXiv:2102.10333.
     """
+    at_least("n", n, 1)
+    at_least("d", d, 1)
+    if at_least("a", a, 0) > d:
+        raise ValueError(f"a: expected at most d = {d}, got {a}")
+    nonnegative("noise", noise)
+    nonnegative("norm", norm)
+    bias = a * norm**2 * n * (d - n) / (d * (d - 1) * (d + 2)) if n < d else 0.0
+    if a == 0 or noise == 0:
+        return bias
     if n > d + 1:
         return noise**2 * a / (n - d - 1)
     if n < d - 1:
-        bias = norm**2 * n * (d - n) / (d * (d - 1) * (d + 2))
-        return a * (bias + noise**2 * n / (d * (d - n - 1)))
+        return bias + a * noise**2 * n / (d * (d - n - 1))
     return math.inf
 
 
@@ -127,7 +141,7 @@ def samples_for(risk: float, k: int, noise: float, norm: float = 1.0, most: int 
 
     Args:
         risk: the excess risk wanted, more than 0.
-        k: features.
+        k: features, at least 1.
         noise: σ.
         norm: |θ|.
         most: of the samples that are tried.
@@ -136,7 +150,8 @@ def samples_for(risk: float, k: int, noise: float, norm: float = 1.0, most: int 
         n.
 
     Raises:
-        ValueError: the risk is not positive, or more than ``most`` are needed.
+        ValueError: the risk is not positive, there is no feature, or more than ``most`` samples are
+            needed.
 
     Example:
         >>> samples_for(ridgeless_risk(121, 24, noise=0.5), 4, noise=0.5)
@@ -144,12 +159,12 @@ def samples_for(risk: float, k: int, noise: float, norm: float = 1.0, most: int 
     """
     if not risk > 0:
         raise ValueError(f"risk: expected more than 0, got {risk!r}")
+    at_least("k", k, 1)
+    at_least("most", most, 1)
     room = 1 + 1e-12  # for rounding where a whole number meets the risk exactly
-    for n in range(1, k - 1):
+    for n in range(1, min(k, most) + 1):
         if ridgeless_risk(n, k, noise, norm) <= risk * room:
             return n
-    if noise == 0:
-        return k
     n = max(k + 2, math.ceil((noise**2 * k / risk + k + 1) * (1 - 1e-12)))
     if n > most:
         raise ValueError(f"risk: expected one that {most} samples reach, got {risk!r}")

@@ -64,11 +64,42 @@ def test_without_noise_a_dimension_of_samples_is_enough():
 
 def test_samples_before_the_peak():
     assert samples_for(0.75, 8, noise=0.0) == 2
-    assert samples_for(0.2, 8, noise=0.0) == 7 or samples_for(0.2, 8, noise=0.0) == 8
+    assert samples_for(0.2, 8, noise=0.0) == 7
+    assert samples_for(0.1, 8, noise=0.0) == 8
     with pytest.raises(ValueError, match="risk: expected more than 0"):
         samples_for(0.0, 8, noise=0.5)
     with pytest.raises(ValueError, match="risk: expected one that 1000 samples reach"):
         samples_for(1e-9, 8, noise=0.5, most=1000)
+    for least, options in ((9000, (0.1, 10**4, 0.0)), (50, (0.5, 100, 0.0, 1.0))):
+        assert samples_for(*options, most=least) == least
+        with pytest.raises(ValueError, match=f"^risk: expected one that {least - 1} samples"):
+            samples_for(*options, most=least - 1)
+    for options, name in (((0.1, 0, 0.5), "k"), ((0.1, 3, 0.5, 1.0, 0), "most")):
+        with pytest.raises(ValueError, match=f"^{name}: expected an integer of at least 1, got 0"):
+            samples_for(*options)
+
+
+def test_the_gap_without_noise_is_finite_at_the_peak():
+    """Least squares without noise is exact from n = d on; before, only its bias is averaged."""
+    d, a, draws = 6, 4, 4000
+    assert [averaging_gap(n, d, a, 0.0) for n in (6, 7, 8, 20)] == [0, 0, 0, 0]
+    assert [averaging_gap(n, d, 0, 0.5) for n in (4, 5, 6, 7, 9)] == [0] * 5
+    x = torch.randn(draws, d, d - 1, generator=generator(), dtype=torch.float64)
+    first = torch.linalg.qr(x).Q[:, :1]  # e_1 is invariant, the last a coordinates are not
+    error = (torch.linalg.qr(x).Q[:, d - a :] * first).sum(-1)  # of the projection of e_1
+    square = error.square().sum(1)
+    bar = 5 * float(square.std()) / draws**0.5
+    assert abs(float(square.mean()) - averaging_gap(d - 1, d, a, 0.0)) <= bar
+
+
+@pytest.mark.parametrize(("name", "options"), [
+    ("n", (-3, 24, 20, 0.5)), ("d", (3, 0, 0, 0.5)), ("a", (3, 24, 30, 0.5)),
+    ("a", (3, 24, -1, 0.5)), ("noise", (3, 24, 20, -1.0)), ("noise", (3, 24, 20, math.nan)),
+    ("norm", (3, 24, 20, 0.5, math.inf)),
+])  # fmt: skip
+def test_the_gap_refuses(name, options):
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        averaging_gap(*options)
 
 
 @pytest.mark.parametrize("name", ["C6", "D4", "S4", "O"])

@@ -56,8 +56,9 @@ def gradient_flow(
         `Flow`; float64.
 
     Raises:
-        ValueError: shapes that do not fit, NaN, a matrix that is not symmetric, a learning rate
-            that is not positive, a negative time.
+        ValueError: shapes that do not fit, NaN, a matrix that is not symmetric or has an
+            eigenvalue below -1e-9 of the largest, a learning rate that is not positive, a negative
+            time, f0_test without cross.
 
     Example:
         >>> theta = torch.diag(torch.tensor([1.0, 2.0], dtype=torch.float64))
@@ -81,11 +82,18 @@ def gradient_flow(
     times = torch.as_tensor(t, dtype=torch.float64)
     if times.ndim > 1 or not bool((times >= 0).all()):
         raise ValueError(f"t: expected times of at least 0, got {t}")
+    if cross is None and f0_test is not None:
+        raise ValueError("f0_test: expected cross beside it, got None")
     if cross is not None:
         cross = double("cross", cross)
         if cross.ndim != 2 or cross.shape[1] != n:
             raise ValueError(f"cross: expected shape (test, {n}), got {tuple(cross.shape)}")
     values, vectors = torch.linalg.eigh((theta + theta.mT) / 2)
+    if float(values[0]) < -1e-9 * float(values.abs().max()):
+        raise ValueError(
+            f"theta: expected no negative eigenvalue, got {float(values[0]):.2e} beside"
+            f" {float(values[-1]):.2e}"
+        )
     moving = values > _ROUNDING * values.abs().max()
     values = values.where(moving, 0.0)
     gap = vectors.mT @ (y - f0).reshape(n, -1)

@@ -41,13 +41,13 @@ def circle_spectrum(kernel: Profile, max_degree: int, nodes: int | None = None) 
     Args:
         kernel: κ, of a float64 tensor of cosines.
         max_degree: highest k.
-        nodes: of the quadrature; by default max_degree + 64.
+        nodes: of the quadrature, more than max_degree; by default max_degree + 64.
 
     Returns:
         `Spectrum`.
 
     Raises:
-        ValueError: a negative degree, or values that are NaN or of another shape.
+        ValueError: a negative degree, too few nodes, or values that are NaN or of another shape.
 
     Example:
         >>> circle_spectrum(lambda u: u**2, 3).eigenvalues.abs().round(decimals=12).tolist()
@@ -76,7 +76,7 @@ def sphere_spectrum(
         kernel: κ, of a float64 tensor of cosines.
         dim: of the space, at least 2.
         max_degree: highest k.
-        nodes: of the quadrature; by default max_degree + 64.
+        nodes: of the quadrature, more than max_degree; by default max_degree + 64.
         rep: a representation of dimension dim; multiplicities are then those of its invariants,
             by Molien's series times 1 − t²: the spectrum of the averaged kernel.
 
@@ -84,8 +84,8 @@ def sphere_spectrum(
         `Spectrum`; Σ_k multiplicity · μ_k = κ(1) over all degrees.
 
     Raises:
-        ValueError: dim below 2, a negative degree, a representation of another dimension, values
-            that are NaN or of another shape.
+        ValueError: dim below 2, a negative degree, too few nodes, a representation of another
+            dimension, values that are NaN or of another shape.
 
     Example:
         >>> spectrum = sphere_spectrum(lambda u: u, 3, 2)
@@ -98,7 +98,7 @@ def sphere_spectrum(
     """
     at_least("dim", dim, 2)
     at_least("max_degree", max_degree, 0)
-    count = max_degree + 64 if nodes is None else at_least("nodes", nodes, 1)
+    count = max_degree + 64 if nodes is None else at_least("nodes", nodes, max_degree + 1)
     points, weights = np.polynomial.legendre.leggauss(count)
     angle = torch.from_numpy((points + 1) * math.pi / 2)
     measure = torch.from_numpy(weights) * angle.sin() ** (dim - 2)

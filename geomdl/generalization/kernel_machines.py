@@ -13,6 +13,7 @@ from geomdl.generalization.nystrom import landmarks as choose
 
 DENSE = 10_000  # samples of a dense solve, whose matrix has 800 MB
 _CHUNK = 2048
+_ROUNDING = 1e-12  # of 1 − H_ii, itself known to some 1e-15
 
 
 class Prediction(NamedTuple):
@@ -173,7 +174,8 @@ class KernelRidge:
 
         Raises:
             RuntimeError: nothing was fitted.
-            ValueError: fewer than two samples.
+            ValueError: fewer than two samples, or one that only itself determines: 1 − H_ii below
+                1e-12 is rounding.
         """
         self._check_fitted()
         if len(self._x) < 2:
@@ -186,7 +188,13 @@ class KernelRidge:
             for part, values in zip(self._x.split(_CHUNK), self._y.split(_CHUNK), strict=True):
                 phi = self._features(part)
                 hat = torch.linalg.solve_triangular(self._factor, phi.mT, upper=False)
-                parts.append((values - phi @ self._weights) / (1 - hat.square().sum(0))[:, None])
+                left = 1 - hat.square().sum(0)
+                if float(left.min()) < _ROUNDING:
+                    raise ValueError(
+                        "leave_one_out: expected a ridge, or landmarks fewer than the samples, got"
+                        f" 1 − H_ii = {float(left.min()):.0e} for a sample"
+                    )
+                parts.append((values - phi @ self._weights) / left[:, None])
             errors = torch.cat(parts)
         return errors[:, 0] if self._one else errors
 

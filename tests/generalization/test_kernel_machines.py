@@ -182,6 +182,10 @@ def fit(kernel=rbf, x=None, y=None, **settings):
             lambda: fit(x=draw(1, 2), y=draw(1)).leave_one_out(),
             "leave_one_out: expected at least 2",
         ),
+        (
+            lambda: fit(x=draw(5, 2), y=draw(5), landmarks=5).leave_one_out(),
+            "leave_one_out: expected a ridge, or landmarks fewer than the samples, got 1 − H_ii",
+        ),
         (lambda: cholesky(-torch.eye(2, dtype=F64)), "kernel: expected a positive definite"),
     ],
 )
@@ -256,6 +260,8 @@ def test_flow_is_a_semigroup(seed, s, t):
         ({"theta": draw(3, 2)}, r"theta: expected shape \(2, 2\) for 2 targets"),
         ({"theta": draw(2, 2)}, "theta: expected a symmetric matrix"),
         ({"theta": torch.eye(2) * math.nan}, "theta: expected finite numbers"),
+        ({"theta": torch.diag(torch.tensor([1.0, -1e-3]))}, "theta: expected no negative eigenv"),
+        ({"f0_test": draw(4)}, "f0_test: expected cross beside it, got None"),
         ({"f0": draw(3)}, r"f0: expected the shape \(2,\) of y"),
         ({"eta": 0.0}, "eta: expected a positive number, got 0.0"),
         ({"t": -1.0}, "t: expected times of at least 0"),
@@ -382,6 +388,10 @@ def test_spectra_refuse():
         sphere_spectrum(arc_cosine, 1, 3)
     with pytest.raises(ValueError, match=r"^max_degree: expected an integer of at least 0"):
         circle_spectrum(arc_cosine, -1)
+    for few in (lambda: sphere_spectrum(arc_cosine, 3, 40, nodes=40),
+                lambda: circle_spectrum(arc_cosine, 40, nodes=5)):  # fmt: skip
+        with pytest.raises(ValueError, match=r"^nodes: expected an integer of at least 41, got"):
+            few()
     with pytest.raises(ValueError, match=r"^kernel: expected 67 finite values"):
         circle_spectrum(lambda u: u * math.nan, 3)
     with pytest.raises(ValueError, match=r"^rep: expected dimension 3, got 2$"):

@@ -9,9 +9,10 @@ import torch
 
 from geomdl import claims
 from geomdl.bench.formula import svg
+from geomdl.claims import double_descent
 from geomdl.claims.counting import molien_series
 from geomdl.claims.representations import _rotations, multiplicity, null_dimension
-from geomdl.generalization import averaging_gap, chi_mean
+from geomdl.generalization import averaging_gap, chi_mean, effective_rank
 from geomdl.groups import group, intertwiners
 from geomdl.groups import molien as library_molien
 
@@ -188,3 +189,25 @@ def test_the_quadrature_of_the_rotations_is_exact_up_to_its_degree():
         assert beyond > 0.1  # and no further
     with pytest.raises(ValueError, match="degree: expected at most 5, got 6"):
         _rotations(6)
+
+
+def _with_the_other_rank(values, n):
+    k = next(k for k in range(len(values)) if effective_rank(values, k)[0] >= n)
+    return k / n + n / effective_rank(values, k)[0], k
+
+
+@pytest.mark.parametrize(("part", "wrong"), [
+    ("benign_variance", _with_the_other_rank),
+    ("effective_rank", lambda values, k: tuple(r / 2 for r in effective_rank(values, k))),
+])  # fmt: skip
+@pytest.mark.parametrize("seed", [0, 1, 31])
+def test_benign_overfitting_sees_a_wrong_rank(part, wrong, seed, monkeypatch):
+    rng = torch.Generator().manual_seed(seed)
+    assert double_descent.benign(rng, False, True).holds
+    monkeypatch.setattr(double_descent, part, wrong)
+    assert not double_descent.benign(rng.manual_seed(seed), False, True).holds
+
+
+@pytest.mark.parametrize("name", ["interpolation-peak"])
+def test_the_margin_of_the_peak_is_said(name):
+    assert float(run(name).because.split("at least ")[1].split(" times")[0]) > 1.5

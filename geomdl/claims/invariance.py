@@ -34,7 +34,7 @@ ERRORS = 5.0  # standard errors of tolerance
 def invariant_peak(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
     """Peaks of random features of ReLU under three groups, plain and averaged."""
     n, seeds = 18, 10 if fast else 60
-    predicted, measured, labels = [], [], []
+    predicted, measured, labels, margins = [], [], [], []
     for name in ("C4", "C6", "D4"):
         rep = group(name).regular
         order = rep.group.order or 1
@@ -48,12 +48,15 @@ def invariant_peak(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence
         ]  # fmt: skip
         predicted += [n, n * order]
         measured += [one.peak for one in found]
+        ranked = [sorted(one.risk) for one in found]
+        margins += [risks[-1] / risks[-2] for risks in ranked]
         labels += [f"{name}, plain", f"{name}, averaged"]
     return Evidence(
         predicted,
         measured,
         tolerance=0,
-        because="counting: the peak is sought on a grid that holds both places",
+        because="counting: the peak is sought on a grid that holds both places, where the mean risk"
+        f" was at least {min(margins):.1f} times any other",
         labels=tuple(labels),
     )
 

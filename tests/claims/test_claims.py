@@ -208,6 +208,6 @@ def test_benign_overfitting_sees_a_wrong_rank(part, wrong, seed, monkeypatch):
     assert not double_descent.benign(rng.manual_seed(seed), False, True).holds
 
 
-@pytest.mark.parametrize("name", ["interpolation-peak"])
+@pytest.mark.parametrize("name", ["interpolation-peak", "invariant-peak"])
 def test_the_margin_of_the_peak_is_said(name):
     assert float(run(name).because.split("at least ")[1].split(" times")[0]) > 1.5

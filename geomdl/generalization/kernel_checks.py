@@ -44,3 +44,34 @@ def finite(name: str, x: Any) -> Tensor:
 def double(name: str, x: Any) -> Tensor:
     """As `finite`, in float64."""
     return finite(name, x).to(torch.float64)
+
+
+def matrices(**tensors: Any) -> None:
+    """Matrices, or batches of them, that can be multiplied: finite, of one floating dtype.
+
+    Raises:
+        TypeError: one is no tensor, or complex.
+        ValueError: NaN, fewer than two axes, integers, another dtype than the first, or leading
+            axes that do not broadcast.
+
+    Example:
+        >>> matrices(x=torch.eye(2), y=torch.ones(3, 2, 1))
+    """
+    first = next(iter(tensors))
+    batch: tuple[int, ...] = ()
+    for name, x in tensors.items():
+        got = f"{finite(name, x).dtype} {tuple(x.shape)}"
+        if x.ndim < 2 or not x.is_floating_point():
+            raise ValueError(
+                f"{name}: expected floating point numbers (…, rows, columns), got {got}"
+            )
+        if x.dtype != tensors[first].dtype:
+            raise ValueError(
+                f"{name}: expected {tensors[first].dtype} as {first} has, got {x.dtype}"
+            )
+        try:
+            batch = torch.broadcast_shapes(batch, x.shape[:-2])
+        except RuntimeError:
+            raise ValueError(
+                f"{name}: expected leading axes that broadcast with {batch}, got {got}"
+            ) from None

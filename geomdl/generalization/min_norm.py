@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from geomdl.generalization.kernel_checks import matrices
+
 __all__ = ["kernel_ridge", "least_squares"]
 
 
@@ -21,7 +23,9 @@ def least_squares(x: Tensor, y: Tensor, ridge: float = 0.0) -> Tensor:
         shape (..., p, k).
 
     Raises:
-        ValueError: the ridge is negative or no number.
+        TypeError: no tensors of real numbers.
+        ValueError: the ridge is negative or no number; NaN, integers, dtypes or shapes that do not
+            fit.
 
     Example:
         >>> x = torch.tensor([[3.0, 4.0]])
@@ -30,7 +34,9 @@ def least_squares(x: Tensor, y: Tensor, ridge: float = 0.0) -> Tensor:
     """
     if not 0 <= ridge < float("inf"):
         raise ValueError(f"ridge: expected a number of at least 0, got {ridge!r}")
+    matrices(x=x, y=y)
     n, p = x.shape[-2:]
+    _check_rows(y, n)
     w: Tensor
     if ridge > 0 and p <= n:
         w = _solve(x.mT @ x, x.mT @ y, ridge)
@@ -61,7 +67,8 @@ def kernel_ridge(kernel: Tensor, y: Tensor, ridge: float) -> Tensor:
         shape (..., n, k).
 
     Raises:
-        ValueError: the ridge is not positive.
+        TypeError: no tensors of real numbers.
+        ValueError: the ridge is not positive; NaN, integers, dtypes or shapes that do not fit.
 
     Example:
         >>> kernel_ridge(torch.eye(2), torch.ones(2, 1), 1.0).flatten().tolist()
@@ -69,7 +76,16 @@ def kernel_ridge(kernel: Tensor, y: Tensor, ridge: float) -> Tensor:
     """
     if not 0 < ridge < float("inf"):
         raise ValueError(f"ridge: expected a number of more than 0, got {ridge!r}")
+    matrices(kernel=kernel, y=y)
+    if kernel.shape[-1] != kernel.shape[-2]:
+        raise ValueError(f"kernel: expected square matrices, got shape {tuple(kernel.shape)}")
+    _check_rows(y, kernel.shape[-1])
     return _solve(kernel, y, ridge)
+
+
+def _check_rows(y: Tensor, n: int) -> None:
+    if y.shape[-2] != n:
+        raise ValueError(f"y: expected {n} rows, one a sample, got shape {tuple(y.shape)}")
 
 
 def _solve(gram: Tensor, y: Tensor, ridge: float) -> Tensor:

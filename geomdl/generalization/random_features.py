@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from geomdl.generalization.kernel_checks import finite, matrices
+
 __all__ = ["arc_cosine_kernel", "averaged_kernel", "relu_features"]
 
 
@@ -19,6 +21,10 @@ def relu_features(x: Tensor, weights: Tensor, group: Tensor | None = None) -> Te
     Returns:
         shape (..., n, m); with a group they are invariant, exact to rounding.
 
+    Raises:
+        TypeError: no tensors of real numbers.
+        ValueError: NaN, integers, dtypes or shapes that do not fit.
+
     Example:
         >>> x, w = torch.tensor([[1.0, -2.0]]), torch.eye(2)
         >>> relu_features(x, w).tolist()
@@ -27,8 +33,11 @@ def relu_features(x: Tensor, weights: Tensor, group: Tensor | None = None) -> Te
         >>> relu_features(x, w, swap).tolist()
         [[0.5, 0.5]]
     """
+    matrices(x=x, weights=weights)
+    _check_width("weights", weights, x)
     if group is None:
         return torch.relu(x @ weights.mT)
+    _check_group(group, x)
     total = torch.relu(x @ (weights @ group[0]).mT)
     for g in group[1:]:
         total = total + torch.relu(x @ (weights @ g).mT)
@@ -47,6 +56,10 @@ def arc_cosine_kernel(x: Tensor, z: Tensor) -> Tensor:
     Returns:
         shape (..., n, m).
 
+    Raises:
+        TypeError: no tensors of real numbers.
+        ValueError: NaN, integers, dtypes or shapes that do not fit.
+
     Example:
         >>> x = torch.tensor([[2.0, 0.0]])
         >>> arc_cosine_kernel(x, x).item()
@@ -54,6 +67,8 @@ def arc_cosine_kernel(x: Tensor, z: Tensor) -> Tensor:
 
     Source: Cho and Saul 2009, Kernel methods for deep learning.
     """
+    matrices(x=x, z=z)
+    _check_width("z", z, x)
     a, b = x.norm(dim=-1, keepdim=True), z.norm(dim=-1, keepdim=True)
     size = a @ b.mT
     u = (x @ z.mT / size.clamp_min(torch.finfo(x.dtype).tiny)).clamp(-1, 1)
@@ -73,6 +88,10 @@ def averaged_kernel(x: Tensor, z: Tensor, group: Tensor | None = None) -> Tensor
     Returns:
         shape (..., n, m); invariant in both arguments, exact to rounding.
 
+    Raises:
+        TypeError: no tensors of real numbers.
+        ValueError: NaN, integers, dtypes or shapes that do not fit.
+
     Example:
         >>> x = torch.tensor([[2.0, 0.0]])
         >>> flip = torch.tensor([[[1.0, 0], [0, 1]], [[-1, 0], [0, -1]]])
@@ -81,7 +100,25 @@ def averaged_kernel(x: Tensor, z: Tensor, group: Tensor | None = None) -> Tensor
     """
     if group is None:
         return arc_cosine_kernel(x, z)
+    matrices(x=x, z=z)
+    _check_width("z", z, x)
+    _check_group(group, x)
     total = arc_cosine_kernel(x, z @ group[0].mT)
     for g in group[1:]:
         total = total + arc_cosine_kernel(x, z @ g.mT)
     return total / len(group)
+
+
+def _check_width(name: str, z: Tensor, x: Tensor) -> None:
+    if z.shape[-1] != x.shape[-1]:
+        raise ValueError(
+            f"{name}: last axis should be {x.shape[-1]} as of x, got shape {tuple(z.shape)}"
+        )
+
+
+def _check_group(group: Tensor, x: Tensor) -> None:
+    d, shape = x.shape[-1], tuple(finite("group", group).shape)
+    if len(shape) != 3 or shape[0] < 1 or shape[1:] != (d, d) or group.dtype != x.dtype:
+        raise ValueError(
+            f"group: expected {x.dtype} matrices (|G|, {d}, {d}), got {group.dtype} {shape}"
+        )

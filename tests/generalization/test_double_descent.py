@@ -317,3 +317,35 @@ def test_other_bad_input():
     ):
         with pytest.raises(ValueError, match="expected"):
             call()
+
+
+EYE = torch.eye(3, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: least_squares(EYE * math.nan, EYE), "x: expected finite numbers"),
+        (lambda: least_squares(EYE, EYE / 0), "y: expected finite numbers"),
+        (lambda: least_squares(EYE, EYE[0]), "y: expected floating point numbers"),
+        (lambda: least_squares(EYE.long(), EYE.long()), "x: expected floating point numbers"),
+        (lambda: least_squares(EYE, EYE.float()), "y: expected torch.float64 as x has"),
+        (lambda: least_squares(EYE, EYE[:2]), "y: expected 3 rows"),
+        (lambda: least_squares(EYE.expand(2, 3, 3), EYE.expand(4, 3, 3)), "y: expected leading"),
+        (lambda: kernel_ridge(EYE * math.nan, EYE, 1.0), "kernel: expected finite numbers"),
+        (lambda: kernel_ridge(EYE[:2], EYE, 1.0), "kernel: expected square matrices"),
+        (lambda: kernel_ridge(EYE, EYE[:2], 1.0), "y: expected 3 rows"),
+        (lambda: kernel_ridge(EYE, EYE.float(), 1.0), "y: expected torch.float64 as kernel has"),
+        (lambda: relu_features(EYE, EYE * math.nan), "weights: expected finite numbers"),
+        (lambda: relu_features(EYE, EYE[:, :2]), "weights: last axis should be 3"),
+        (lambda: relu_features(EYE, EYE, EYE), "group: expected torch.float64 matrices"),
+        (lambda: averaged_kernel(EYE / 0, EYE), "x: expected finite numbers"),
+        (lambda: averaged_kernel(EYE, EYE[0]), "z: expected floating point numbers"),
+        (lambda: averaged_kernel(EYE, EYE[:, :2], EYE[None]), "z: last axis should be 3"),
+        (lambda: averaged_kernel(EYE, EYE, EYE[None].float()), "group: expected torch.float64"),
+    ],
+)
+def test_matrices_that_do_not_fit_are_refused(call, text):
+    with pytest.raises(ValueError, match=f"^{text}") as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from geomdl.fields.numbers import at_least, is_integer
 from geomdl.generalization.kernel_checks import double, finite, nonnegative
 from geomdl.generalization.kernel_solve import Kernel, cholesky, evaluated, variances
 from geomdl.generalization.nystrom import landmarks as choose
@@ -51,8 +52,8 @@ class KernelRidge:
         rng: for the landmarks.
 
     Raises:
-        TypeError: the kernel cannot be called.
-        ValueError: a negative ridge, or NaN.
+        TypeError: the kernel cannot be called, or landmarks or rng of another type.
+        ValueError: a negative ridge, no landmarks, or NaN.
 
     Example:
         >>> x = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
@@ -74,6 +75,20 @@ class KernelRidge:
     ) -> None:
         if not callable(kernel):
             raise TypeError(f"kernel: expected a function, got {type(kernel).__name__}")
+        if rng is not None and not isinstance(rng, torch.Generator):
+            raise TypeError(f"rng: expected a torch.Generator or None, got {type(rng).__name__}")
+        if is_integer(landmarks):
+            landmarks = at_least("landmarks", landmarks, 1)
+        elif landmarks is not None:
+            if not isinstance(landmarks, Tensor):
+                raise TypeError(
+                    "landmarks: expected a whole number, a tensor of rows or None, got"
+                    f" {landmarks!r}"
+                )
+            if finite("landmarks", landmarks).ndim == 0 or len(landmarks) == 0:
+                raise ValueError(
+                    f"landmarks: expected at least one row, got shape {tuple(landmarks.shape)}"
+                )
         self.kernel, self.ridge = kernel, nonnegative("ridge", ridge)
         self.landmarks, self.sampler, self.rng = landmarks, sampler, rng
         self.jitter = 0.0  # that was added to a diagonal
@@ -90,10 +105,10 @@ class KernelRidge:
             The machine itself.
 
         Raises:
-            ValueError: no samples, numbers that differ, NaN, or more than 10 000 samples without
-                landmarks.
+            ValueError: no samples, numbers that differ, NaN, landmarks that are no such rows, or
+                more than 10 000 samples without landmarks.
         """
-        x, y = finite("x", x), double("y", y)
+        x, y = _rows("x", x), double("y", y)
         if len(x) == 0 or y.ndim not in (1, 2) or len(y) != len(x):
             raise ValueError(
                 f"y: expected one row for each of at least one sample, got {tuple(y.shape)} for"
@@ -103,6 +118,8 @@ class KernelRidge:
             raise ValueError(
                 f"landmarks: expected some for more than {DENSE} samples, got None for {len(x)}"
             )
+        if isinstance(self.landmarks, Tensor):
+            _like("landmarks", self.landmarks, x)
         self._one, self.jitter = y.ndim == 1, 0.0
         y = y.reshape(len(y), -1)
         if self.landmarks is None:
@@ -138,10 +155,10 @@ class KernelRidge:
 
         Raises:
             RuntimeError: nothing was fitted.
-            ValueError: NaN.
+            ValueError: NaN, or rows of another shape or dtype than in `fit`.
         """
         self._check_fitted()
-        parts = [self._predict(part) for part in finite("x", x).split(_CHUNK)]
+        parts = [self._predict(part) for part in self._new(x).split(_CHUNK)]
         mean, variance = (torch.cat(both) for both in zip(*parts, strict=True))
         return Prediction(mean[:, 0] if self._one else mean, variance)
 
@@ -156,10 +173,10 @@ class KernelRidge:
 
         Raises:
             RuntimeError: nothing was fitted.
-            ValueError: NaN.
+            ValueError: NaN, or rows of another shape or dtype than in `fit`.
         """
         self._check_fitted()
-        parts = [self._basis(part) @ self._weights for part in finite("x", x).split(_CHUNK)]
+        parts = [self._basis(part) @ self._weights for part in self._new(x).split(_CHUNK)]
         mean = torch.cat(parts)
         return mean[:, 0] if self._one else mean
 
@@ -212,6 +229,9 @@ class KernelRidge:
             evaluated(self.kernel, x, self._rows) if self.landmarks is None else self._features(x)
         )
 
+    def _new(self, x: Tensor) -> Tensor:
+        return _like("x", _rows("x", x), self._x)
+
     def _choose(self, x: Tensor) -> Tensor:
         assert isinstance(self.landmarks, int)
         return choose(self.kernel, x, self.landmarks, self.sampler, self.rng)
@@ -225,3 +245,19 @@ class KernelRidge:
     def _check_fitted(self) -> None:
         if not self._fitted:
             raise RuntimeError("KernelRidge: call fit(x, y) first")
+
+
+def _rows(name: str, x: Tensor) -> Tensor:
+    x = finite(name, x)
+    if x.ndim == 0:
+        raise ValueError(f"{name}: expected rows, got a single number")
+    return x
+
+
+def _like(name: str, x: Tensor, fitted: Tensor) -> Tensor:
+    if x.shape[1:] != fitted.shape[1:] or x.dtype != fitted.dtype:
+        raise ValueError(
+            f"{name}: expected {fitted.dtype} rows of shape {tuple(fitted.shape[1:])} as the"
+            f" samples, got {x.dtype} {tuple(x.shape[1:])}"
+        )
+    return x

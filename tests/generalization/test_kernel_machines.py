@@ -178,6 +178,14 @@ def fit(kernel=rbf, x=None, y=None, **settings):
         ),
         (lambda: fit(landmarks=4), "m: expected at most the 3 samples, got 4"),
         (lambda: fit(landmarks=2, sampler="best"), "sampler: expected one of pivoted, uniform"),
+        (lambda: KernelRidge(rbf, landmarks=0), "landmarks: expected an integer of at least 1"),
+        (lambda: KernelRidge(rbf, landmarks=draw(0, 2)), "landmarks: expected at least one row"),
+        (lambda: KernelRidge(rbf, landmarks=draw(2, 2) / 0), "landmarks: expected finite numbers"),
+        (lambda: fit(landmarks=draw(2, 5)), r"landmarks: expected torch.float64 rows of shape"),
+        (lambda: fit(landmarks=draw(2, 2).float()), r"landmarks: expected torch.float64 rows"),
+        (lambda: fit(x=torch.tensor(1.0)), "x: expected rows, got a single number"),
+        (lambda: fit().predict(torch.tensor(1.0)), "x: expected rows, got a single number"),
+        (lambda: fit().mean(draw(2, 5)), r"x: expected torch.float64 rows of shape \(2,\)"),
         (
             lambda: fit(x=draw(1, 2), y=draw(1)).leave_one_out(),
             "leave_one_out: expected at least 2",
@@ -198,6 +206,10 @@ def test_bad_input_is_refused_in_one_line(call, message):
 def test_other_errors():
     with pytest.raises(TypeError, match=r"^kernel: expected a function, got int$"):
         KernelRidge(3)
+    with pytest.raises(TypeError, match=r"^landmarks: expected a whole number, .* got 2\.5$"):
+        KernelRidge(rbf, landmarks=2.5)
+    with pytest.raises(TypeError, match=r"^rng: expected a torch\.Generator or None, got int$"):
+        KernelRidge(rbf, landmarks=2, rng=3)
     with pytest.raises(RuntimeError, match=r"^KernelRidge: call fit\(x, y\) first$"):
         KernelRidge(rbf).predict(draw(2, 2))
 

@@ -418,6 +418,24 @@ def test_refused(model, x, message):
             measure(model.double(), x)
 
 
+@pytest.mark.parametrize("x", [
+    torch.randn(4, 3), torch.ones(4, 3, dtype=torch.int64), randn(4, 5).double(),
+    (randn(4, 3).double(), randn(4, 3).double()),
+])  # fmt: skip
+def test_what_the_model_cannot_take_is_refused_by_name(x):
+    model, good = nn.Linear(3, 2).double(), randn(4, 3).double()
+    for name, call in (
+        ("x1", lambda: empirical_ntk(model, x)),
+        ("x2", lambda: empirical_ntk(model, good, x)),
+        ("x1", lambda: empirical_ntk(model, x, good, method="contraction")),
+        ("x2", lambda: jacobian_contraction(model, good, x)),
+        ("x", lambda: ntk_operator(model, x)),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: the model refuses torch") as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
 def test_other_refusals():
     model, x = nn.Linear(3, 2), torch.randn(4, 3)
     with pytest.raises(TypeError, match=r"model: expected an nn\.Module, got function"):

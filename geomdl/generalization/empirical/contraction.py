@@ -32,7 +32,7 @@ def jacobian_contraction(
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; a random model.
+        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model.
 
     Example:
         >>> x = torch.tensor([[1.0, 2.0, 0.0]])
@@ -77,9 +77,15 @@ def _jacobians(model: nn.Module, inputs: Inputs, begin: int, chunk: int | None) 
 
     with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
         warnings.filterwarnings("ignore", "There is a performance drop")
-        if inputs.joint:
-            found = jacrev(output)(trained, *arguments)
-        else:
+        if not inputs.joint:
             arguments = [v[begin : begin + (chunk or len(v))] for v in arguments]
-            found = vmap(jacrev(single), (None, *len(arguments) * [0]))(trained, *arguments)
+        try:
+            if inputs.joint:
+                found = jacrev(output)(trained, *arguments)
+            else:
+                found = vmap(jacrev(single), (None, *len(arguments) * [0]))(trained, *arguments)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError, IndexError) as error:
+            raise inputs.refused(error) from error
     return [j.reshape(*j.shape[:2], -1) for j in found.values()]

@@ -68,11 +68,19 @@ def record(
         inputs: all rows.
         begin: first row.
         end: row after the last.
+
+    Raises:
+        ValueError: the model cannot take them.
     """
     arguments, x = inputs.leaves(begin, end)
     recorder = Recorder(parameters, None if inputs.joint else end - begin)
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
-        output = model(*arguments)
+        try:
+            output = model(*arguments)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError, IndexError) as error:
+            raise inputs.refused(error) from error
     with torch.enable_grad():
         y = inputs.rows_of(output, end - begin)
     loose = sorted(recorder.leaves(y) - {-1})

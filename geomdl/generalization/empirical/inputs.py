@@ -33,10 +33,12 @@ class Inputs:
     Attributes:
         values: in order.
         joint: whether rows of the output may depend on all of the input, as nodes of a graph do.
+        name: what the caller calls them.
     """
 
     values: tuple[Any, ...]
     joint: bool
+    name: str
 
     @staticmethod
     def of(name: str, x: Any) -> "Inputs":
@@ -62,7 +64,7 @@ class Inputs:
             if len(lengths) > 1 or min(lengths) < 1:
                 got = ", ".join(str(tuple(v.shape)) for v in tensors)
                 raise ValueError(f"{name}: expected shape (n, …) with n ≥ 1, got {got}")
-        return Inputs(values, joint)
+        return Inputs(values, joint, name)
 
     @property
     def rows(self) -> int:
@@ -80,6 +82,15 @@ class Inputs:
                     floats.append(value)
             arguments.append(value)
         return tuple(arguments), floats
+
+    def refused(self, error: Exception) -> ValueError:
+        """What to raise where a network cannot take them: one line, with the error's first."""
+        got = ", ".join(
+            f"{v.dtype} {tuple(v.shape)}" if isinstance(v, Tensor) else type(v).__name__
+            for v in self.values
+        )
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        return ValueError(f"{self.name}: the model refuses {got}: {why}")
 
     def rows_of(self, y: Any, rows: int) -> Tensor:
         """An output as a matrix, one row for each row of the inputs.

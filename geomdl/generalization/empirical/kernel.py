@@ -59,8 +59,9 @@ def empirical_ntk(
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; a random model; rows that mix; a kernel that takes
-            more than 4 GiB in float64 (`ntk_operator` multiplies by it without holding it).
+        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model;
+            rows that mix; a kernel that takes more than 4 GiB in float64 (`ntk_operator` multiplies
+            by it without holding it).
 
     Example:
         >>> model = nn.Linear(3, 2)

@@ -159,7 +159,7 @@ def ntk_operator(model: nn.Module, x: Any, *, block: int | None = None) -> NTKOp
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; a random model.
+        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model.
 
     Example:
         >>> theta = ntk_operator(nn.Linear(3, 1), torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]]))

@@ -26,11 +26,14 @@ def chi_mean(m: int) -> float:
     Returns:
         The mean.
 
+    Raises:
+        ValueError: no whole number of at least 0.
+
     Example:
         >>> round(chi_mean(1) ** 2 * 3.141592653589793, 12)
         2.0
     """
-    if m == 0:
+    if at_least("m", m, 0) == 0:
         return 0.0
     return math.sqrt(2) * math.exp(math.lgamma((m + 1) / 2) - math.lgamma(m / 2))
 
@@ -49,10 +52,15 @@ def rademacher_ratio(d: int, k: int) -> float:
     Returns:
         The ratio, in [0, 1].
 
+    Raises:
+        ValueError: not 0 ≤ k ≤ d, or d is 0.
+
     Example:
         >>> round(rademacher_ratio(24, 4), 3)
         0.388
     """
+    if at_least("k", k, 0) > at_least("d", d, 1):
+        raise ValueError(f"k: expected at most d={d}, got {k}")
     return chi_mean(k) / chi_mean(d)
 
 

@@ -325,6 +325,8 @@ REFUSED = [
     (lambda: bounds.pac_bayes_sigma(MODEL, X, Y, rng=seeded(), loss=lambda f, y: f), "scalar"),
     (lambda: bounds.worst_case_rise(MODEL, X, Y, loss=lambda f, y: f), "loss: expected a scalar"),
     (lambda: bounds.worst_case_rise(MODEL, X * math.nan, Y), "x: expected finite"),
+    (lambda: bounds.rank_measures({"m": [1.0, 2.0, 3.0]}, [1.0, 2.0, 3.0]), "gaps: expected a"),
+    (lambda: bounds.rank_measures([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), "measures: expected names"),
     (lambda: bounds.rank_measures([1.0, 2.0], {}), "at least 3"),
     (lambda: bounds.rank_measures([1.0, 2.0, math.nan], {}), "gaps"),
     (lambda: bounds.rank_measures([1.0, 2.0, 3.0], {"m": [1.0]}), "m: expected 3"),

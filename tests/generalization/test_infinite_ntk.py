@@ -284,6 +284,10 @@ def test_bad_input_is_refused_in_one_line(call, message):
 def test_wrong_types_are_refused():
     with pytest.raises(TypeError, match=r"^Serial: expected layers of .*, got Linear$"):
         Serial(torch.nn.Linear(2, 2))
+    with pytest.raises(
+        TypeError, match=r"^network: expected layers of infinite width, got Linear$"
+    ):
+        infinite_ntk(torch.nn.Linear(3, 2), draw(2, 3))
     with pytest.raises(TypeError, match=r"^x1: expected a tensor of real numbers, got list$"):
         infinite_ntk([Dense()], [[1.0]])
     with pytest.raises(TypeError, match=r"^graph: expected a Graph, got Tensor$"):

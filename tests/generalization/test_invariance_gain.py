@@ -275,6 +275,9 @@ def test_the_results_are_shown(tmp_path):
             ),
             "data: expected more than n=9 samples",
         ),
+        (lambda: chi_mean(-2), "m: expected an integer of at least 0"),
+        (lambda: rademacher_ratio(3, 5), "k: expected at most d=3, got 5"),
+        (lambda: rademacher_ratio(0, 0), "d: expected an integer of at least 1"),
         (lambda: harmonic_counts(C4.trivial, 3), "rep: expected a dimension"),
     ],
 )

@@ -214,6 +214,8 @@ def test_refused_in_one_line(call, message):
 def test_a_matrix_that_is_not_symmetric_is_refused():
     with pytest.raises(ValueError, match="operator: should be symmetric, got one off by 1"):
         eigenpairs(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("estimate", [
     lambda a: hutchinson(a, 4), lambda a: hutch_plus_plus(a, 6), lambda a: hutch_plus_plus(a, 90),

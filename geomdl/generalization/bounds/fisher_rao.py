@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
-from geomdl.generalization.bounds.checks import check_finite, check_labels, check_model
+from geomdl.generalization.bounds.checks import check_count, check_finite, check_labels, check_model
 
 
 def fisher_rao_norm(
@@ -74,13 +74,15 @@ def homogeneous_fisher_rao(
         The norm; *exact* for ReLU networks without biases or normalisation.
 
     Raises:
+        TypeError: the scores are no tensor.
         ValueError: shapes that do not fit, NaN.
 
     Example:
         >>> homogeneous_fisher_rao(torch.zeros(1, 2), torch.tensor([0]), 3)
         0.0
     """
-    f = scores.detach().double()
+    f = check_finite("scores", scores).detach().double()
+    check_count(degree, "degree")
     return _norm(f, degree * f, y, labels)
 
 

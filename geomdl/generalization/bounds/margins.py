@@ -11,7 +11,6 @@ from geomdl.generalization.bounds.checks import (
     check_finite,
     check_labels,
     check_open,
-    check_risk,
 )
 from geomdl.generalization.bounds.layers import LayerNorms
 
@@ -86,7 +85,9 @@ def margin_percentile(gammas: Tensor, percent: float = 10.0) -> float:
         1.0
     """
     check_finite("gammas", gammas)
-    check_risk(percent / 100, "percent / 100")
+    number = isinstance(percent, int | float) and not isinstance(percent, bool)
+    if not number or not 0 <= percent <= 100:
+        raise ValueError(f"percent: expected a number in [0, 100], got {percent!r}")
     return float(torch.quantile(gammas.detach().double().flatten(), percent / 100))
 
 

@@ -65,6 +65,7 @@ def rank_measures(
         One row a measure, largest τ first.
 
     Raises:
+        TypeError: gaps with names, or measures without.
         ValueError: lengths that differ, fewer than three networks, NaN.
 
     Example:
@@ -74,6 +75,10 @@ def rank_measures(
 
     Source: Kendall 1945 (ties); Jiang et al. 2020, arXiv:1912.02178 (ψ).
     """
+    if isinstance(gaps, Mapping):
+        raise TypeError(f"gaps: expected a number for each network, got {type(gaps).__name__}")
+    if not isinstance(measures, Mapping):
+        raise TypeError(f"measures: expected names with values, got {type(measures).__name__}")
     y = _finite("gaps", gaps)
     n = len(y)
     if n < 3:

@@ -77,6 +77,8 @@ def infinite_ntk(
         and pooling); Misof et al. 2025, arXiv:2406.06504 (groups); Du et al. 2019,
         arXiv:1905.13192 (graphs).
     """
+    if not isinstance(network, Layer | Sequence):
+        raise TypeError(f"network: expected layers of infinite width, got {type(network).__name__}")
     layers = network if isinstance(network, Layer) else Serial(*network)
     has_graph = any(isinstance(m, GraphConv | GraphPool) for m in _all(layers))
     a, places, one = _inputs("x1", x1, has_graph)

@@ -271,6 +271,14 @@ def test_ranks():
     assert list(rows) == sorted(rows, key=lambda k: -rows[k].tau)
 
 
+def test_a_constant_measure_has_no_rank():
+    rows = bounds.rank_measures([0.1, 0.2, 0.4], {"same": [1, 1, 1], "minus": [3, 2, 1]})
+    assert [row.name for row in rows] == ["minus", "same"]
+    assert all(math.isnan(v) for v in (rows[1].tau, rows[1].low, rows[1].high))
+    (row,) = bounds.rank_measures([0.1, 0.1, 0.1], {"m": [1, 2, 3]})
+    assert math.isnan(row.tau)
+
+
 def test_units_are_resampled_whole():
     gap = [0.0, 1.0, 2.0, 3.0]
     alone = bounds.rank_measures(gap, {"m": [0, 1, 3, 2]})[0]

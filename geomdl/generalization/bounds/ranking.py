@@ -18,8 +18,8 @@ class Rank:
 
     Attributes:
         name: of the measure.
-        tau: Kendall's τ_b over all pairs of networks.
-        low: end of its bootstrap interval.
+        tau: Kendall's τ_b over all pairs of networks; NaN where all values of one are equal.
+        low: end of its bootstrap interval; NaN where τ is.
         high: other end.
         psi: mean over the hyperparameters of τ where only that one varies; None where none does.
         axes: that mean for each hyperparameter; None where no two values give a τ.
@@ -62,7 +62,7 @@ def rank_measures(
         level: of the interval.
 
     Returns:
-        One row a measure, largest τ first.
+        One row a measure, largest τ first, NaN last.
 
     Raises:
         TypeError: gaps with names, or measures without.
@@ -106,12 +106,14 @@ def rank_measures(
         if len(x) != n:
             raise ValueError(f"{name}: expected {n} values, got {len(x)}")
         taus = _tau(np.sign(x[:, None] - x), ordered, counts)
+        if (x == x[0]).all() or (y == y[0]).all():
+            taus = np.full_like(taus, np.nan)
         spread = np.quantile(taus[1:], [(1 - level) / 2, (1 + level) / 2])
         by_axis = {axis: _granulated(x, y, axis, axes) for axis in axes}
         known = [v for v in by_axis.values() if v is not None]
         psi = math.fsum(known) / len(known) if known else None
         rows.append(Rank(name, float(taus[0]), float(spread[0]), float(spread[1]), psi, by_axis))
-    return sorted(rows, key=lambda row: -row.tau)
+    return sorted(rows, key=lambda row: math.inf if math.isnan(row.tau) else -row.tau)
 
 
 def _tau(a: Values, b: Values, counts: Values) -> Values:

@@ -1,5 +1,6 @@
 """Suite `theory/measures`: which measure of complexity orders networks by their true gap?"""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -115,7 +116,8 @@ def ranked(rows: Sequence[Mapping[str, Any]]) -> list[bounds.Rank]:
 
 def line(rank: bounds.Rank) -> dict[str, Any]:
     """Cells of a measure."""
-    tau = {"mean": rank.tau, "low": rank.low, "high": rank.high}
+    known = not math.isnan(rank.tau)
+    tau = {"mean": rank.tau, "low": rank.low, "high": rank.high} if known else None
     return {"name": rank.name, "tau": tau, "psi": rank.psi, **rank.axes}
 
 
@@ -178,6 +180,6 @@ def bars(ranks: Sequence[bounds.Rank]) -> Figure:
         "Kendall's τ with the gap, 95 % bootstrap intervals; the diamond is ψ, over pairs that"
         " differ in one setting alone.",
         {"rows": [{"name": r.name, "mean": r.tau, "low": r.low, "high": r.high, "mark": r.psi}
-                  for r in ranks],
+                  for r in ranks if not math.isnan(r.tau)],
          "x_label": "rank correlation with the true gap", "mark_label": "ψ", "bar_label": "τ"},
     )  # fmt: skip

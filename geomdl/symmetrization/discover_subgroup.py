@@ -1,6 +1,7 @@
 """`discover_subgroup`: which elements of a finite group leave the answers of a classifier alone?"""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +50,10 @@ class SubgroupDiscovery:
 
     @property
     def broken(self) -> dict[int, tuple[str, ...]]:
-        """Classes whose answers change, each with the labels of the elements that do it."""
-        classes = range(len(self.elements[0].agreement))
+        """Classes that agree worse than at g = 1 by more than the tolerance, and the elements."""
         found = {
-            c: tuple(e.label for e in self.elements if e.agreement[c] < 1 - self.tolerance)
-            for c in classes
+            c: tuple(e.label for e in self.elements if here - e.agreement[c] > self.tolerance)
+            for c, here in enumerate(self.elements[0].agreement)
         }
         return {c: labels for c, labels in found.items() if labels}
 
@@ -78,7 +78,7 @@ def discover_subgroup(
     samples moved by the group itself, under their old labels, has learnt to say nothing of this.
 
     Args:
-        f: gives scores (samples, classes).
+        f: gives scores (samples, classes). A module is copied, and evaluated in evaluation mode.
         x: samples that f was not trained on, of type `source`.
         labels: class of each sample, int64.
         source: field of the samples; its group is finite.
@@ -89,7 +89,8 @@ def discover_subgroup(
         the subgroup, and the evidence by element and class.
 
     Raises:
-        ValueError: the group is infinite; labels are not one a sample; scores of another shape.
+        ValueError: the group is infinite; labels are not one a sample; scores of another shape, or
+            NaN; a tolerance that is negative.
 
     Example:
         >>> import geomdl
@@ -108,6 +109,12 @@ def discover_subgroup(
     source.check(x)
     if labels.shape != (len(x),) or labels.is_floating_point() or not len(x):
         raise ValueError(f"labels: expected {len(x)} whole numbers, got {tuple(labels.shape)}")
+    if labels.dtype == torch.bool or int(labels.min()) < 0:
+        got = labels.dtype if labels.dtype == torch.bool else int(labels.min())
+        raise ValueError(f"labels: expected whole numbers of at least 0, got {got}")
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance: expected a number of at least 0, got {tolerance!r}")
+    f = deepcopy(f).eval() if isinstance(f, nn.Module) else f
     every = list(el.iterate(G, G.elements))
     answers = [_answers(f, source.act_unchecked(g, x)) for g in every]
     classes = max(int(labels.max()), *(int(a.max()) for a in answers)) + 1
@@ -137,6 +144,8 @@ def _answers(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
             raise ValueError(
                 f"f: expected scores ({len(part)}, classes), got shape {tuple(y.shape)}"
             )
+        if bool(y.isnan().any()):
+            raise ValueError("f: expected scores, got NaN")
     return torch.cat(found).argmax(1)
 
 

@@ -339,6 +339,17 @@ def test_digits_keep_the_square_but_for_six_and_nine() -> None:
     assert "180°" in every.broken[6] and "1" not in every.broken[6]
 
 
+def test_a_classifier_is_measured_as_it_answers_and_left_as_it_was() -> None:
+    field = Field(Grid(2), geomdl.group("C4").trivial)
+    x, labels = draw(400, 1, 4, 4), torch.arange(400) % 2
+    half = discover_subgroup(lambda x: torch.eye(2)[[0] * len(x)], x, labels, field)
+    assert half.subgroup.group.order == 4 and half.elements[0].agreement == (1.0, 0.0)
+    assert half.broken == {}  # it is as wrong at g = 1
+    net = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(), nn.Flatten(), nn.Linear(16, 2)).double()
+    first, second = (discover_subgroup(net, x, labels, field) for _ in range(2))
+    assert first == second and net.training and net[0].num_batches_tracked == 0
+
+
 def test_what_was_found_is_stored_and_drawn(tmp_path) -> None:
     found = discover(lambda x: x[:, 0] * x[:, 1], draw(80, 2))
     assert Discovery.from_json(found.to_json()) == found and "dimension 1" in str(found)
@@ -391,6 +402,16 @@ def test_errors_are_one_line() -> None:
     field = Field(Vector(), matrix_group(lie_algebra=[[[0.0, 1], [-1, 0]]]).standard)
     with pytest.raises(ValueError, match="source: expected a field of a finite group"):
         discover_subgroup(square, x, x.argmax(1), field)
+    field, labels = Field(Vector(), geomdl.group("S3").standard), x.argmax(1)
+    for message, change in {
+        "f: expected scores, got NaN$": {"f": lambda x: x / 0 * 0},
+        "labels: expected whole numbers of at least 0, got -2$": {"labels": -labels},
+        "labels: expected whole numbers of at least 0, got torch.bool$": {"labels": labels > 1},
+        "tolerance: expected a number of at least 0, got nan$": {"tolerance": math.nan},
+    }.items():
+        given = {"f": lambda x: x, "x": x, "labels": labels, "source": field} | change
+        with pytest.raises(ValueError, match=message):
+            discover_subgroup(**given)
 
 
 def test_candidates_beside_translations() -> None:

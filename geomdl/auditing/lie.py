@@ -124,6 +124,7 @@ def lie_derivative(
         tape = Tape(problem, sites)
         check_same(outputs, tape.outputs)
         variations, units = spreads(problem, outputs, rng)
+        refuse_steps(tape, rng)
         rows, costs = [], []
         for direction in track(wanted.all, "lie derivative", progress):
             rows.append(_row(tape, direction, units))
@@ -184,7 +185,9 @@ def batched(problem: Problem) -> Iterator[None]:
                 f"shape {tuple(args[0].shape)} at a {type(layer).__name__}"
             )
 
-    convolutions = [m for m in module.modules() if isinstance(m, _ConvNd)] if module else []
+    convolutions = (
+        [m for m in module.modules() if isinstance(m, _ConvNd)] if module is not None else []
+    )
     handles = [m.register_forward_pre_hook(check) for m in convolutions]
     try:
         yield
@@ -244,6 +247,32 @@ def spreads(
             raise ValueError(f"f: expected an output that varies with the inputs, {leaf.path} does "
                              "not beyond rounding")  # fmt: skip
     return found, [v.spread for v in found]
+
+
+def refuse_steps(tape: Tape, rng: torch.Generator) -> None:
+    """Refuse an output that varies in steps alone: its derivative, 0, says nothing.
+
+    Raises:
+        ValueError: neither a derivative nor a small change moves one.
+    """
+    problem = tape.problem
+    along = {i: torch.randn(leaf.value.shape, generator=rng, dtype=torch.float64).to(leaf.value)
+             for i, leaf in enumerate(problem.leaves) if inexact(leaf.value)}  # fmt: skip
+    pushed = tape.push((("", "", i), v) for i, v in along.items())
+    if all(bool(y.any()) for y in pushed):
+        return
+    h = STEP.get(problem.dtype, 1e-2)
+    sides = [
+        problem.run_inexact([leaf.value + t * along[i] if i in along else leaf.value
+                             for i, leaf in enumerate(problem.leaves)])
+        for t in (h, -h)
+    ]  # fmt: skip
+    for y, a, b in zip(pushed, *sides, strict=True):
+        if not bool(y.any()) and torch.equal(a.value, b.value):
+            raise ValueError(
+                f"f: expected an output that changes smoothly, {a.path} varies and has no"
+                " derivative (a rounding, a threshold, an argmax?)"
+            )
 
 
 def relative(tensors: Sequence[Tensor], units: Sequence[float]) -> float:

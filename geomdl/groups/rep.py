@@ -157,12 +157,13 @@ class Rep(ABC):
 
     def __mul__(self, n: int) -> Rep:
         """Return n whole copies, one after another."""
-        return n * self
+        return self.__rmul__(n)
 
     def __rmul__(self, n: int) -> Rep:
         """Return n whole copies, one after another."""
         if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n: a multiple should be a positive integer, got {n!r}")
+            hint = "; the tensor product is r @ s" if isinstance(n, Rep) else ""
+            raise ValueError(f"n: a multiple should be a positive integer, got {n!r}{hint}")
         return direct_sum([(self, n)])
 
     def __matmul__(self, other: Rep) -> Rep:

@@ -201,3 +201,35 @@ def test_bad_input_is_one_line(case: str, x: Tensor) -> None:
     with pytest.raises(kind, match=f"^{message}") as caught:
         call()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
+
+
+def test_what_varies_in_steps_is_refused_and_not_passed():
+    x = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    net = nn.Conv2d(1, 3, 3).double()
+    steps = [
+        lambda x: (x > 0.5).double().mean((2, 3)),
+        lambda x: torch.round(4 * net(x)),
+        lambda x: nn.functional.one_hot(net(x).argmax(1)).double(),
+    ]
+    for f in steps:
+        with pytest.raises(ValueError, match="output varies and has no derivative") as error:
+            lie_derivative(f, x, action="translation_x")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # dynamo looks at it
+def test_a_compiled_network_is_measured_as_the_network():
+    x = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, x):
+            return self.conv(x)
+
+    net = Net()
+    compiled = torch.compile(net, backend="eager")
+    found = [lie_derivative(f, x, action="translation_x").error for f in (net, compiled)]
+    assert found[0] == pytest.approx(found[1], rel=1e-9) and found[0] > 0

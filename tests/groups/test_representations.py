@@ -188,3 +188,9 @@ def test_empty_batches():
         none = el.take(g.sample(2), slice(0, 0))
         for rep in expressions(g):
             assert rep(none).shape == (0, rep.dim, rep.dim)
+
+
+def test_a_product_of_representations_by_the_wrong_sign_says_which_is_right():
+    V = group("D4").standard
+    with pytest.raises(ValueError, match=r"should be a positive integer, .* product is r @ s"):
+        V * V

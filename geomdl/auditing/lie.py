@@ -124,12 +124,13 @@ def lie_derivative(
         tape = Tape(problem, sites)
         check_same(outputs, tape.outputs)
         variations, units = spreads(problem, outputs, rng)
-        refuse_steps(tape, rng)
         rows, costs = [], []
         for direction in track(wanted.all, "lie derivative", progress):
             rows.append(_row(tape, direction, units))
             if per_layer:
                 costs.append(_costs(tape, direction, units))
+        if all(row.error == 0 for row in rows):
+            refuse_steps(tape, rng)
     return LieDerivative(
         subject=called(f),
         dtype=str(dtype).removeprefix("torch."),
@@ -250,7 +251,7 @@ def spreads(
 
 
 def refuse_steps(tape: Tape, rng: torch.Generator) -> None:
-    """Refuse an output that varies in steps alone: its derivative, 0, says nothing.
+    """Refuse an output that varies in steps alone: no error, by a derivative of 0, says nothing.
 
     Raises:
         ValueError: neither a derivative nor a small change moves one.

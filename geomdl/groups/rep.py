@@ -162,7 +162,7 @@ class Rep(ABC):
     def __rmul__(self, n: int) -> Rep:
         """Return n whole copies, one after another."""
         if not isinstance(n, int) or n < 1:
-            hint = "; the tensor product is r @ s" if isinstance(n, Rep) else ""
+            hint = "; the tensor product is r @ s" if hasattr(n, "group") else ""
             raise ValueError(f"n: a multiple should be a positive integer, got {n!r}{hint}")
         return direct_sum([(self, n)])
 

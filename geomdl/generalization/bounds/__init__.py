@@ -14,7 +14,7 @@ Example:
     3.0
 """
 
-from geomdl.training.linear_maps import OperatorNorm, dense, operator_norm
+from geomdl.training.linear_maps import dense, operator_norm
 
 from .compression import Compressed, code_length, compress
 from .convolution import conv_operator_norm
@@ -38,7 +38,6 @@ from .ranking import Rank, rank_measures
 __all__ = [
     "Compressed",
     "LayerNorms",
-    "OperatorNorm",
     "PacBayes",
     "Rademacher",
     "Rank",

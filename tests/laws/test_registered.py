@@ -54,7 +54,7 @@ def test_refusals_are_few_and_reasoned(capsys: pytest.CaptureFixture[str]) -> No
     ours = [*default.list_layers(), *default.list_models()]
     refused = {(name, law) for name in ours for law in default.example(name).refuses}
     potentials = {name for name in ours if isinstance(case(name, default).module, Potential)}
-    free = {(f"symmetrization/{n}", "equivariance") for n in ("Relaxed", "RelaxedConv")}
+    free = {(f"symmetrization/{n}", "equivariance") for n in ("Relaxed", "RelaxedConv", "relaxed")}
     drawn = {  # random elements, anew for each call and batch
         "batch_independence",
         "compile",

@@ -77,7 +77,7 @@ def test_orbit_images_are_where_their_columns_are():
 
 
 def test_an_unknown_kind_names_the_known():
-    with pytest.raises(ValueError, match="figure f: no kind 'pie'; there are curves, dots"):
+    with pytest.raises(ValueError, match="figure f: no kind 'pie'; there are bars, curves, dots"):
         plots.draw(Figure("f", "pie", "", "", {}))
 
 

@@ -248,7 +248,16 @@ def _singular_values(matrix: Tensor) -> Tensor:
 
 
 def stable_rank(matrix: Tensor) -> float:
-    """‖W‖_F² / ‖W‖₂², between 1 and the rank; 0 for the zero matrix.
+    """Stable rank ‖W‖_F² / ‖W‖₂² = Σ s_i² / max s_i² of a matrix. *Exact* up to rounding.
+
+    Args:
+        matrix: W, shape (rows, columns).
+
+    Returns:
+        between 1 and the rank; 0 for the zero matrix.
+
+    Raises:
+        ValueError: no matrix, or one that is not finite.
 
     Example:
         >>> stable_rank(torch.eye(3))
@@ -259,7 +268,18 @@ def stable_rank(matrix: Tensor) -> float:
 
 
 def effective_rank(matrix: Tensor) -> float:
-    """Exp of the entropy of the singular values, normalised to sum 1; 0 for the zero matrix.
+    """Effective rank exp(-Σ p_i log p_i), p = s / Σ s, of singular values s. *Exact* up to rounding.
+
+    That of a covariance's tail, in benign overfitting, is `generalization.effective_rank`.
+
+    Args:
+        matrix: W, shape (rows, columns).
+
+    Returns:
+        between 1 and the rank; 0 for the zero matrix.
+
+    Raises:
+        ValueError: no matrix, or one that is not finite.
 
     Example:
         >>> round(effective_rank(torch.diag(torch.tensor([1.0, 1.0, 0.0]))), 6)

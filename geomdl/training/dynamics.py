@@ -268,7 +268,7 @@ def stable_rank(matrix: Tensor) -> float:
 
 
 def effective_rank(matrix: Tensor) -> float:
-    """Effective rank exp(-Σ p_i log p_i), p = s / Σ s, of singular values s. *Exact* up to rounding.
+    """Effective rank exp(-Σ p_i log p_i), p = s / Σ s, of singular values s. *Exact*.
 
     That of a covariance's tail, in benign overfitting, is `generalization.effective_rank`.
 

@@ -153,8 +153,8 @@ def test_characteristics_of_a_transported_wave() -> None:
     flow = found.lie_algebra[:, :2]
     assert len(flow) == 3 and (flow[:, 1] - 2 * flow[:, 0]).abs().max() < 1e-6
     only = discover(lambda z: (z[:, 1] - 2 * z[:, 0]).sin(), at, among="translations")
-    assert torch.equal(only.lie_algebra[0, :2, 2] / only.lie_algebra[0, 0, 2],
-                       torch.tensor([1.0, 2.0]).double())  # fmt: skip
+    direction = only.lie_algebra[0, :2, 2] / only.lie_algebra[0, 0, 2]
+    torch.testing.assert_close(direction, torch.tensor([1.0, 2.0]).double(), rtol=1e-14, atol=0)
 
 
 # --- trained networks, densities -----------------------------------------------------------------

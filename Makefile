@@ -27,8 +27,8 @@ lint: env
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache  # its cache does not see a module that appears where an import pointed
 
-docs: env
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html $(ARGS) docs out/docs
+docs: env  # the tutorials in as many processes as there are cores, of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html $(ARGS) docs out/docs
 
 verify: env
 	$(BIN)/geomdl verify $(ARGS)

@@ -67,6 +67,7 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "only_warn_on_example_error": False,
     "abort_on_example_error": True,
+    "parallel": os.cpu_count() or 1,  # tutorials, each in a process
     "download_all_examples": False,
     "show_memory": False,
     "remove_config_comments": True,

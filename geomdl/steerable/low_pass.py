@@ -1,7 +1,8 @@
 """Gaussian low-pass filters before a stride: what a coarser grid cannot hold is taken out first."""
 
-import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 
 import torch
 import torch.nn.functional as F
@@ -87,7 +88,7 @@ def blur(
                 f"x: antialias={sigma} reaches {max(margins)} pixels, more than {min(sizes)}"
             )
         x, extended = wrapped(x, margins), True
-    together = math.prod([len(w) for w in weights]) <= _SMALL
+    together = reduce(mul, [len(w) for w in weights]) <= _SMALL  # traced, as math.prod is not
     for axes in [list(range(d))] if together else [[axis] for axis in range(d)]:
         x = _filtered(x, weights, axes, stride, [0] * d if extended else margins)
     if not extended:

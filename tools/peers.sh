@@ -1,6 +1,7 @@
 #!/bin/sh
-# Puts geomdl beside the libraries that it is compared with (escnn, kymatio, e3nn, PyG, tblite) into
-# .venv-peers, then runs the comparisons: pytest -m peers tests/peers, with the arguments given.
+# Puts geomdl beside the libraries that it is compared with (escnn, kymatio, curvlinops, e3nn, PyG,
+# tblite) into .venv-peers, then runs the comparisons: pytest -m peers tests/peers, with the arguments
+# given.
 # They need older SciPy and scikit-learn than constraints.txt pins, hence an environment of their own.
 # Installs nothing, and needs no network, while its inputs and Python stay the same.
 # PYTHON and GEOMDL_TORCH choose the interpreter and the build of PyTorch: see environment.sh.
@@ -26,8 +27,11 @@ build() {
     # The torch that is there stays there, whatever a dependency would rather have.
     $home/bin/python -c 'import importlib.metadata as m; print("torch==" + m.version("torch"))' >$home/constraints.txt
     # escnn and kymatio use what SciPy 1.17 and scikit-learn 1.6 dropped.
-    pip -c $home/constraints.txt -e '.[test]' 'tblite>=0.4' 'escnn==1.0.11' 'kymatio==0.3.0' 'scipy<1.17' 'scikit-learn<1.6' ||
-        no_dependency
+    pip -c $home/constraints.txt -e '.[test]' 'tblite>=0.4' 'escnn==1.0.11' 'kymatio==0.3.0' 'scipy<1.17' 'scikit-learn<1.6' \
+        einops opt-einsum tqdm || no_dependency
+    # curvlinops and what it stands on, but torchvision: that is not used, and another build than this
+    # torch's does not load.
+    pip --no-deps 'curvlinops-for-pytorch==3.0.1' backpack-for-pytorch unfoldNd einconv linear_operator || no_dependency
     echo "$stamp" >$home/stamp
     echo "peers: done (log: $log)"
 }

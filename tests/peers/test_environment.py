@@ -11,7 +11,9 @@ from tests.peers.loading import peer
 pytestmark = pytest.mark.peers
 
 
-@pytest.mark.parametrize("name", ["escnn", "kymatio.torch", "e3nn.o3", "torch_geometric"])
+@pytest.mark.parametrize(
+    "name", ["escnn", "kymatio.torch", "curvlinops", "e3nn.o3", "torch_geometric"]
+)
 def test_peers_load(name: str) -> None:
     assert peer(name).__name__ == name
 

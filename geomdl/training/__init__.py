@@ -8,7 +8,7 @@ Example:
 
 from .alignment import align, symmetric_copy
 from .callbacks import Callback, Moment
-from .connectivity import barrier
+from .connectivity import barrier, bezier
 from .curvature import Curvature
 from .descent import descend
 from .dynamics import (
@@ -51,6 +51,7 @@ __all__ = [
     "align",
     "balancedness",
     "barrier",
+    "bezier",
     "descend",
     "edge_of_stability",
     "effective_rank",

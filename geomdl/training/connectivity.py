@@ -1,7 +1,7 @@
-"""Are two minima joined? The loss on the straight line between two networks."""
+"""Are two minima joined? The loss on a line, or on a curve, between two networks."""
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Barrier", "barrier"]
+__all__ = ["Barrier", "Bezier", "barrier", "bezier"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Barrier:
         def draw(axes: "Axes") -> None:
             axes.plot(self.at, self.losses, ".-", color=BLUE, label="loss")
             axes.plot([0, 1], [self.losses[0], self.losses[-1]], "--", color=GREY, label="chord")
-            axes.set(xlabel="share of the second network", ylabel="loss")
+            axes.set(xlabel="t, from the first network to the second", ylabel="loss")
             axes.set_title(f"barrier {self.height:.3g}", fontsize=11, loc="left")
             axes.legend()
 
@@ -106,24 +106,143 @@ def barrier(
     Source: Frankle, Dziugaite, Roy and Carbin 2020, arXiv:1912.05671; Entezari et al. 2022,
     arXiv:2110.06296.
     """
-    if isinstance(points, bool) or not isinstance(points, int) or points < 3 or points % 2 == 0:
-        raise ValueError(f"points: should be an odd integer >= 3, got {points!r}")
-    between = deepcopy(model if dtype is None else deepcopy(model).to(dtype))
-    for p in between.parameters():
-        p.requires_grad_(True)
-    objective = Objective(between, data, loss, batch_size=batch_size)
-    ends = [_tensors(one) for one in (model, other)]
-    if [(k, v.shape) for k, v in ends[0].items()] != [(k, v.shape) for k, v in ends[1].items()]:
-        raise ValueError("other: should have weights of the names and shapes of model")
-    held = _tensors(between)
-    at, losses = torch.linspace(0, 1, points, dtype=torch.float64), []
-    for t in at.tolist():
-        with torch.no_grad():
-            for name, value in held.items():
-                a, b = (end[name].double() for end in ends)
-                value.copy_((1 - t) * a + t * b)
-        losses.append(objective.value())
-    return Barrier(at, torch.tensor(losses, dtype=torch.float64))
+    way = _Way(model, other, data, loss, points, batch_size, dtype)
+    return Barrier(way.at, way.losses())
+
+
+@dataclass(frozen=True)
+class Bezier(Barrier):
+    """Losses on a curve between two networks.
+
+    Attributes:
+        at: t from 0 to 1, (points,).
+        losses: at (1 - t)² θ + 2t (1 - t) μ + t² θ', (points,).
+        middle: the network of weights μ, towards which the line is bent.
+    """
+
+    middle: nn.Module = field(repr=False)
+
+
+def bezier(
+    model: nn.Module,
+    other: nn.Module,
+    data: Any,
+    loss: Measure | None = None,
+    *,
+    steps: int = 500,
+    lr: float = 1e-2,
+    points: int = 21,
+    batch_size: int = 512,
+    dtype: torch.dtype | None = None,
+    rng: torch.Generator | None = None,
+) -> Bezier:
+    """A valley between two networks: a quadratic Bézier curve along which the loss is low.
+
+    The ends are held. The middle μ starts halfway, where the curve is the straight line of
+    `barrier`, and takes steps of Adam, whose rate falls linearly to 0, on E_t L at
+
+        (1 - t)² θ + 2t (1 - t) μ + t² θ',    t uniform in [0, 1].
+
+    The losses are *exact* on the data given, the curve is the one that was found: a barrier on it
+    shows how high one must climb at most, not that one must. Running statistics of batch norm go
+    along the straight line.
+
+    Args:
+        model: any module without dropout and batch norm in training mode.
+        other: the same with other weights; after `align` there is less to go round.
+        data: as for `fit`, or a sequence of batches.
+        loss: function of (output, target), mean over the batch; by default that of `fit`.
+        steps: each on one batch, with one t.
+        lr: rate of the first step.
+        points: of the grid on which the curve is measured, with both ends, odd.
+        batch_size: largest number of samples at once.
+        dtype: type to compute in, on copies.
+        rng: source of t; None takes the seed 0.
+
+    Returns:
+        the `Bezier`: losses, height and middle of the curve.
+
+    Raises:
+        ValueError: as for `barrier`.
+
+    Example:
+        >>> a, b = nn.Linear(1, 2, bias=False), nn.Linear(1, 2, bias=False)
+        >>> _ = a.weight.data.copy_(torch.tensor([[1.0], [0.0]]))
+        >>> _ = b.weight.data.copy_(torch.tensor([[0.0], [1.0]]))
+        >>> data = torch.ones(1, 1), torch.zeros(1)
+        >>> ring = lambda output, target: (output.square().sum() - 1) ** 2  # least on a circle
+        >>> line, curve = barrier(a, b, data, ring), bezier(a, b, data, ring)
+        >>> line.height, curve.height < 0.01
+        (0.25, True)
+
+    Source: Garipov, Izmailov, Podoprikhin, Vetrov and Wilson 2018, arXiv:1802.10026; Draxler,
+    Veschgini, Salmhofer and Hamprecht 2018, arXiv:1803.00885.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps: should be an integer >= 1, got {steps!r}")
+    if not 0 < lr < float("inf"):
+        raise ValueError(f"lr: should be a number > 0, got {lr!r}")
+    way = _Way(model, other, data, loss, points, batch_size, dtype)
+    rng = rng or torch.Generator().manual_seed(0)
+    middle = [way.middle[name] for name in way.objective.names]
+    adam = torch.optim.Adam(middle, lr=lr)
+    for step, t in enumerate(torch.rand(steps, generator=rng, dtype=torch.float64).tolist()):
+        way.go(t)
+        try:
+            slope = way.objective.batch_gradient(step % len(way.objective.batches))
+        except ValueError as error:
+            raise ValueError(f"{error} at step {step + 1}") from error
+        for m, g in zip(middle, slope, strict=True):
+            m.grad = 2 * t * (1 - t) * g.double()
+        adam.param_groups[0]["lr"] = lr * (1 - step / steps)
+        adam.step()
+    losses = way.losses()
+    for name, value in way.held.items():
+        value.copy_(way.middle[name])
+    return Bezier(way.at, losses, way.objective.model)
+
+
+class _Way:
+    """Networks (1 - t)² θ + 2t (1 - t) μ + t² θ', and the loss there; at first the line."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        other: nn.Module,
+        data: Any,
+        loss: Measure | None,
+        points: int,
+        batch_size: int,
+        dtype: torch.dtype | None,
+    ) -> None:
+        if isinstance(points, bool) or not isinstance(points, int) or points < 3 or points % 2 == 0:
+            raise ValueError(f"points: should be an odd integer >= 3, got {points!r}")
+        between = deepcopy(model if dtype is None else deepcopy(model).to(dtype))
+        for p in between.parameters():
+            p.requires_grad_(True)
+        self.objective = Objective(between, data, loss, batch_size=batch_size)
+        self.ends = [{k: v.double() for k, v in _tensors(one).items()} for one in (model, other)]
+        first, last = self.ends
+        if [(k, v.shape) for k, v in first.items()] != [(k, v.shape) for k, v in last.items()]:
+            raise ValueError("other: should have weights of the names and shapes of model")
+        self.middle = {k: (v + last[k]) / 2 for k, v in first.items()}
+        self.held = _tensors(between)
+        self.at = torch.linspace(0, 1, points, dtype=torch.float64)
+
+    def go(self, t: float) -> None:
+        """Put the weights at t into the network between."""
+        first, last = self.ends
+        for name, value in self.held.items():
+            a, m, b = first[name], self.middle[name], last[name]
+            value.copy_((1 - t) ** 2 * a + 2 * t * (1 - t) * m + t**2 * b)
+
+    def losses(self) -> Tensor:
+        """At the points of the grid, float64."""
+        found = []
+        for t in self.at.tolist():
+            self.go(t)
+            found.append(self.objective.value())
+        return torch.tensor(found, dtype=torch.float64)
 
 
 def _tensors(model: nn.Module) -> dict[str, Tensor]:

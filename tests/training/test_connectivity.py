@@ -2,14 +2,17 @@
 
 import itertools
 import math
+from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from torch import nn
 
 import geomdl
 from geomdl import steerable
-from geomdl.training import align, barrier, fit, symmetric_copy
+from geomdl.training import align, barrier, bezier, fit, symmetric_copy
 from geomdl.training.chain import Chain
 from geomdl.training.objective import Objective
 from geomdl.training.orbits import orbits_of
@@ -267,3 +270,77 @@ def test_chains_name_their_fields():
     hidden = Chain.of(model, (x,)).hidden
     assert [orbits.count for orbits in hidden] == [2, 4]
     assert [orbits.order for orbits in hidden] == [8**2 * 2, 8**4 * math.factorial(4)]
+
+
+class Point(nn.Module):
+    """Two weights, which are the output for every sample."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at = nn.Parameter(torch.tensor(at, dtype=torch.float64))
+
+    def forward(self, x):
+        return self.at.expand(len(x), 2)
+
+
+def ring(output, target):
+    """Least on the unit circle."""
+    return ((output.square().sum(1) - 1) ** 2).mean()
+
+
+def test_the_curve_is_the_best_of_its_kind():
+    """Against the least mean loss over the middle, on a fine grid."""
+    a, b, t = (1.0, 0.0), (0.0, 1.0), np.linspace(0, 1, 2001)[:, None]
+
+    def mean(middle):
+        at = (1 - t) ** 2 * np.array(a) + 2 * t * (1 - t) * middle + t**2 * np.array(b)
+        return float(np.mean(((at**2).sum(1) - 1) ** 2))
+
+    best = minimize(mean, np.array([0.5, 0.5])).x
+    data = (torch.zeros(3, 1, dtype=torch.float64), torch.zeros(3))
+    found = bezier(Point(a), Point(b), data, ring, steps=1500, lr=0.05)
+    assert found.middle.at.tolist() == pytest.approx(best.tolist(), abs=1e-2)
+    assert barrier(Point(a), Point(b), data, ring).height == pytest.approx(0.25, abs=1e-12)
+    assert found.height < 1e-3
+    assert found.losses[[0, -1]].tolist() == [0, 0]
+
+
+def test_the_ends_of_a_curve_and_running_statistics_stay():
+    """These go along the straight line; the weights on the curve are those of the formula."""
+    a, x = prepared("cnn")
+    b = prepared("cnn")[0]
+    for number, tensor in enumerate((*b.parameters(), b[1].running_mean)):
+        tensor.data.copy_(normal(*tensor.shape, seed=100 + number))
+    data = (x, torch.arange(5) % 3)
+    before = [deepcopy(net.state_dict()) for net in (a, b)]
+    found = bezier(a, b, data, steps=20, points=5, batch_size=3)
+    line = barrier(a, b, data, points=5, batch_size=3)
+    assert torch.equal(found.losses[[0, -1]], line.losses[[0, -1]])
+    assert float(found.losses[2]) < float(line.losses[2])
+    for net, state in zip((a, b), before, strict=True):
+        assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
+    assert torch.allclose(
+        found.middle[1].running_mean, (a[1].running_mean + b[1].running_mean) / 2, rtol=1e-12
+    )
+    with torch.no_grad():  # t = 1/4
+        for p, m, q in zip(a.parameters(), found.middle.parameters(), b.parameters(), strict=True):
+            p.copy_((9 * p + 6 * m + q) / 16)
+        a[1].running_mean.copy_((3 * a[1].running_mean + b[1].running_mean) / 4)
+    assert found.losses[1] == pytest.approx(Objective(a, data).value(), rel=1e-12)
+    again = bezier(prepared("cnn")[0], b, data, steps=20, points=5, batch_size=3)
+    assert torch.equal(again.losses, found.losses)
+
+
+def test_refused_curves():
+    model, x = prepared("mlp")
+    data = (x, torch.arange(5) % 3)
+    for options, message in (
+        ({"steps": 0}, r"^steps: should be an integer >= 1, got 0$"),
+        ({"lr": 0.0}, r"^lr: should be a number > 0, got 0.0$"),
+        ({"points": 4}, r"^points: should be an odd integer >= 3, got 4$"),
+        ({"loss": lambda f, y: f.sum() / 0}, r"^loss: should be finite, got .* at step 1$"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bezier(model, model, data, **options)
+    with pytest.raises(ValueError, match=r"^other: should have weights of the names and shapes"):
+        bezier(model, nn.Linear(3, 2), data)

@@ -344,3 +344,15 @@ def test_refused_curves():
             bezier(model, model, data, **options)
     with pytest.raises(ValueError, match=r"^other: should have weights of the names and shapes"):
         bezier(model, nn.Linear(3, 2), data)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_another_function_is_not_taken_for_rounding(dtype):
+    """Outputs that hardly vary about a large constant, as energies do."""
+    torch.manual_seed(0)
+    model = Residual().to(dtype)
+    with torch.no_grad():
+        model.third.bias.fill_(1e3)
+    x = normal(20, 3).to(dtype)
+    with pytest.raises(ValueError, match="without skip connections; moving its weights changed"):
+        symmetric_copy(model, x, rng=generator(1))

@@ -1,5 +1,6 @@
 """Trackers: measurements taken along a run, their table and their picture, live."""
 
+import io
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,7 +42,7 @@ class Tracker:
         rows: one dict a measurement, with "step", "epoch" and what was measured.
 
     Raises:
-        TypeError: ``measure`` is not callable.
+        TypeError: ``measure`` is not callable, or gives no numbers by name.
         ValueError: an impossible argument; a measurement that is NaN or infinite.
 
     Example:
@@ -93,11 +94,16 @@ class Tracker:
     def __call__(self, moment: Moment) -> None:
         """Measure, keep the row, and redraw where that is asked for."""
         with quiet(moment.model):
-            found = dict(self.measure(moment))
-        if not found:
+            measured = self.measure(moment)
+        if not isinstance(measured, Mapping):
+            kind = type(measured).__name__
+            raise TypeError(f"measure: should give numbers by name, in a dict, got {kind}")
+        if not measured:
             return
-        for name, value in found.items():
-            require_finite(value, f"tracker {name}", f"at step {moment.step}")
+        found = {
+            name: require_finite(value, f"tracker {name}", f"at step {moment.step}")
+            for name, value in measured.items()
+        }
         self.history.append({"step": moment.step, "epoch": moment.epoch} | found)
         if self.live is not False and len(self.rows) % self.refresh == 0:
             self._redraw()
@@ -142,19 +148,29 @@ class Tracker:
 
     def _redraw(self) -> None:
         if self.live is not True:
-            import io
-
-            held = io.BytesIO()
-            self.plot().savefig(held, format="png", dpi=110)
-            write_whole(Path(str(self.live)), held.getvalue())
+            write_whole(Path(str(self.live)), _png(self.plot()))
             return
         display = _notebook_display()
         if display is None:
             return
+        picture = _Picture(_png(self.plot()))
         if self._shown is None:
-            self._shown = display(self.plot(), display_id=True)
+            self._shown = display(picture, display_id=True)
         else:
-            self._shown.update(self.plot())
+            self._shown.update(picture)
+
+
+class _Picture:
+    """What a notebook shows, whether or not it knows matplotlib."""
+
+    def __init__(self, png: bytes) -> None:
+        self._repr_png_ = lambda: png
+
+
+def _png(drawn: "Figure") -> bytes:
+    held = io.BytesIO()
+    drawn.savefig(held, format="png", dpi=110)
+    return held.getvalue()
 
 
 def _notebook_display() -> Callable[..., Any] | None:

@@ -52,10 +52,10 @@ def stability_threshold(optimizer: torch.optim.Optimizer) -> float:
     Source: Cohen et al. 2021, arXiv:2103.00065; Cohen et al. 2022, arXiv:2207.14484 (Adam).
     """
     groups = optimizer.param_groups
-    rates = {group["lr"] for group in groups}
+    rates = {float(group["lr"]) for group in groups}
     if len(rates) != 1:
         raise ValueError(f"optimizer: should have one learning rate, got {sorted(rates)}")
-    lr = float(rates.pop())
+    lr = rates.pop()
     first = groups[0]
     for key in ("momentum", "dampening", "nesterov", "maximize", "betas"):
         for group in groups:
@@ -90,11 +90,14 @@ class _Preconditioned:
 def _preconditioner(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> Tensor:
     """P = (1 - β₁ᵗ) (√(v / (1 - β₂ᵗ)) + ε), by which Adam divides its mean of gradients.
 
-    With AMSGrad v is the largest so far.
+    With AMSGrad v is the largest so far. Infinite for weights without a gradient, which stay.
     """
     owner, found = {p: group for group in optimizer.param_groups for p in group["params"]}, []
     for p in parameters:
-        state, group = optimizer.state[p], owner[p]
+        state, group = optimizer.state.get(p), owner[p]
+        if not state:
+            found.append(torch.full_like(p.detach(), float("inf"), dtype=torch.float64).reshape(-1))
+            continue
         first, second = group["betas"]
         t = float(state["step"])
         v = state["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
@@ -128,6 +131,10 @@ def edge_of_stability(
         a measurement of "loss", "sharpness", its residual "error" and, where it is finite,
         "threshold".
 
+    Raises:
+        ValueError: when called: an optimiser that `stability_threshold` refuses, or without some
+            of the weights that require a gradient.
+
     Example:
         >>> from geomdl.training import Tracker, descend
         >>> x = torch.linspace(-1, 1, 8)[:, None]
@@ -142,6 +149,11 @@ def edge_of_stability(
     def measure(moment: Moment) -> Mapping[str, float]:
         threshold = stability_threshold(moment.optimizer)
         matrix = Curvature(moment.model, data, loss, batch_size=batch_size)
+        held = {p for group in moment.optimizer.param_groups for p in group["params"]}
+        if not held.issuperset(matrix.objective.parameters):
+            raise ValueError(
+                "optimizer: should have every weight that requires a gradient; freeze the others"
+            )
         operator: Any = matrix
         if not isinstance(moment.optimizer, torch.optim.SGD):
             if not moment.optimizer.state:
@@ -382,6 +394,16 @@ def noise_scale(data: Any, loss: Measure | None = None, *, batches: int = 32) ->
 
     Returns:
         a measurement; nothing where the gradient cannot be told from its noise.
+
+    Raises:
+        ValueError: when called: as `gradient_noise`.
+
+    Example:
+        >>> x = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+        >>> net = nn.Linear(3, 1)
+        >>> measure = noise_scale((x, 3 + x.sum(1, keepdim=True)), batches=16)
+        >>> sorted(measure(Moment(net, torch.optim.SGD(net.parameters()), 0)))
+        ['error', 'noise scale', 'square of the gradient', 'trace of its covariance']
     """
 
     def measure(moment: Moment) -> Mapping[str, float]:

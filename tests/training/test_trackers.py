@@ -150,6 +150,13 @@ def test_a_tracker_keeps_draws_and_refuses(tmp_path):
         fit(network(3, 2), DATA, callbacks=Tracker(lambda m: {"x": math.nan}), **OPTIONS)
     with pytest.raises(TypeError, match=r"^measure: should be callable, got int"):
         Tracker(3)
+    for wrong, kind in ((lambda m: 3, "int"), (lambda m: None, "NoneType")):
+        with pytest.raises(TypeError, match=rf"^measure: should give .* in a dict, got {kind}$"):
+            fit(network(3, 2), DATA, callbacks=Tracker(wrong), **OPTIONS)
+    norm = Tracker(lambda m: {"norm": m.model[0].weight.norm()}, path=tmp_path / "rows.jsonl")
+    fit(network(3, 2), DATA, callbacks=norm, **OPTIONS)
+    assert norm.rows == read_history(tmp_path / "rows.jsonl")  # numbers, where tensors are given
+    assert len(norm.rows) == 4
     for options in ({"every": 0}, {"refresh": 0}, {"every": True}):
         with pytest.raises(ValueError, match=r"should be an integer >= 1"):
             Tracker(measure, **options)
@@ -174,6 +181,8 @@ def test_in_a_notebook_one_figure_is_refreshed(monkeypatch):
     tracker = Tracker(lambda m: {"x": 1.0}, live=True)
     fit(network(3, 2), DATA, callbacks=tracker, **OPTIONS)
     assert [kind for kind, _ in shown] == ["display", "update", "update", "update"]
+    for _, picture in shown:  # IPython would show a figure as its name alone, without pyplot
+        assert picture._repr_png_().startswith(b"\x89PNG")
     fake.get_ipython = lambda: None  # a script that has imported IPython
     fit(network(3, 2), DATA, callbacks=tracker, **OPTIONS)
     assert len(shown) == 4
@@ -308,6 +317,39 @@ def test_a_threshold_holds_for_all_groups_or_is_refused(kind, options, second, m
     groups = [{"params": [a]}, {"params": [b]} | second]
     with pytest.raises(ValueError, match=r"^optimizer: should .*" + message):
         stability_threshold(kind(groups, lr=0.1, **options))
+
+
+def test_rates_that_are_tensors():
+    a, b = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    for second in (0.25, torch.tensor(0.25)):
+        groups = [{"params": [a], "lr": torch.tensor(0.25)}, {"params": [b], "lr": second}]
+        assert stability_threshold(SGD(groups, lr=0.25)) == 8.0
+
+
+class Partly(nn.Linear):
+    """A layer beside which a weight lies idle."""
+
+    def __init__(self):
+        super().__init__(3, 2)
+        self.idle = nn.Parameter(torch.ones(4))
+
+
+def test_weights_that_stay_do_not_count_under_adam():
+    rows = []
+    for make in (lambda: nn.Linear(3, 2), Partly):
+        torch.manual_seed(0)
+        edge = Tracker(edge_of_stability(DATA, tol=1e-9), every=4)
+        fit(make().double(), DATA, callbacks=edge, **OPTIONS)
+        rows.append([row["sharpness"] for row in edge.rows])
+    assert len(rows[0]) == 3
+    assert rows[0] == pytest.approx(rows[1], rel=1e-7)
+    model = network(3, 4, 2)
+    for kind in (SGD, ADAM):
+        optimizer = kind(model[0].parameters(), lr=0.1)
+        model(DATA[0]).sum().backward()
+        optimizer.step()
+        with pytest.raises(ValueError, match=r"^optimizer: should have every weight that requires"):
+            edge_of_stability(DATA)(Moment(model, optimizer, 1))
 
 
 def test_sharpness_along_descent_and_under_adam():

@@ -37,7 +37,8 @@ class Curvature:
         model: any module without dropout and batch norm in training mode. Weights that do not
             require gradients are constants.
         data: as for `fit`, or a sequence of batches; read once and held.
-        loss: function of (output, target), mean over the batch; by default that of `fit`.
+        loss: function of (output, target), mean over the batch; by default that of `fit`. A sum
+            will do for "hessian" and "ggn" on one batch, of which it gives the sum.
         kind: which matrix.
         batch_size: largest number of samples at once, which bounds the memory.
         dtype: type to compute in, on a copy of the model; ``torch.float64`` for a float32 model
@@ -50,8 +51,9 @@ class Curvature:
         shape: (P, P).
 
     Raises:
-        ValueError: an unknown kind, a loss that is no scalar or not finite, dropout or batch norm
-            in training mode, an output that is no tensor for "ggn" and "empirical_fisher".
+        ValueError: an unknown kind, a loss that is no scalar or not finite or a sum over samples
+            where it may not be one, dropout or batch norm in training mode, an output that is no
+            tensor for "ggn" and "empirical_fisher".
 
     Example:
         >>> model = nn.Linear(2, 1, bias=False)
@@ -80,6 +82,7 @@ class Curvature:
         if kind not in KINDS:
             raise ValueError(f"kind: should be one of {', '.join(KINDS)}, got {kind!r}")
         self.objective = Objective(model, data, loss, batch_size=batch_size, dtype=dtype)
+        self.objective.needs_mean = kind == "empirical_fisher"
         self.kind, self.dim = kind, self.objective.dim
         self.shape = (self.dim, self.dim)
         self.products = 0

@@ -126,7 +126,8 @@ def gradient_noise(
     """The simple noise scale tr Σ / |G|² of the gradient of a loss, with standard errors.
 
     The samples are cut into batches, in their order, which should be random; a gradient is taken of
-    each. A step on b samples gains 1 / (1 + scale/b) of what a step along the true gradient gains.
+    each. Were the Hessian a multiple of 1, the best step on b samples would gain 1 / (1 + scale/b)
+    of what the best one along the true gradient gains.
 
     Args:
         model: any module without dropout and batch norm in training mode.

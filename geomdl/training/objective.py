@@ -58,8 +58,9 @@ class Objective:
 
     θ are the weights that require gradients, in the order of ``model.parameters()``, each tied one
     once; the other weights are constants. L is the mean over all samples if ``loss`` is a mean over
-    those of a batch. What is measured is one function, so dropout and batch norm in training mode
-    are refused. Attention is computed by torch's plain formulas, since the fused ones have no
+    those of a batch; a sum is refused where there are several, since its L would depend on where
+    the samples are cut. What is measured is one function, so dropout and batch norm in training
+    mode are refused. Attention is computed by torch's plain formulas, since the fused ones have no
     second derivatives.
 
     Args:
@@ -76,6 +77,7 @@ class Objective:
         names: of the weights.
         parameters: the weights.
         dim: number of weights, P.
+        needs_mean: whether a sum over samples is refused for a single batch too.
 
     Raises:
         ValueError: no weights that require gradients, no samples, NaN or infinity in the data,
@@ -113,6 +115,7 @@ class Objective:
         self.batches = [batch.to(device, floating_dtype(self.model)) for batch in batches]
         self.count = sum(batch.size for batch in self.batches)
         self.loss = loss or default_loss(self.batches[0].target)
+        self.needs_mean, self._is_mean = False, False
 
     @property
     def state(self) -> list[Tensor]:
@@ -142,13 +145,20 @@ class Objective:
         """Loss on one batch, with its graph.
 
         Raises:
-            ValueError: it is no scalar, or NaN or infinite.
+            ValueError: it is no scalar, NaN or infinite, or a sum where a mean is needed.
         """
         batch = self.batches[number]
-        value = self.loss(self.output(batch), batch.target)
+        output = self.output(batch)
+        value = self.loss(output, batch.target)
         if not isinstance(value, Tensor):
             raise TypeError(f"loss: should give a tensor, got {type(value).__name__}")
         require_finite(value, "loss", f"on batch {number}")
+        if (self.needs_mean or len(self.batches) > 1) and not self._is_mean:
+            if _is_sum(self.loss, output, batch.target, float(value.detach())):
+                raise ValueError(
+                    "loss: should be a mean over samples, got a sum: two copies of each double it"
+                )
+            self._is_mean = True
         return value.reshape(())
 
     def value(self) -> float:
@@ -205,6 +215,18 @@ class Objective:
             with torch.no_grad():
                 for p, old in zip(self.parameters, before, strict=True):
                     p.copy_(old)
+
+
+def _is_sum(loss: Measure, output: Any, target: Any, value: float) -> bool:
+    """Whether a loss adds up samples: twice as large where each is there twice."""
+    if not all(isinstance(t, Tensor) and t.dim() > 0 for t in (output, target)):
+        return False
+    with torch.no_grad():
+        try:
+            twice = float(loss(torch.cat([output, output]), torch.cat([target, target])))
+        except (RuntimeError, ValueError, IndexError):  # it holds something for each sample
+            return False
+    return value != 0 and abs(twice - 2 * value) <= 1e-3 * abs(value)
 
 
 @contextmanager

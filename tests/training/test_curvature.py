@@ -206,6 +206,25 @@ def test_moved_weights_come_back_bit_for_bit():
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("kind", ["hessian", "ggn"])
+def test_on_one_batch_a_sum_is_a_sum(kind):
+    model, data = mlp().double(), (normal(7, 3), torch.arange(7) % 3)
+    whole = Curvature(model, data, nn.CrossEntropyLoss(), kind=kind).dense()
+    summed = Curvature(model, data, nn.CrossEntropyLoss(reduction="sum"), kind=kind).dense()
+    assert torch.allclose(summed, 7 * whole, rtol=1e-10, atol=1e-12)
+
+
+def test_a_loss_that_holds_something_for_each_sample_is_not_judged():
+    """It cannot be asked of more samples than it has."""
+    model, data, weights = mlp().double(), (normal(7, 3), normal(7, 3, seed=1)), normal(7, 1)
+
+    def loss(f, y):
+        return (weights.square() * (f - y).square()).mean()
+
+    found = Curvature(model, data, loss, kind="empirical_fisher")
+    assert bool((found @ torch.ones(found.dim)).isfinite().all())
+
+
 def test_affine_losses_have_no_curvature():
     model = nn.Linear(3, 2)
     for kind in ("hessian", "ggn"):
@@ -220,6 +239,10 @@ def test_affine_losses_have_no_curvature():
      r"^loss: should be a scalar, got shape \(7, 3\) on batch 0"),
     (lambda m, d: Curvature(m, d, lambda f, y: (f.sum() - f.sum()) / 0),
      r"^loss: should be finite, got nan on batch 0"),
+    (lambda m, d: Curvature(m, d, nn.MSELoss(reduction="sum"), batch_size=4),
+     r"^loss: should be a mean over samples, got a sum: two copies of each double it$"),
+    (lambda m, d: Curvature(m, d, nn.MSELoss(reduction="sum"), kind="empirical_fisher"),
+     r"^loss: should be a mean over samples, got a sum"),
     (lambda m, d: Curvature(nn.Sequential(m, nn.Dropout(0.5)), d),
      r"^model: should be free of dropout in training mode.*model\.eval"),
     (lambda m, d: Curvature(nn.Sequential(m, nn.BatchNorm1d(3)), d), r"free of batch norm"),

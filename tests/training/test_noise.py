@@ -79,6 +79,7 @@ def test_of_a_model_it_is_that_of_the_gradients_of_single_samples():
     (lambda m, x: noise_of(torch.full((9, 2), math.nan), 1), r"^gradients: should be finite"),
     (lambda m, x: noise_of(normal(9, 2) - normal(9, 2).mean(0), 1),
      r"^data: too few samples to tell the gradient from its noise, \|G\|² = -"),
+    (lambda m, x: gradient_noise(m, (x, x), nn.MSELoss(reduction="sum")), r"got a sum"),
     (lambda m, x: gradient_noise(nn.Sequential(m, nn.BatchNorm1d(3)), (x, x)), "of batch norm"),
 ])  # fmt: skip
 def test_refused_in_one_line(call, message):

@@ -211,9 +211,12 @@ def test_refused_in_one_line(call, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_matrix_that_is_not_symmetric_is_refused():
+@pytest.mark.parametrize("call", [
+    eigenpairs, spectral_density, lambda a: lanczos(a, torch.ones(2), 2),
+])  # fmt: skip
+def test_a_matrix_that_is_not_symmetric_is_refused(call):
     with pytest.raises(ValueError, match="operator: should be symmetric, got one off by 1"):
-        eigenpairs(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+        call(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

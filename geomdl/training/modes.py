@@ -1,6 +1,7 @@
 """What makes a network another function at each call: refused where a function is measured."""
 
 from torch import nn
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 __all__ = ["refuse_random"]
 
@@ -17,7 +18,8 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
     - dropout with p > 0: every class of torch and of geomdl, any module whose class is named after
       dropping, and modules with a rate ``dropout`` > 0, such as attention and recurrent networks;
     - batch norm: torch's and geomdl's, and any module with a buffer ``running_…``;
-    - ``nn.RReLU``, which draws its slopes, and the power iteration of torch's ``spectral_norm``.
+    - ``nn.RReLU``, which draws its slopes, and the power iteration of torch's ``spectral_norm``,
+      the parametrization and the older hook.
 
     A functional dropout within a ``forward`` (``F.dropout(x, 0.5)``) cannot be seen, unless its
     rate is the attribute ``dropout`` of the module.
@@ -25,6 +27,9 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
     Args:
         model: any module.
         name: what the message calls it.
+
+    Returns:
+        nothing: the model is one function.
 
     Raises:
         ValueError: the first such submodule in training mode, by name.
@@ -63,6 +68,8 @@ def _random(module: nn.Module) -> tuple[str, str] | None:
         return "batch norm", kind
     if isinstance(module, nn.RReLU):
         return "random slopes", kind
-    if isinstance(module, nn.utils.parametrizations._SpectralNorm):
+    hooks = module._forward_pre_hooks.values()
+    iterates = isinstance(module, nn.utils.parametrizations._SpectralNorm)
+    if iterates or any(isinstance(hook, SpectralNorm) for hook in hooks):
         return "a power iteration", "spectral_norm"
     return None

@@ -39,6 +39,7 @@ RANDOM = {
     "steerable norm": lambda: _steerable(BatchNorm),
     "RReLU": nn.RReLU,
     "spectral_norm": lambda: nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3)),
+    "spectral_norm, a hook": lambda: nn.utils.spectral_norm(nn.Linear(3, 3)),
 }
 
 QUIET = {

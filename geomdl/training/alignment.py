@@ -72,7 +72,8 @@ def align(
 
     Raises:
         ValueError: networks that are no such chains or differ in architecture, whose outputs the
-            moved weights change, dropout or batch norm in training mode.
+            moved weights change, or that do not take the inputs; dropout or batch norm in training
+            mode.
 
     Example:
         >>> a = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))

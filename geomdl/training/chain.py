@@ -189,6 +189,9 @@ def _calls(
     try:
         with torch.no_grad(), quiet(model):
             model(*inputs)
+    except RuntimeError as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"inputs: the model refuses them: {reason}") from error
     finally:
         for handle in handles:
             handle.remove()

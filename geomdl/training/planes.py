@@ -194,6 +194,7 @@ def landscape(
     Raises:
         ValueError: an impossible argument; a loss that is no scalar or not finite somewhere on the
             plane; dropout or batch norm in training mode.
+        TypeError: directions that are no tensors.
 
     Example:
         >>> model = nn.Linear(1, 1, bias=False)
@@ -220,9 +221,12 @@ def landscape(
             objective.flat(filter_normalized(objective.model, d, vectors=vectors)) for d in drawn
         ]
     else:
+        if len(directions) not in (1, 2):
+            raise ValueError(f"directions: should be one or two, got {len(directions)}")
+        for d in directions:
+            if not isinstance(d, Tensor):
+                raise TypeError(f"directions: should be tensors, got {type(d).__name__}")
         flat = [d.to(objective.parameters[0].device, torch.float64) for d in directions]
-        if len(flat) not in (1, 2):
-            raise ValueError(f"directions: should be one or two, got {len(flat)}")
         for d in flat:
             if d.shape != (objective.dim,) or not bool(d.isfinite().all()) or not bool(d.any()):
                 raise ValueError(

@@ -254,6 +254,9 @@ def test_refused_arguments():
     data = (x, torch.arange(5) % 3)
     with pytest.raises(ValueError, match=r"^symmetry: should be 'group' or 'permutation', got 'x'"):
         align(model, model, x, symmetry="x")
+    for wrong in (x[..., :3], x.float()):
+        with pytest.raises(ValueError, match=r"^inputs: the model refuses them: mat1 and mat2"):
+            align(model, model, wrong)
     with pytest.raises(ValueError, match=r"^restarts: should be an integer >= 0"):
         align(model, model, x, restarts=-1)
     other = nn.Sequential(nn.Flatten(), nn.Linear(49, 2), nn.Linear(2, 3)).double()

@@ -127,6 +127,8 @@ def test_refused_in_one_line(options, message):
 
 def test_refused_directions_and_modes():
     model, data = network()
+    with pytest.raises(TypeError, match=r"^directions: should be tensors, got list$"):
+        landscape(model, data, directions=[[1.0]])
     with pytest.raises(ValueError, match=r"^direction: should have the shapes of the 8 weights"):
         filter_normalized(model, [torch.ones(3)])
     with pytest.raises(ValueError, match="free of dropout"):

@@ -58,9 +58,9 @@ def align(
     differs by a symmetry alone the sweep finds it, unless two units are equal.
 
     Args:
-        model: a chain of linear layers, convolutions (also those of `geomdl.steerable` and
-            `geomdl.linear` on permutation representations, such as regular fields) and norms, with
-            pointwise functions and pools between, and no skip connections.
+        model: a chain of linear layers, convolutions (also those of `geomdl.translation`, and of
+            `geomdl.steerable` and `geomdl.linear` on permutation representations, such as regular
+            fields) and norms, with pointwise functions and pools between, and no skip connections.
         other: a network of the same architecture; it is left as it is.
         inputs: of one call of the networks, a tensor or a tuple, with which the result is checked.
         symmetry: "group", or "permutation" for whole fields as they stand.

@@ -87,7 +87,7 @@ class Chain:
         calls = _calls(model, inputs)
         links: list[Link] = []
         for name, module, before, after in calls:
-            if isinstance(module, DENSE) or _expands(module):
+            if _is_layer(module):
                 if getattr(module, "groups", 1) != 1:
                     raise ValueError(f"model: {name} should have groups=1, got {module.groups}")
                 if links and links[-1].orbits is None:
@@ -166,6 +166,15 @@ class Chain:
 def _expands(module: nn.Module) -> bool:
     """Whether it is a layer of geomdl with equivariant filters in a basis."""
     return hasattr(getattr(module, "filters", None), "expand")
+
+
+def _is_layer(module: nn.Module) -> bool:
+    """Whether it is linear, with a filter (out, in, taps): torch's layers and geomdl's."""
+    if isinstance(module, DENSE) or _expands(module):
+        return True
+    weight = getattr(module, "weight", None)
+    filters = hasattr(module, "kernel_size") and isinstance(weight, Tensor) and weight.dim() > 2
+    return filters and not isinstance(module, nn.modules.conv._ConvTransposeNd)
 
 
 def _is_vector(module: nn.Module) -> bool:

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from torch import nn
 
 import geomdl
-from geomdl import steerable
+from geomdl import steerable, translation
 from geomdl.training import align, barrier, bezier, fit, symmetric_copy
 from geomdl.training.chain import Chain
 from geomdl.training.objective import Objective
@@ -96,6 +96,10 @@ def networks():
         "cnn": nn.Sequential(
             nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 5, 1),
             nn.PReLU(5), nn.Flatten(), nn.Linear(20, 3),
+        ),
+        "translation": nn.Sequential(
+            translation.Conv(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), translation.Conv(6, 4, 3),
+            nn.Tanh(), nn.Flatten(), nn.Linear(196, 3),
         ),
         "steerable": geomdl.create_model(
             "steerable/cnn", group=D4, shape=(7, 7), classes=3, channels=16, depth=2

@@ -26,7 +26,8 @@ class Curvature:
       matrix of the model, for the squared error too up to a factor. It takes ``loss`` as a
       function of the output alone;
     - "empirical_fisher": F = Σ_i g_i g_iᵀ / n with g_i = ∇l_i, the second moment of gradients of
-      single samples: the loss must be a mean over samples that do not mix.
+      single samples: the loss must be the mean of what it is on each sample by itself, which is
+      looked at on the first batch.
 
     No forward mode is used, so layers with their own derivatives work. With one batch the graph is
     kept until a weight changes, and a product costs one backward pass (two for the others).
@@ -52,7 +53,7 @@ class Curvature:
 
     Raises:
         ValueError: an unknown kind, a loss that is no scalar or not finite or a sum over samples
-            where it may not be one, dropout or batch norm in training mode, an output that is no
+            where it should be a mean, dropout or batch norm in training mode, an output that is no
             tensor for "ggn" and "empirical_fisher".
 
     Example:
@@ -82,7 +83,6 @@ class Curvature:
         if kind not in KINDS:
             raise ValueError(f"kind: should be one of {', '.join(KINDS)}, got {kind!r}")
         self.objective = Objective(model, data, loss, batch_size=batch_size, dtype=dtype)
-        self.objective.needs_mean = kind == "empirical_fisher"
         self.kind, self.dim = kind, self.objective.dim
         self.shape = (self.dim, self.dim)
         self.products = 0
@@ -129,6 +129,8 @@ class Curvature:
             found = _Hessian(self.objective.batch_gradient(number, create_graph=True))
         else:
             found = _outputs(self.objective, number, self.kind)
+            if self.kind == "empirical_fisher" and number == self.products == 0:
+                _require_mean(self.objective, found.output.detach())
         if len(self.objective.batches) == 1:
             self._kept = ([t.clone() for t in state], found)
         return found
@@ -224,6 +226,20 @@ def _outputs(objective: Objective, number: int, kind: str) -> _Outputs:
         materialize_grads=True,
     )
     return _Outputs(output, dummy, transposed, leaf, slope, kind == "empirical_fisher")
+
+
+def _require_mean(objective: Objective, output: Tensor) -> None:
+    """The loss on the first batch is the mean of the losses on its samples."""
+    target, loss = objective.batches[0].target, objective.loss
+    with torch.no_grad():
+        whole = float(loss(output, target))
+        each = [float(loss(output[i : i + 1], target[i : i + 1])) for i in range(len(output))]
+    mean = sum(each) / len(each)
+    if not abs(whole - mean) <= 1e-4 * max(abs(e) for e in each):
+        raise ValueError(
+            "loss: should be the mean of what it is on each sample for empirical_fisher, got"
+            f" {whole:.4g} and a mean of {mean:.4g}"
+        )
 
 
 def _same(kept: list[Tensor], state: list[Tensor]) -> bool:

@@ -77,7 +77,6 @@ class Objective:
         names: of the weights.
         parameters: the weights.
         dim: number of weights, P.
-        needs_mean: whether a sum over samples is refused for a single batch too.
 
     Raises:
         ValueError: no weights that require gradients, no samples, NaN or infinity in the data,
@@ -115,7 +114,7 @@ class Objective:
         self.batches = [batch.to(device, floating_dtype(self.model)) for batch in batches]
         self.count = sum(batch.size for batch in self.batches)
         self.loss = loss or default_loss(self.batches[0].target)
-        self.needs_mean, self._is_mean = False, False
+        self._is_mean = False
 
     @property
     def state(self) -> list[Tensor]:
@@ -145,7 +144,7 @@ class Objective:
         """Loss on one batch, with its graph.
 
         Raises:
-            ValueError: it is no scalar, NaN or infinite, or a sum where a mean is needed.
+            ValueError: it is no scalar, NaN or infinite, or a sum where there are several batches.
         """
         batch = self.batches[number]
         output = self.output(batch)
@@ -153,7 +152,7 @@ class Objective:
         if not isinstance(value, Tensor):
             raise TypeError(f"loss: should give a tensor, got {type(value).__name__}")
         require_finite(value, "loss", f"on batch {number}")
-        if (self.needs_mean or len(self.batches) > 1) and not self._is_mean:
+        if len(self.batches) > 1 and not self._is_mean:
             if _is_sum(self.loss, output, batch.target, float(value.detach())):
                 raise ValueError(
                     "loss: should be a mean over samples, got a sum: two copies of each double it"

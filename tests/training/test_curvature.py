@@ -216,12 +216,12 @@ def test_on_one_batch_a_sum_is_a_sum(kind):
 
 def test_a_loss_that_holds_something_for_each_sample_is_not_judged():
     """It cannot be asked of more samples than it has."""
-    model, data, weights = mlp().double(), (normal(7, 3), normal(7, 3, seed=1)), normal(7, 1)
+    model, data, weights = mlp().double(), (normal(6, 3), normal(6, 3, seed=1)), normal(3, 3)
 
     def loss(f, y):
         return (weights.square() * (f - y).square()).mean()
 
-    found = Curvature(model, data, loss, kind="empirical_fisher")
+    found = Curvature(model, data, loss, batch_size=3)
     assert bool((found @ torch.ones(found.dim)).isfinite().all())
 
 
@@ -242,7 +242,13 @@ def test_affine_losses_have_no_curvature():
     (lambda m, d: Curvature(m, d, nn.MSELoss(reduction="sum"), batch_size=4),
      r"^loss: should be a mean over samples, got a sum: two copies of each double it$"),
     (lambda m, d: Curvature(m, d, nn.MSELoss(reduction="sum"), kind="empirical_fisher"),
-     r"^loss: should be a mean over samples, got a sum"),
+     r"^loss: should be the mean of what it is on each sample for empirical_fisher, got \S+ and"),
+    (lambda m, d: Curvature(
+        m, (d[0], torch.arange(7) % 3), nn.CrossEntropyLoss(torch.tensor([1.0, 2, 3]).double()),
+        kind="empirical_fisher"), r"^loss: should be the mean of what it is on each sample"),
+    (lambda m, d: Curvature(
+        m, (d[0], torch.arange(7) % 3), nn.CrossEntropyLoss(ignore_index=0),
+        kind="empirical_fisher"), r"^loss: should be the mean of .* got \S+ and a mean of nan$"),
     (lambda m, d: Curvature(nn.Sequential(m, nn.Dropout(0.5)), d),
      r"^model: should be free of dropout in training mode.*model\.eval"),
     (lambda m, d: Curvature(nn.Sequential(m, nn.BatchNorm1d(3)), d), r"free of batch norm"),

@@ -30,14 +30,15 @@ def filter_normalized(
     Networks with ReLU or norms do not change where one layer is multiplied and the next divided, so
     a step of fixed length means nothing; this one is in units of the weights. A filter f is what
     one output feature sees: a slice along the first axis of a weight with two or more (along the
-    second of a transposed convolution). Each is scaled once. Weights of one axis (biases, and the
-    scales and shifts of norms) have no filters: they stay where they are, or are scaled whole.
+    second of a transposed convolution). Each is scaled once. Biases, whatever their shape, other
+    weights of one axis, and the scales and shifts of norms have no filters: they stay where they
+    are, or are scaled whole.
 
     Args:
         model: any module.
         direction: one tensor for each weight that requires a gradient, in their order.
-        vectors: of weights of one axis or of norms: "zero" keeps them, "normalize" scales each
-            tensor as one filter.
+        vectors: of biases, norms and weights of one axis: "zero" keeps them, "normalize" scales
+            each tensor as one filter.
 
     Returns:
         the scaled tensors; 0 where a filter of the direction or of the weights is 0. *Exact*.
@@ -61,11 +62,11 @@ def filter_normalized(
             f"direction: should have the shapes of the {len(weights)} weights that require"
             " gradients, in their order"
         )
-    norms, transposed = _special(model)
+    plain, transposed = _special(model)
     found = []
     for weight, d in zip(weights, direction, strict=True):
         w = weight.detach()
-        if w.dim() < 2 or _held(norms, weight):
+        if w.dim() < 2 or _held(plain, weight):
             found.append(_scaled(d[None], w[None])[0] if vectors == "normalize" else d * 0)
         elif _held(transposed, weight):
             found.append(_scaled(d.transpose(0, 1), w.transpose(0, 1)).transpose(0, 1))
@@ -251,16 +252,16 @@ def landscape(
 
 
 def _special(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Weights of norms, whatever their shape, and of transposed convolutions."""
-    norms: list[Tensor] = []
+    """Biases and weights of norms, whatever their shape, and weights of transposed convolutions."""
+    plain = [p for name, p in model.named_parameters() if "bias" in name.split(".")]
     transposed: list[Tensor] = []
     for module in model.modules():
         own = list(module.parameters(recurse=False))
         if "norm" in type(module).__name__.lower():
-            norms += own
+            plain += own
         if isinstance(module, nn.modules.conv._ConvTransposeNd):
             transposed += own
-    return norms, transposed
+    return plain, transposed
 
 
 def _held(some: Sequence[Tensor], weight: Tensor) -> bool:

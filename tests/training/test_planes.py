@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+import geomdl
 from geomdl.training import landscape, sharpness
 from geomdl.training.curvature import Curvature
 from geomdl.training.objective import Objective
@@ -34,6 +35,23 @@ def test_each_filter_has_the_length_of_its_weights_and_vectors_stay():
         assert torch.allclose(found[name].norm(dim=axes), w.norm(dim=axes), rtol=1e-12)
     for name in ("0.bias", "1.weight", "1.bias", "3.bias", "5.bias"):
         assert not found[name].any(), name
+
+
+def test_biases_of_fields_have_no_filters():
+    """They have an axis for each block of the basis, and one entry a field."""
+    G = geomdl.group("C4")
+    image, field = (geomdl.Field(geomdl.Grid(2), rep) for rep in (G.trivial, 3 * G.regular))
+    layer = geomdl.steerable.Conv(image, field, 3)
+    drawn = [torch.ones_like(p) for p in layer.parameters()]
+    for name, p in layer.named_parameters():
+        p.data.fill_(2.0 if name.startswith("bias") else 1.0)
+    found = {}
+    for vectors in ("zero", "normalize"):
+        scaled = filter_normalized(layer, drawn, vectors=vectors)
+        found[vectors] = dict(zip(dict(layer.named_parameters()), scaled, strict=True))
+    assert not found["zero"]["bias.blocks.0.weight"].any()
+    assert found["normalize"]["bias.blocks.0.weight"].flatten().tolist() == [2, 2, 2]
+    assert found["zero"]["filters.blocks.0.weight"].any()
 
 
 def test_scaling_twice_is_scaling_once_and_the_length_drawn_does_not_matter():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .callbacks import quiet
 from .orbits import Orbits, orbits_of
 
-__all__ = ["Chain", "Link"]
+__all__ = ["Chain", "Link", "is_layer"]
 
 DENSE = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -87,7 +87,7 @@ class Chain:
         calls = _calls(model, inputs)
         links: list[Link] = []
         for name, module, before, after in calls:
-            if _is_layer(module):
+            if is_layer(module):
                 if getattr(module, "groups", 1) != 1:
                     raise ValueError(f"model: {name} should have groups=1, got {module.groups}")
                 if links and links[-1].orbits is None:
@@ -168,7 +168,7 @@ def _expands(module: nn.Module) -> bool:
     return hasattr(getattr(module, "filters", None), "expand")
 
 
-def _is_layer(module: nn.Module) -> bool:
+def is_layer(module: nn.Module) -> bool:
     """Whether it is linear, with a filter (out, in, taps): torch's layers and geomdl's."""
     if isinstance(module, DENSE) or _expands(module):
         return True

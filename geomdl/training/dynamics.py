@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .callbacks import Moment
+from .chain import Link, is_layer
 from .curvature import Curvature
 from .krylov import eigenpairs
 from .metrics import Measure
@@ -170,14 +171,13 @@ def edge_of_stability(
     return measure
 
 
-def _weights(model: nn.Module) -> list[tuple[str, Tensor, Tensor | None]]:
-    """Matrix and bias of each linear layer and convolution, (out, in · taps), in their order."""
-    kinds = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
-    found = []
-    for name, module in model.named_modules():
-        if isinstance(module, kinds):
-            bias = None if module.bias is None else module.bias.detach().double()
-            found.append((name, module.weight.detach().double().flatten(1), bias))
+def _weights(model: nn.Module) -> list[Tensor]:
+    """Matrix (out, in · taps) of each linear layer and convolution, in their order, on the CPU."""
+    found = [
+        Link(name, module).weight().flatten(1)
+        for name, module in model.named_modules()
+        if is_layer(module)
+    ]
     if not found:
         raise ValueError("model: should have linear layers or convolutions, got none")
     return found
@@ -309,7 +309,8 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
     """For a `Tracker`: what gradient descent prefers without being told to.
 
     - "norm": ‖θ‖ of all weights;
-    - "stable rank i", "effective rank i" of each linear layer or convolution i;
+    - "stable rank i", "effective rank i" of each linear layer or convolution i, those of geomdl
+      with their filters expanded;
     - with labelled data "margin": min_i (f_y - max_{k≠y} f_k), and "normalised margin": divided by
       ‖θ‖^L for L such layers, which gradient flow on a homogeneous network (ReLU without biases)
       increases once the loss is small; not where all weights are 0.
@@ -346,7 +347,7 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
             found["margin"] = margin
             if norm > 0:
                 found["normalised margin"] = margin / norm ** len(layers)
-        for i, (_, weight, _) in enumerate(layers):
+        for i, weight in enumerate(layers):
             found[f"stable rank {i + 1}"] = stable_rank(weight)
             found[f"effective rank {i + 1}"] = effective_rank(weight)
         return found

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import geomdl
 from geomdl.training import (
     Balance,
     Moment,
@@ -418,6 +419,27 @@ def test_ranks_norms_and_margins():
         implicit_bias(DATA)(moment)
     with pytest.raises(ValueError, match=r"^model: should have linear layers or convolutions"):
         implicit_bias()(Moment(nn.LayerNorm(3), moment.optimizer, 0))
+
+
+def test_equivariant_layers_count():
+    """The output is of degree 3 in the weights of these."""
+    G = geomdl.group("C4")
+    image, field = (geomdl.Field(geomdl.Grid(2), rep) for rep in (G.trivial, 2 * G.regular))
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        geomdl.steerable.Conv(image, field, 3, bias=False), nn.ReLU(), nn.Flatten(),
+        nn.Linear(72, 5, bias=False), nn.ReLU(), nn.Linear(5, 2, bias=False),
+    ).double()  # fmt: skip
+    data = (normal(6, 1, 5, 5), torch.arange(6) % 2)
+    moment = Moment(model, SGD(model.parameters()), 0)
+    found = implicit_bias(data)(moment)
+    filters = model[0].filters.expand().detach()
+    assert found["stable rank 1"] == pytest.approx(stable_rank(filters.flatten(1)), rel=1e-12)
+    assert found["normalised margin"] == pytest.approx(found["margin"] / found["norm"] ** 3)
+    for p in model.parameters():
+        p.data *= 3
+    after = implicit_bias(data)(moment)
+    assert after["normalised margin"] == pytest.approx(found["normalised margin"], rel=1e-10)
 
 
 def test_a_rate_that_warms_up_from_zero_is_stable():

@@ -36,7 +36,10 @@ class Link:
 
     def weight(self) -> Tensor:
         """Filter (out, in, taps), float64, on the CPU."""
-        full = self.module.filters.expand() if _expands(self.module) else self.module.weight
+        if _expands(self.module):
+            full = self.module.filters.expand()
+        else:
+            full = self.module.matrix() if _is_map(self.module) else self.module.weight
         value: Tensor = full.detach().double().cpu()
         return value.reshape(value.shape[0], value.shape[1], -1)
 
@@ -45,6 +48,8 @@ class Link:
         if self.module.bias is None:
             return None
         full = self.module.bias.expand() if _expands(self.module) else self.module.bias
+        if _is_map(self.module):
+            full = self.module.constants(full).squeeze(-1)
         value: Tensor = full.detach().double().cpu()
         return value
 
@@ -54,6 +59,11 @@ class Link:
             _solve(self.module.filters, weight, self.name)
             if bias is not None:
                 _solve(self.module.bias, bias, self.name)
+            return
+        if _is_map(self.module):
+            _project(self.module.operator, self.module.weight, weight[..., 0], self.name)
+            if bias is not None:
+                _project(self.module.constants, self.module.bias, bias[:, None], self.name)
             return
         with torch.no_grad():
             self.module.weight.copy_(weight.view_as(self.module.weight))
@@ -168,9 +178,14 @@ def _expands(module: nn.Module) -> bool:
     return hasattr(getattr(module, "filters", None), "expand")
 
 
+def _is_map(module: nn.Module) -> bool:
+    """Whether it is a layer of geomdl with one equivariant matrix in an orthonormal basis."""
+    return hasattr(module, "operator") and hasattr(module, "constants")
+
+
 def is_layer(module: nn.Module) -> bool:
     """Whether it is linear, with a filter (out, in, taps): torch's layers and geomdl's."""
-    if isinstance(module, DENSE) or _expands(module):
+    if isinstance(module, DENSE) or _expands(module) or _is_map(module):
         return True
     weight = getattr(module, "weight", None)
     filters = hasattr(module, "kernel_size") and isinstance(weight, Tensor) and weight.dim() > 2
@@ -229,7 +244,7 @@ def _record(name: str, found: list[Any]) -> Callable[[nn.Module, Any, Any], None
 def _orbits(link: Link) -> Orbits:
     """Of the channels that come out, under the group of the layer's target."""
     rep = getattr(getattr(link.module, "target", None), "rep", None)
-    if rep is None or not _expands(link.module):
+    if rep is None or not (_expands(link.module) or _is_map(link.module)):
         return orbits_of(torch.zeros(0, link.module.weight.shape[0], dtype=torch.int64))
     if not rep.is_permutation:
         if link.weight().shape[0] != rep.dim:
@@ -256,6 +271,20 @@ def _move_vector(module: nn.Module, orbits: Orbits, permutation: Tensor) -> None
                     f"model: {type(module).__name__} should have weights for {n} channels or"
                     f" {orbits.count} fields, got shape {tuple(t.shape)}"
                 )
+
+
+def _project(operator: Any, held: Tensor, wanted: Tensor, name: str) -> None:
+    """Coefficients of a matrix in an orthonormal basis, written into a weight."""
+    with torch.enable_grad():
+        zero = torch.zeros(held.shape, dtype=torch.float64, device=held.device, requires_grad=True)
+        found = torch.autograd.grad(operator(zero), zero, wanted.to(held.device))[0]
+    left = float((operator(found).cpu() - wanted).norm()) / max(float(wanted.norm()), 1e-300)
+    if not left <= 1e-8:
+        raise ValueError(
+            f"model: moved weights should be weights of {name}, they miss by {left:.1e}"
+        )
+    with torch.no_grad():
+        held.copy_(found)
 
 
 def _solve(expansion: Any, wanted: Tensor, name: str) -> None:

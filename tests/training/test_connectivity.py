@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from torch import nn
 
 import geomdl
-from geomdl import steerable, translation
+from geomdl import linear, steerable, translation
 from geomdl.training import align, barrier, bezier, fit, symmetric_copy
 from geomdl.training.chain import Chain
 from geomdl.training.objective import Objective
@@ -104,6 +104,11 @@ def networks():
         "steerable": geomdl.create_model(
             "steerable/cnn", group=D4, shape=(7, 7), classes=3, channels=16, depth=2
         ),
+        "linear": nn.Sequential(
+            nn.Flatten(), linear.Linear(49 * C4.trivial, first.rep), nn.ReLU(),
+            linear.Linear(first.rep, second.rep), nn.Tanh(),
+            linear.Linear(second.rep, 3 * C4.trivial),
+        ),
         "pooled, then flat": nn.Sequential(
             steerable.Conv(grid(C4.trivial), first, 3), nn.ELU(), steerable.Conv(first, second, 3),
             nn.ReLU(), steerable.GroupPool(second), nn.Flatten(), nn.Linear(18, 3),
@@ -128,7 +133,7 @@ def test_a_symmetric_copy_is_the_same_function_and_is_found_again(name):
     copy = symmetric_copy(model, x, rng=generator(1))
     f = model(x).detach()
     assert torch.allclose(copy(x), f, rtol=0, atol=1e-12 * float(f.abs().max()))
-    equivariant = name in ("steerable", "pooled, then flat")
+    equivariant = name in ("steerable", "linear", "pooled, then flat")
     found = align(model, copy, x)
     assert found.before > 1
     assert found.after <= 1e-12

@@ -30,6 +30,12 @@ def plot(curves: Sequence[DoubleDescent], path: str | Path | None = None) -> "Fi
 
     Raises:
         ValueError: no curve, or curves along different axes.
+
+    Example:
+        >>> from geomdl.generalization import double_descent
+        >>> found = double_descent("gaussian", [5, 10, 40], n=20, seeds=50, noise=0.5)
+        >>> plot([found]).axes[0].get_xlabel()
+        'width (features)'
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -253,7 +253,7 @@ def landscape(
 
 def _special(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """Biases and weights of norms, whatever their shape, and weights of transposed convolutions."""
-    plain = [p for name, p in model.named_parameters() if "bias" in name.split(".")]
+    plain: list[Tensor] = [p for name, p in model.named_parameters() if "bias" in name.split(".")]
     transposed: list[Tensor] = []
     for module in model.modules():
         own = list(module.parameters(recurse=False))

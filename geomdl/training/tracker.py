@@ -94,7 +94,7 @@ class Tracker:
     def __call__(self, moment: Moment) -> None:
         """Measure, keep the row, and redraw where that is asked for."""
         with quiet(moment.model):
-            measured = self.measure(moment)
+            measured: object = self.measure(moment)
         if not isinstance(measured, Mapping):
             kind = type(measured).__name__
             raise TypeError(f"measure: should give numbers by name, in a dict, got {kind}")

@@ -1,5 +1,6 @@
 """What makes a network another function at each call: refused where a function is measured."""
 
+import torch
 from torch import nn
 from torch.nn.utils.spectral_norm import SpectralNorm
 
@@ -9,17 +10,20 @@ RATES = ("p", "drop_prob", "drop_rate")
 
 
 def refuse_random(model: nn.Module, name: str = "model") -> None:
-    """Refuse dropout and batch norm in training mode.
+    """Refuse dropout and batch norm in training mode, and what draws in every mode.
 
     A Hessian, a kernel or a norm is that of one function. In training mode dropout draws another
     function at each call, and batch norm changes its running statistics and mixes the samples of
     a batch. Found are
 
     - dropout with p > 0: every class of torch and of geomdl, any module whose class is named after
-      dropping, and modules with a rate ``dropout`` > 0, such as attention and recurrent networks;
+      dropping or stochastic depth, and modules with a rate ``dropout`` > 0, such as attention and
+      recurrent networks;
     - batch norm: torch's and geomdl's, and any module with a buffer ``running_…``;
     - ``nn.RReLU``, which draws its slopes, and the power iteration of torch's ``spectral_norm``,
-      the parametrization and the older hook.
+      the parametrization and the older hook;
+    - in evaluation mode too: modules that hold a ``torch.Generator``, as `geomdl.symmetrization`'s
+      ``Sample`` does, and ``nn.FractionalMaxPool2d`` and ``3d``.
 
     A functional dropout within a ``forward`` (``F.dropout(x, 0.5)``) cannot be seen, unless its
     rate is the attribute ``dropout`` of the module.
@@ -43,21 +47,34 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
         >>> refuse_random(model.eval())
     """
     for path, module in model.named_modules():
+        where = f" at {path!r}" if path else ""
+        if _draws(module):
+            raise ValueError(
+                f"{name}: should be one function, got {type(module).__name__}{where}, which draws"
+                " anew at each call"
+            )
         found = _random(module) if module.training else None
         if found is not None:
             what, got = found
-            where = f" at {path!r}" if path else ""
             raise ValueError(
                 f"{name}: should be free of {what} in training mode, got {got}{where};"
                 f" call {name}.eval() first"
             )
 
 
+def _draws(module: nn.Module) -> bool:
+    """Whether it is random in every mode."""
+    if any(isinstance(value, torch.Generator) for value in vars(module).values()):
+        return True
+    pools = nn.FractionalMaxPool2d | nn.FractionalMaxPool3d
+    return isinstance(module, pools) and module._random_samples is None
+
+
 def _random(module: nn.Module) -> tuple[str, str] | None:
     """What is random or changes in this module itself, and how it is called."""
     kind = type(module).__name__
     rates = {"dropout": getattr(module, "dropout", None)}
-    if "drop" in kind.lower():
+    if any(word in kind.lower() for word in ("drop", "stochasticdepth")):
         rates |= {key: getattr(module, key, None) for key in RATES}
     for key, rate in rates.items():
         if isinstance(rate, int | float) and rate > 0:

@@ -5,6 +5,7 @@ from torch import nn
 import geomdl
 from geomdl.permutation import GAT, GPS
 from geomdl.steerable import BatchNorm, Dropout
+from geomdl.symmetrization import Sample
 from geomdl.training import refuse_random
 
 
@@ -12,6 +13,12 @@ class DropPath(nn.Module):
     def __init__(self, drop_prob):
         super().__init__()
         self.drop_prob = drop_prob
+
+
+class StochasticDepth(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
 
 
 def _steerable(layer, *args):
@@ -29,6 +36,7 @@ RANDOM = {
     "MultiheadAttention": lambda: nn.MultiheadAttention(4, 2, dropout=0.1),
     "LSTM": lambda: nn.LSTM(3, 3, num_layers=2, dropout=0.1),
     "DropPath": lambda: DropPath(0.1),
+    "StochasticDepth": lambda: StochasticDepth(0.1),
     "steerable": lambda: _steerable(Dropout, 0.1),
     "GAT": lambda: GAT(3, 4, dropout=0.1),
     "BatchNorm1d": lambda: nn.BatchNorm1d(3),
@@ -67,6 +75,16 @@ def test_what_is_one_function_passes_in_training(name):
     model = QUIET[name]()
     assert model.training
     refuse_random(model)
+
+
+def test_what_draws_at_each_call_is_refused_in_every_mode():
+    SO3 = geomdl.group("SO3")
+    field, out = (geomdl.Field(geomdl.Vector(), rep) for rep in (SO3.standard, SO3.trivial))
+    f = nn.Linear(3, 1)
+    for model in (Sample(f, SO3, source=field, target=out), nn.FractionalMaxPool2d(2, 3)):
+        with pytest.raises(ValueError, match=r"^model: should be one function, got .* draws anew"):
+            refuse_random(nn.Sequential(model).eval())
+    refuse_random(nn.FractionalMaxPool2d(2, 3, _random_samples=torch.zeros(1, 1, 2)))
 
 
 def test_one_layer_left_in_training_mode_is_found():

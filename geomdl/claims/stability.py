@@ -93,8 +93,8 @@ def edge_of_stability(rng: torch.Generator, sabotage: bool, fast: bool = True) -
     Targets this large keep the loss sharpening for long: with those of size 1, or with β = 0.9,
     some networks have learned them before they are at the edge, and stay below it.
     """
-    nets, steps, window = (8 if fast else 24), 2000, 400
-    ways = ((0.02, 0.0), (0.015, 0.0), (0.02, 0.5), (0.015, 0.5))
+    nets, steps, window = (8 if fast else 24), 1500, 400
+    ways = ((0.02, 0.0), (0.02, 0.5), (0.015, 0.5))
     x, y = _task(10.0, 3)
     sizes, momenta = torch.tensor(ways, dtype=torch.float64).T
     eta, beta = (v.repeat_interleave(nets)[:, None, None] for v in (sizes, momenta))
@@ -193,7 +193,7 @@ def _growth(around: Tensor, growth: Tensor, momenta: tuple[float, ...]) -> "Draw
 def _hovering(ratio: Tensor, ways: tuple[tuple[float, float], ...]) -> "Draw":
     def paint(axes: "Axes") -> None:
         steps = [25 * k for k in range(len(ratio))]
-        for i, ((size, beta), mark) in enumerate(zip(ways, "os^v", strict=True)):
+        for i, ((size, beta), mark) in enumerate(zip(ways, "os^", strict=True)):
             axes.plot(steps, ratio[:, i].mean(1), mark, color=figures.MEASURED, ms=4,
                       label=f"mean of networks, η = {size:g}, β = {beta:g}")  # fmt: skip
             axes.plot(steps, ratio[:, i, 0], color=figures.OTHER, lw=0.8)

@@ -217,16 +217,14 @@ class _Way:
     ) -> None:
         if isinstance(points, bool) or not isinstance(points, int) or points < 3 or points % 2 == 0:
             raise ValueError(f"points: should be an odd integer >= 3, got {points!r}")
-        between = deepcopy(model if dtype is None else deepcopy(model).to(dtype))
-        for p in between.parameters():
-            p.requires_grad_(True)
-        self.objective = Objective(between, data, loss, batch_size=batch_size)
+        between = deepcopy(model).requires_grad_(True)
+        self.objective = Objective(between, data, loss, batch_size=batch_size, dtype=dtype)
         self.ends = [{k: v.double() for k, v in _tensors(one).items()} for one in (model, other)]
         first, last = self.ends
         if [(k, v.shape) for k, v in first.items()] != [(k, v.shape) for k, v in last.items()]:
             raise ValueError("other: should have weights of the names and shapes of model")
         self.middle = {k: (v + last[k]) / 2 for k, v in first.items()}
-        self.held = _tensors(between)
+        self.held = _tensors(self.objective.model)
         self.at = torch.linspace(0, 1, points, dtype=torch.float64)
 
     def go(self, t: float) -> None:

@@ -243,8 +243,10 @@ class Balance:
 
     def __call__(self, moment: Moment) -> Mapping[str, float]:
         """Frobenius norm of the drift of each pair."""
-        found = {}
-        for i, (now, then) in enumerate(zip(balancedness(moment.model), self.start, strict=True)):
+        found, held = {}, balancedness(moment.model)
+        if [d.shape for d in held] != [d.shape for d in self.start]:
+            raise ValueError("model: should have the linear layers of the network it began as")
+        for i, (now, then) in enumerate(zip(held, self.start, strict=True)):
             away = now - then
             found[f"drift {i + 1}"] = float((away.diag() if self.neurons else away).norm())
         return found

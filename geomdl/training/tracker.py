@@ -3,14 +3,17 @@
 import io
 import sys
 from collections.abc import Callable, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from .callbacks import Moment, quiet
 from .engine import require_finite
 from .figures import COLORS, GREY, figure
 from .files import write_whole
-from .history import History, Row, read_history
+from .history import History, Row, read_history, writable_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,8 +45,9 @@ class Tracker:
         rows: one dict a measurement, with "step", "epoch" and what was measured.
 
     Raises:
-        TypeError: ``measure`` is not callable, or gives no numbers by name.
-        ValueError: an impossible argument; a measurement that is NaN or infinite.
+        TypeError: ``measure`` is not callable, or gives no numbers by name; ``live`` is no path.
+        ValueError: an impossible argument; when a run begins: a folder that cannot be written to;
+            a measurement that is NaN or infinite, or called "step" or "epoch".
 
     Example:
         >>> import torch
@@ -74,6 +78,8 @@ class Tracker:
             whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
             if not whole and not (name == "every" and value is None):
                 raise ValueError(f"{name}: should be an integer >= 1, got {value!r}")
+        if not isinstance(live, bool | str | Path):
+            raise TypeError(f"live: should be True, False or a path, got {type(live).__name__}")
         self.measure, self.every, self.refresh = measure, every, refresh
         self.live, self.log, self.title = live, log, title
         self.history = History(None if path is None else Path(path))
@@ -87,6 +93,9 @@ class Tracker:
     def begin(self, step: int) -> None:
         """Forget what was measured, but for the rows on the disk of a run that goes on."""
         path, kept = self.history.path, list[Row]()
+        for place in (path, None if isinstance(self.live, bool) else Path(self.live)):
+            if place is not None:
+                writable_folder(place.resolve().parent)
         if step > 0 and path is not None and path.exists():
             kept = [row for row in read_history(path) if row["step"] <= step]
         self.history.begin(kept)
@@ -100,10 +109,14 @@ class Tracker:
             raise TypeError(f"measure: should give numbers by name, in a dict, got {kind}")
         if not measured:
             return
-        found = {
-            name: require_finite(value, f"tracker {name}", f"at step {moment.step}")
-            for name, value in measured.items()
-        }
+        where, found = f"at step {moment.step}", dict[str, float]()
+        for name, value in measured.items():
+            if name in ("step", "epoch"):
+                raise ValueError(f"measure: should leave the name {name!r} to the tracker {where}")
+            if not isinstance(value, Real | Tensor):
+                kind = type(value).__name__
+                raise TypeError(f"tracker {name}: should be a number, got {kind} {where}")
+            found[name] = require_finite(value, f"tracker {name}", where)  # type: ignore[arg-type]
         self.history.append({"step": moment.step, "epoch": moment.epoch} | found)
         if self.live is not False and len(self.rows) % self.refresh == 0:
             self._redraw()

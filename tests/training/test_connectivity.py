@@ -275,6 +275,8 @@ def test_refused_arguments():
         barrier(model, other, data)
     with pytest.raises(ValueError, match=r"^points: should be an odd integer >= 3, got 4"):
         barrier(model, model, data, points=4)
+    with pytest.raises(ValueError, match=r"^dtype: should be a floating-point type, got torch.int"):
+        barrier(model, model, data, dtype=torch.int64)
 
 
 def test_chains_name_their_fields():

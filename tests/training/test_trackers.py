@@ -158,6 +158,24 @@ def test_a_tracker_keeps_draws_and_refuses(tmp_path):
     fit(network(3, 2), DATA, callbacks=norm, **OPTIONS)
     assert norm.rows == read_history(tmp_path / "rows.jsonl")  # numbers, where tensors are given
     assert len(norm.rows) == 4
+    for value, kind, message in (
+        ("b", TypeError, r"^tracker x: should be a number, got str at step 0$"),
+        (torch.ones(2), ValueError, r"^tracker x: should be a scalar, got shape \(2,\) at step 0$"),
+    ):
+        with pytest.raises(kind, match=message):
+            fit(network(3, 2), DATA, callbacks=Tracker(lambda m, v=value: {"x": v}), **OPTIONS)
+    with pytest.raises(ValueError, match=r"^measure: should leave the name 'step' to the tracker"):
+        fit(network(3, 2), DATA, callbacks=Tracker(lambda m: {"step": 1.0}), **OPTIONS)
+    with pytest.raises(TypeError, match=r"^live: should be True, False or a path, got int$"):
+        Tracker(measure, live=3)
+    (tmp_path / "file").touch()
+    for name in ("path", "live"):
+        made = Tracker(measure, **{name: tmp_path / name / "a.png"})
+        fit(network(3, 2), DATA, callbacks=made, **OPTIONS)
+        assert (tmp_path / name / "a.png").stat().st_size > 100
+        with pytest.raises(ValueError, match=r"^folder: should be a writable folder, got .*file"):
+            fit(network(3, 2), DATA, callbacks=Tracker(measure, **{name: tmp_path / "file" / "a"}),
+                **OPTIONS)  # fmt: skip
     for options in ({"every": 0}, {"refresh": 0}, {"every": True}):
         with pytest.raises(ValueError, match=r"should be an integer >= 1"):
             Tracker(measure, **options)
@@ -391,6 +409,13 @@ def test_linear_layers_keep_their_balance_and_relu_that_of_its_neurons():
         balancedness(network(3, 2))
     with pytest.raises(ValueError, match=r"^model: linear layers should follow one another, got 3"):
         balancedness(nn.Sequential(nn.Linear(2, 3), nn.Linear(4, 1)))
+
+
+def test_balance_is_that_of_one_network():
+    moment = Moment(network(3, 4, 4, 2), SGD([nn.Parameter(torch.ones(1))]), 0)
+    for other in (network(3, 4, 2), network(3, 5, 4, 2)):
+        with pytest.raises(ValueError, match=r"^model: should have the linear layers of the netw"):
+            Balance(other)(moment)
 
 
 def test_ranks_norms_and_margins():

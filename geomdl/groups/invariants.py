@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import torch
 
 from geomdl.groups.finite import FiniteGroup
@@ -12,10 +14,12 @@ def molien(rep: Rep, degree: int) -> list[int]:
     """Numbers of independent invariant polynomials of degree 0 … ``degree``.
 
     Finite groups: the coefficients of (1/|G|) Σ_g 1/det(1 − t rep(g)). Other groups: the
-    dimensions of the fixed vectors of the symmetric powers of the dual. Both exact.
+    dimensions of the fixed vectors of the symmetric powers of the dual. Both exact; where all
+    traces are whole, as those of permutations are, whatever the size of the numbers.
 
     Raises:
-        ValueError: the series is not integral to 1e-6 (the representation is broken).
+        ValueError: the series is not integral (the representation is broken), or traces are not
+            whole and the numbers too large for float64.
 
     Example:
         >>> from geomdl.groups import group
@@ -31,12 +35,34 @@ def molien(rep: Rep, degree: int) -> list[int]:
     for _ in range(degree):
         power = power @ m
         sums.append(power.diagonal(dim1=-2, dim2=-1).sum(-1))
-    # k h_k = Σ_i p_i h_{k-i}: characters of symmetric powers from power sums
+    if not sums:
+        return [1]
+    traces = torch.stack(sums, -1)
+    if bool(((traces - traces.round()).abs() <= 1e-6).all()):
+        rows, many = traces.round().long().unique(dim=0, return_counts=True)
+        series = [_symmetric_powers(row) for row in rows.tolist()]
+        totals = [sum(map(operator.mul, many.tolist(), of)) for of in zip(*series, strict=True)]
+        if any(total % len(m) for total in totals):
+            raise ValueError(f"molien: the series of {rep.name} is not integral")
+        return [total // len(m) for total in totals]
     h = [torch.ones(len(m), dtype=torch.float64)]
     for k in range(1, degree + 1):
-        terms = [sums[i - 1] * h[k - i] for i in range(1, k + 1)]
-        h.append(torch.stack(terms).sum(0) / k)
-    means = torch.stack(h).mean(1)
-    if not (means - means.round()).abs().max() <= 1e-6:
+        h.append(sum((traces[:, i] * h[k - 1 - i] for i in range(k)), 0 * h[0]) / k)
+    found = torch.stack(h)
+    means, rounding = found.mean(1), degree * 2.0**-52 * float(found.abs().max())
+    if rounding > 0.1:
+        raise ValueError(
+            f"degree: expected numbers of invariants that float64 holds, got {degree} for a"
+            f" representation of dimension {rep.dim}"
+        )
+    if not (means - means.round()).abs().max() <= max(1e-6, rounding):
         raise ValueError(f"molien: the series of {rep.name} is not integral")
     return [int(x) for x in means.round()]
+
+
+def _symmetric_powers(traces: list[int]) -> list[int]:
+    """Characters h_k of symmetric powers from traces p_i of powers: k h_k = Σ_i p_i h_{k-i}."""
+    h = [1]
+    for k in range(1, len(traces) + 1):
+        h.append(sum(traces[i] * h[k - 1 - i] for i in range(k)) // k)
+    return h

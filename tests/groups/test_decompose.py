@@ -1,5 +1,7 @@
 """Decomposition, subgroups, restriction and induction, invariants, names."""
 
+import math
+
 import pytest
 import torch
 
@@ -180,6 +182,18 @@ def test_molien_counts():
     for name in ("C5", "O", "Q8"):
         v = named(name).standard
         assert molien(v, 3) == [1] + [len(v.sym(k).fixed()) for k in (1, 2, 3)]
+
+
+def test_molien_counts_beyond_float64():
+    m = 400  # pairs of swapped variables; 1/(1 - t)^2m and 1/(1 - t²)^m, averaged
+    counts = [math.comb(2 * m + k - 1, k) for k in range(10)]
+    even = [0 if k % 2 else math.comb(m + k // 2 - 1, k // 2) for k in range(10)]
+    series = [(a + b) // 2 for a, b in zip(counts, even, strict=True)]
+    assert series[-1] > 2**60
+    assert molien(m * group("C2").regular, 9) == series
+    assert molien(group("C2").regular, 0) == [1]
+    with pytest.raises(ValueError, match="degree: expected numbers of invariants that float64"):
+        molien(100 * group("C5").standard, 10)
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Bounds that are numbers: kl, PAC-Bayes, codes, complexity, flatness, ranks."""
 
 import copy
+import functools
 import itertools
 import math
 from decimal import Decimal, localcontext
@@ -13,6 +14,8 @@ from scipy.optimize import brentq
 from scipy.stats import kendalltau
 from torch import nn
 
+import geomdl
+from geomdl import Field, Grid, steerable
 from geomdl.generalization import bounds
 from geomdl.generalization.bounds.compression import _gamma
 
@@ -117,6 +120,22 @@ def test_frozen_weights_are_no_part_of_the_posterior():
     found = bounds.pac_bayes_fit(trained, first, x, y, rng=seeded(), steps=5, draws=10)
     assert set(found.mean) == {"weight"}
     assert torch.equal(found.draw(trained, seeded()).bias, trained.bias)
+    first.bias.data += 1
+    with pytest.raises(ValueError, match="those of initial, got another 'bias'"):
+        bounds.pac_bayes_fit(trained, first, x, y, rng=seeded(), steps=5, draws=10)
+
+
+def test_what_the_data_changed_and_no_code_holds_is_refused():
+    trained, first, x, y = problem()
+    for model, value in ((trained, 1.0), (first, 0.0)):
+        model.register_buffer("shift", torch.tensor(value))
+    for bound in (bounds.compress, functools.partial(bounds.pac_bayes_fit, rng=seeded())):
+        with pytest.raises(ValueError, match="got another 'shift'"):
+            bound(trained, first, x, y)
+    norm = steerable.BatchNorm(Field(Grid(2), 2 * geomdl.group("C4").trivial))
+    model = nn.Sequential(nn.Unflatten(1, (2, 1, 1)), norm, nn.Flatten(), trained).eval()
+    with pytest.raises(ValueError, match="no statistics of the data, got batch norm at '1'"):
+        bounds.compress(model, copy.deepcopy(model), x, y)
 
 
 # --- codes ------------------------------------------------------------------------------------

@@ -21,9 +21,26 @@ def check_model(model: nn.Module, name: str = "model") -> None:
 def refuse_statistics(model: nn.Module) -> None:
     """Refuse batch norm, whose statistics depend on the data and are in no prior and no code."""
     for path, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+        running = any(key.startswith("running_") for key in module._buffers)
+        if running or isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise ValueError(
                 f"model: expected no statistics of the data, got batch norm at {path!r}"
+            )
+
+
+def check_rest(model: nn.Module, initial: nn.Module) -> None:
+    """Refuse frozen weights and buffers that are not the first ones: no bound counts them."""
+
+    def rest(of: nn.Module) -> dict[str, Tensor]:
+        frozen = {k: p for k, p in of.named_parameters() if not p.requires_grad}
+        return frozen | dict(of.named_buffers())
+
+    first = rest(initial)
+    for name, value in rest(model).items():
+        if name in first and not torch.equal(value, first[name]):
+            raise ValueError(
+                f"model: expected frozen weights and buffers to be those of initial, got another"
+                f" {name!r}"
             )
 
 

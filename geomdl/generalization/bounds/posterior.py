@@ -16,6 +16,7 @@ from geomdl.generalization.bounds.checks import (
     check_labels,
     check_model,
     check_open,
+    check_rest,
     check_rng,
     refuse_statistics,
 )
@@ -99,7 +100,7 @@ def pac_bayes_fit(
 
     Args:
         model: trained classifier; it is not changed. A parameter that does not require gradients
-            stays as it is, and must not depend on the data.
+            stays as it is, and must be that of ``initial``: no bound counts how it was learned.
         initial: the same network with its first weights.
         x: training samples, shape (n, ...).
         y: labels, int64.
@@ -118,7 +119,8 @@ def pac_bayes_fit(
 
     Raises:
         ValueError: dropout or batch norm in training mode, shapes that do not fit, NaN, δ outside
-            (0, 1), batch norm's statistics (they depend on the data).
+            (0, 1), batch norm's statistics (they depend on the data), frozen weights or buffers
+            that are not the first ones.
 
     Example:
         >>> rng = torch.Generator().manual_seed(0)
@@ -151,6 +153,7 @@ def pac_bayes_fit(
     mean = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
     if {k: p.shape for k, p in first.items()} != {k: p.shape for k, p in mean.items()}:
         raise ValueError("initial: expected the weights of model by name, got others")
+    check_rest(model, initial)
 
     log_s = {k: torch.full_like(p, 2 * math.log(sigma)) for k, p in mean.items()}
     log_prior = torch.tensor(math.log(TOP / 10))

@@ -156,6 +156,23 @@ def test_distances_are_from_the_first_weights():
     assert bounds.distance_from(moved, first) == pytest.approx(float(change.norm()), rel=1e-6)
 
 
+def test_weights_of_other_classes_of_convolutions():
+    """A parametrised layer and a subclass use weights that are not those they hold."""
+
+    class Centred(nn.Conv2d):
+        def forward(self, x):
+            weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+            return self._conv_forward(x, weight, self.bias)
+
+    torch.manual_seed(0)
+    bound = nn.utils.parametrizations.weight_norm(nn.Conv2d(2, 3, 3))
+    for conv in (Centred(2, 3, 3).double(), bound.double()):
+        matrix = bounds.dense(conv, (1, 2, 5, 5))
+        (layer,) = bounds.layer_norms(conv, torch.ones(1, 2, 5, 5), rng=seeded())
+        assert layer.spectral.value == pytest.approx(singular(matrix), rel=1e-8)
+        assert layer.two_one == pytest.approx(float(matrix.norm(dim=1).sum()), rel=1e-8)
+
+
 # --- margins ----------------------------------------------------------------------------------
 
 
@@ -174,6 +191,18 @@ def test_spectral_complexity_by_hand():
         model[0].weight *= 5
     scaled = bounds.spectral_complexity(bounds.layer_norms(model, torch.ones(1, 3), rng=seeded()))
     assert torch.allclose(bounds.normalized_margins(model, x, y, scaled), before, rtol=1e-10)
+
+
+def test_spectral_complexity_with_a_layer_of_zeros():
+    first = nn.Sequential(nn.Linear(3, 4, bias=False), nn.ReLU(), nn.Linear(4, 2, bias=False))
+    moved = copy.deepcopy(first)
+    found = []
+    for size in (0.0, 1e-9):
+        moved[0].weight.data = size * first[0].weight.data
+        layers = bounds.layer_norms(moved, torch.ones(1, 3), first, rng=seeded())
+        found.append(bounds.spectral_complexity(layers))
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+    assert found[0] == pytest.approx(layers[0].two_one_distance * layers[1].spectral.value)
 
 
 def test_margins_by_hand():
@@ -268,6 +297,22 @@ def test_path_norm_refuses_what_has_none(layer):
     model = nn.Sequential(nn.Linear(3, 4), layer)
     with pytest.raises(ValueError, match=r"model: expected a ReLU network, got \w+"):
         bounds.path_norm(model, torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_path_norm_of_joined_constants(p):
+    class Joined(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(3, 1, bias=False)
+
+        def forward(self, x):
+            return self.head(torch.cat([x, torch.full((len(x), 1), -3.0)], 1))
+
+    model = Joined()
+    model.head.weight.data = torch.tensor([[1.0, -1.0, 2.0]])
+    expected = (1 + 1 + 6**p) ** (1 / p)  # the constant is a bias of -3
+    assert bounds.path_norm(model, torch.zeros(1, 2), p) == pytest.approx(expected, rel=1e-12)
 
 
 def test_path_norm_refuses_products_of_features():

@@ -129,7 +129,7 @@ def layer_norms(
     A convolution's matrix has a row for each output and pixel. Its Frobenius and (2,1) norms are
     *exact*: row norms are a convolution of the squared kernel with ones. Linear layers, and
     convolutions with circular padding, have exact spectral norms, others Lanczos' with its error.
-    Layers of any other class (steerable, relaxed, batch norm) become a matrix through autograd,
+    Layers of any other class (steerable, relaxed, parametrised) become a matrix through autograd,
     up to 2²⁵ numbers; `geomdl.steerable.to_plain` makes convolutions of steerable ones. Biases do
     not count. Everything in float64.
 
@@ -197,7 +197,7 @@ def _spectral(module: nn.Module, shape: tuple[int, ...], rng: torch.Generator) -
 
 def _convolution(module: nn.Module) -> dict[str, Any] | None:
     """How a plain convolution moves its window; None for what is none."""
-    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+    if type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):  # a subclass may use other weights
         if isinstance(module.padding, str) or module.padding_mode not in ("zeros", "circular"):
             return None
         keys = ("stride", "padding", "dilation", "groups", "padding_mode")

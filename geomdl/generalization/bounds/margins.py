@@ -119,11 +119,12 @@ def spectral_complexity(layers: Sequence[LayerNorms]) -> float:
 
     Source: Bartlett, Foster and Telgarsky 2017, arXiv:1706.08498.
     """
-    product = lipschitz_product(layers)
-    if product == 0:
-        return 0.0
-    ratios = [(layer.two_one_distance / layer.spectral.value) ** (2 / 3) for layer in layers]
-    return float(product * math.fsum(ratios) ** 1.5)
+    lipschitz_product(layers)  # refuses no layer
+    parts = []
+    for i, layer in enumerate(layers):  # a layer of norm 0 divides nothing
+        others = math.prod(layer.spectral.value for layer in (*layers[:i], *layers[i + 1 :]))
+        parts.append((layer.two_one_distance * others) ** (2 / 3))
+    return math.fsum(parts) ** 1.5
 
 
 def lipschitz_product(layers: Sequence[LayerNorms]) -> float:

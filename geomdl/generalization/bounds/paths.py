@@ -97,6 +97,12 @@ def _same(func: Any, *args: Any, **kwargs: Any) -> Any:
     return _wrap(func(*plain, **kwargs))
 
 
+def _joined(func: Any, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+    """Features side by side; what does not depend on the input is a bias."""
+    plain = [_raw(v) if isinstance(v, _Paths) else _power(v) for v in tensors]
+    return _wrap(func(plain, *args, **kwargs))
+
+
 def _passed(func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     """ReLU, and dropout out of training."""
     return x
@@ -176,8 +182,9 @@ def _names(rule: Rule, names: str) -> dict[str, Rule]:
 
 _RULES: dict[str, Rule] = {
     **_names(_same, "flatten view reshape permute transpose unsqueeze squeeze contiguous getitem"
-                    " cat stack sum clone unflatten movedim expand split chunk unbind narrow t flip"
+                    " sum clone unflatten movedim expand split chunk unbind narrow t flip"
                     " roll index_select"),
+    **_names(_joined, "cat concat concatenate stack"),
     **_names(_passed, "relu relu_ dropout dropout1d dropout2d dropout3d detach"),
     **_names(_asked, "dim size numel is_floating_point len is_contiguous stride is_complex"
                      " ndimension is_same_size has_names"),

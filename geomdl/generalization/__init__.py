@@ -12,6 +12,7 @@ from geomdl.generalization.empirical import (
     jacobian_contraction,
     ntk_operator,
 )
+from geomdl.generalization.feature_risk import random_feature_risk
 from geomdl.generalization.gain import action_on, invariance_gain
 from geomdl.generalization.gain_result import InvarianceGain, MeasuredGain
 from geomdl.generalization.infinite import InfiniteKernel, infinite_ntk
@@ -74,6 +75,7 @@ __all__ = [
     "optimal_ridge",
     "plot_descent",
     "rademacher_ratio",
+    "random_feature_risk",
     "relu_features",
     "ridge_risk",
     "ridgeless_risk",

@@ -7,10 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 
 from geomdl.auditing.progress import track
+from geomdl.fields.numbers import at_least, is_finite
 from geomdl.generalization.descent_result import DoubleDescent
 from geomdl.generalization.families import CURVES, Point, Scores, Setting, coefficients
+from geomdl.generalization.feature_risk import random_feature_risk
 from geomdl.generalization.linear_risk import ridge_risk
-from geomdl.generalization.problems import Data, checked_data, draw_samples, draw_teacher
+from geomdl.generalization.problems import (
+    Data,
+    check_options,
+    check_symmetry,
+    checked_data,
+    draw_samples,
+    draw_teacher,
+    generator,
+)
 from geomdl.groups import Rep
 
 __all__ = ["FAMILIES", "double_descent"]
@@ -18,6 +28,7 @@ __all__ = ["FAMILIES", "double_descent"]
 FAMILIES = tuple(CURVES)
 AXIS = {"kernel": "1/ridge", "epochs": "epochs"}
 CHUNK = 2e7  # numbers held at once by a batch of seeds
+FEWEST, BETWEEN = 5, 100  # inputs for a prediction of features, and places of it between the points
 
 
 def double_descent(
@@ -45,8 +56,9 @@ def double_descent(
     - "gaussian": the first p of D isotropic Gaussian coordinates (Belkin, Hsu and Xu). The risk is
       the exact one of each fit; its mean is known: `ridgeless_risk`, exact, and with a ridge
       `ridge_risk`, for large sizes.
-    - "relu": p random features relu(⟨w, x⟩), nested along the curve.
-    - "kernel": their limit p → ∞, the arc-cosine kernel, with ridge 1/width.
+    - "relu": p random features relu(⟨w, x⟩), nested along the curve. On generated data of five or
+      more inputs `random_feature_risk` predicts the mean, for large sizes.
+    - "kernel": their limit p → ∞, the arc-cosine kernel, with ridge 1/width; predicted likewise.
     - "network": two-layer ReLU networks of p neurons, all weights trained by Adam.
     - "epochs": one such network of ``hidden`` neurons, looked at after ``widths`` epochs.
 
@@ -59,7 +71,7 @@ def double_descent(
         family: one of the above.
         widths: ascending capacities; a single number if ``n`` is a sequence.
         n: training samples; ascending numbers for a curve along the samples.
-        seeds: independent problems and models, the same along the curve.
+        seeds: independent problems and models, the same along the curve; at least 2, for the error.
         noise: standard deviation of what is added to the training targets, or, where the targets
             are classes, the share of labels drawn anew.
         ridge: λ of |y - f(x)|² + λ|w|²; of the mean square for networks; the kernel has none.
@@ -81,8 +93,8 @@ def double_descent(
 
     Raises:
         ValueError: an unknown family, capacities that do not increase or do not fit the group, a
-            negative ridge or noise, too few samples, NaN in the data.
-        TypeError: the data are no pair of tensors.
+            negative ridge or noise, too few samples or seeds, NaN in the data.
+        TypeError: the data are no pair of tensors, the representation or the generator is none.
 
     Example:
         >>> import geomdl
@@ -96,17 +108,17 @@ def double_descent(
     Source: Belkin et al. 2019, arXiv:1812.11118; Belkin, Hsu and Xu 2020, arXiv:1903.07571;
     Nakkiran et al. 2019, arXiv:1912.02292.
     """
-    along_samples = isinstance(n, Sequence)
-    capacities = list(widths) if isinstance(widths, Sequence) else [widths]
-    sizes = list(n) if isinstance(n, Sequence) else [n]
-    _check(family, capacities, sizes, seeds, noise, ridge, rep, data)
-    for name, count in (("test", test), ("hidden", hidden), ("steps", steps)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, got {count!r}")
+    along_samples = isinstance(n, Iterable)
+    capacities = list(widths) if isinstance(widths, Iterable) else [widths]
+    sizes = list(n) if isinstance(n, Iterable) else [n]
+    check_options(seeds, noise, ridge, lr, test=test, hidden=hidden, steps=steps)
+    _check(family, capacities, sizes, ridge, rep, data)
+    if inputs is not None:
+        at_least("inputs", inputs, 1)
     if family == "epochs" and rep is not None and hidden % (rep.group.order or 1):
         raise ValueError(f"hidden: expected a multiple of |G|={rep.group.order}, got {hidden}")
     points = tuple((c, m) for c in capacities for m in sizes)
-    rng = torch.Generator().manual_seed(0) if rng is None else rng
+    rng = generator(rng)
     setting = Setting(family, points, ridge, rep, hidden, steps, lr, rng)
     if family == "gaussian":
         d = int(max(capacities)) if inputs is None else inputs
@@ -149,9 +161,11 @@ def double_descent(
     axis = "samples" if along_samples else AXIS.get(family, "width")
     predicted: list[float] = []
     curve: tuple[tuple[float, float], ...] = ()
-    if family == "gaussian":
+    features = family in ("relu", "kernel") and data is None and d >= FEWEST
+    if family == "gaussian" or features:
         predicted = _predicted(setting, points, d, noise)
-        fine, places = _between(setting, axis)
+        fine = _between(setting, axis)
+        places = [float(m if axis == "samples" else c) for c, m in fine]
         curve = tuple(zip(places, _predicted(setting, fine, d, noise), strict=True))
     return DoubleDescent(
         family=family,
@@ -162,7 +176,7 @@ def double_descent(
         wrong=wrong if data is not None and not data[1].is_floating_point() else None,
         predicted=tuple(predicted) or None,
         curve=curve,
-        exact=ridge == 0,
+        exact=family == "gaussian" and ridge == 0,
         dims=None if family == "kernel" else tuple(dims),
         threshold=_threshold(setting, axis, d, outputs),
         noise=noise,
@@ -172,24 +186,36 @@ def double_descent(
 
 
 def _predicted(setting: Setting, points: Iterable[Point], d: int, noise: float) -> list[float]:
-    """Of "gaussian": θ is of uniform direction among ``total`` coordinates, of which q are seen."""
-    total = coefficients(setting, d, d, 1)
-    found = []
+    """Mean risks by formula; θ is of uniform direction."""
+    if setting.family == "kernel":
+        return [
+            random_feature_risk(n, math.inf, d, 1 / c, noise, rep=setting.rep) for c, n in points
+        ]
+    total, found = coefficients(setting, d, d, 1), []
     for capacity, n in points:
         q = coefficients(setting, capacity, d, 1)
-        norm, missing = math.sqrt(q / total), math.sqrt(1 - q / total)
-        found.append(ridge_risk(n, q, setting.ridge, noise, norm, missing))
+        if setting.family == "relu":
+            found.append(random_feature_risk(n, q, d, setting.ridge, noise, rep=setting.rep))
+        else:  # of ``total`` coordinates q are seen
+            norm, missing = math.sqrt(q / total), math.sqrt(1 - q / total)
+            found.append(ridge_risk(n, q, setting.ridge, noise, norm, missing))
     return found
 
 
-def _between(setting: Setting, axis: str) -> tuple[list[Point], list[float]]:
-    """All sizes between the first and the last, and where they are on the axis."""
+def _between(setting: Setting, axis: str) -> list[Point]:
+    """Sizes from the first point to the last: all of "gaussian", else at equal ratios."""
     (c, n), (last, most) = setting.points[0], setting.points[-1]
-    if axis == "samples":
-        return [(c, m) for m in range(n, most + 1)], [float(m) for m in range(n, most + 1)]
-    step = 1 if setting.rep is None else setting.rep.dim
-    widths = range(int(c), int(last) + 1, step)
-    return [(w, n) for w in widths], [float(w) for w in widths]
+    low, high = (n, most) if axis == "samples" else (c, last)
+    ratios = [low * (high / low) ** (i / BETWEEN) for i in range(BETWEEN + 1)]
+    if axis == AXIS["kernel"]:
+        return [(w, n) for w in ratios]
+    step = 1 if axis == "samples" else _step(setting.family, setting.rep)
+    places = set(range(int(low), int(high) + 1, step))
+    if setting.family != "gaussian":
+        peak = _threshold(setting, axis, 1, 1) or low
+        near = {step * round(v / step) for v in (*ratios, peak - step, peak, peak + step)}
+        places &= near
+    return [(c, m) if axis == "samples" else (m, n) for m in sorted(places)]
 
 
 def _threshold(setting: Setting, axis: str, d: int, outputs: int) -> float | None:
@@ -205,12 +231,17 @@ def _threshold(setting: Setting, axis: str, d: int, outputs: int) -> float | Non
     return n * c / coefficients(setting, c, d, outputs)
 
 
+def _step(family: str, rep: Rep | None) -> int:
+    """What widths are multiples of: whole representations, or whole orbits."""
+    if rep is None:
+        return 1
+    return rep.dim if family == "gaussian" else rep.group.order or 1
+
+
 def _check(
     family: str,
     widths: list[float],
     sizes: list[int],
-    seeds: int,
-    noise: float,
     ridge: float,
     rep: Rep | None,
     data: Data | None,
@@ -219,7 +250,9 @@ def _check(
         raise ValueError(f"family: expected one of {', '.join(FAMILIES)}, got {family!r}")
     for name, values in (("widths", widths), ("n", sizes)):
         whole = name == "n" or family != "kernel"
-        if not values or any(not 0 < v < math.inf or (whole and int(v) != v) for v in values):
+        if not values or not all(
+            is_finite(v) and v > 0 and (int(v) == v or not whole) for v in values
+        ):
             kind = "whole numbers of at least 1" if whole else "positive numbers"
             raise ValueError(f"{name}: expected {kind}, got {values}")
         if any(b <= a for a, b in itertools.pairwise(values)):
@@ -228,20 +261,14 @@ def _check(
         raise ValueError("n: expected a single number, since widths are several")
     if len(sizes) > 1 and family == "epochs":
         raise ValueError("n: expected a single number for the family 'epochs'")
-    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
-        raise ValueError(f"seeds: expected a whole number of at least 1, got {seeds!r}")
-    for name, value in (("noise", noise), ("ridge", ridge)):
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name}: expected a number of at least 0, got {value!r}")
     if family == "kernel" and ridge:
         raise ValueError("ridge: of the family 'kernel' it is 1/width, expected 0 here")
     if family == "gaussian" and data is not None:
         raise ValueError("data: the family 'gaussian' draws its own, expected None")
     if rep is None:
         return
-    if rep.group.order is None or not rep.is_orthogonal:
-        raise ValueError(f"rep: expected an orthogonal one of a finite group, got {rep.name}")
-    step = rep.dim if family == "gaussian" else rep.group.order
+    check_symmetry(rep)
+    step = _step(family, rep)
     what = f"rep.dim={step}" if family == "gaussian" else f"the order {step} of the group"
     if family not in ("kernel", "epochs") and any(w % step for w in widths):
         raise ValueError(f"widths: expected multiples of {what}, got {widths}")

@@ -64,7 +64,7 @@ def draw(axes: "Axes", curves: Sequence[DoubleDescent]) -> None:
         if curve.ridge:
             name += f", ridge {curve.ridge:g}"
         axes.errorbar(
-            curve.at, curve.risk, yerr=[e if math.isfinite(e) else 0.0 for e in curve.error],
+            curve.at, curve.risk, yerr=curve.error,
             fmt="o" if curve.predicted else "o-", lw=1.2, color=colour, ms=5, capsize=2, label=name,
         )  # fmt: skip
         if curve.predicted:

@@ -64,11 +64,8 @@ class DoubleDescent:
 
     @property
     def error(self) -> tuple[float, ...]:
-        """Standard error of the mean, one a point; infinite for a single seed."""
-        seeds = self.risks.shape[1]
-        if seeds == 1:
-            return (math.inf,) * len(self.at)
-        return tuple((self.risks.std(1) / math.sqrt(seeds)).tolist())
+        """Standard error of the mean, one a point."""
+        return tuple((self.risks.std(1) / math.sqrt(self.risks.shape[1])).tolist())
 
     @property
     def train_risk(self) -> tuple[float, ...]:

@@ -26,7 +26,7 @@ def plot_measured(found: MeasuredGain, path: str | Path | None = None) -> "Figur
         for row, method in enumerate(found.risks):
             risk, error = found.mean(method)
             axes.errorbar(
-                risk, row, xerr=2 * error if math.isfinite(error) else 0.0, fmt="o",
+                risk, row, xerr=2 * error, fmt="o",
                 color="#D55E00", capsize=3, label="measured" if row == 0 else None,
             )  # fmt: skip
             if math.isfinite(found.predicted.get(method, math.inf)):

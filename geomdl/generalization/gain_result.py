@@ -174,4 +174,4 @@ class MeasuredGain:
 
 
 def _error(values: Tensor) -> float:
-    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+    return float(values.std()) / math.sqrt(len(values))

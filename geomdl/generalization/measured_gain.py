@@ -14,9 +14,12 @@ from geomdl.generalization.min_norm import kernel_ridge, least_squares
 from geomdl.generalization.problems import (
     Data,
     Problems,
+    check_options,
+    check_symmetry,
     checked_data,
     draw_samples,
     draw_teacher,
+    generator,
 )
 from geomdl.generalization.random_features import averaged_kernel
 from geomdl.generalization.two_layer import TwoLayer, train
@@ -62,7 +65,7 @@ def measure_invariance_gain(
             "network" (two layers of ReLU, Adam).
         rep: orthogonal representation of a finite group on the inputs.
         n: training samples.
-        seeds: independent problems.
+        seeds: independent problems, at least 2, for the error.
         noise: standard deviation of what is added to the targets; of classes, a share.
         ridge: λ of |y - f|² + λ|f|²; default 0, of the kernel noise² or 1e-3, whichever is more.
         data: samples (x, y) as for `double_descent`; default an invariant linear target. Test
@@ -79,7 +82,8 @@ def measure_invariance_gain(
 
     Raises:
         ValueError: an unknown model, a representation that does not fit, a negative ridge, too few
-            samples, NaN in the data.
+            samples or seeds, NaN in the data.
+        TypeError: no representation, no pair of tensors, no generator.
 
     Example:
         >>> import geomdl
@@ -94,21 +98,19 @@ def measure_invariance_gain(
     """
     if model not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, got {model!r}")
-    order = rep.group.order
-    if order is None or not rep.is_orthogonal:
-        raise ValueError(f"rep: expected an orthogonal one of a finite group, got {rep.name}")
-    for name, count in (("n", n), ("seeds", seeds), ("test", test)):
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"{name}: expected a whole number of at least 1, got {count!r}")
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise: expected a number of at least 0, got {noise!r}")
+    check_symmetry(rep)
+    order = len(rep.group.elements)
+    check_options(
+        seeds, noise, 0.0 if ridge is None else ridge, lr, n=n, test=test, hidden=hidden,
+        steps=steps,
+    )  # fmt: skip
     if ridge is None:
         ridge = max(noise**2, 1e-3) if model == "kernel" else 0.0
-    if not 0 <= ridge < math.inf or (model == "kernel" and ridge == 0):
-        raise ValueError(f"ridge: expected a number of at least 0 (kernel: more), got {ridge!r}")
+    if model == "kernel" and ridge == 0:
+        raise ValueError(f"ridge: expected more than 0 of the model 'kernel', got {ridge!r}")
     if model == "network" and hidden % order:
         raise ValueError(f"hidden: expected a multiple of |G|={order}, got {hidden}")
-    rng = torch.Generator().manual_seed(0) if rng is None else rng
+    rng = generator(rng)
     if data is not None:
         data = checked_data(data, rep)
     width = max(rep.dim, n, hidden) * (order if model == "kernel" else 1)

@@ -1,13 +1,25 @@
 """Batches of learning problems: drawn from a teacher, or from samples that are given."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from geomdl.fields.numbers import is_integer, positive
+from geomdl.generalization.kernel_checks import nonnegative
 from geomdl.groups import Rep
 
-__all__ = ["Data", "Problems", "checked_data", "draw_samples", "draw_teacher"]
+__all__ = [
+    "Data",
+    "Problems",
+    "check_options",
+    "check_symmetry",
+    "checked_data",
+    "draw_samples",
+    "draw_teacher",
+    "generator",
+]
 
 Data = tuple[Tensor, Tensor]
 
@@ -31,6 +43,51 @@ class Problems:
     answers: Tensor
     labels: Tensor | None = None
     theta: Tensor | None = None
+
+
+def check_options(seeds: Any, noise: Any, ridge: Any, lr: Any, **counts: Any) -> None:
+    """Refuse what is no number of seeds (two or more: errors come from their spread) and so on.
+
+    Raises:
+        ValueError: a number out of range, by name.
+    """
+    for name, count in counts.items():
+        if not is_integer(count) or count < 1:
+            raise ValueError(f"{name}: expected a whole number of at least 1, got {count!r}")
+    if not is_integer(seeds) or seeds < 2:
+        raise ValueError(
+            f"seeds: expected a whole number of at least 2, for the error is that of their mean,"
+            f" got {seeds!r}"
+        )
+    nonnegative("noise", noise)
+    nonnegative("ridge", ridge)
+    positive("lr", lr)
+
+
+def check_symmetry(rep: Any) -> None:
+    """Refuse what is no orthogonal representation of a finite group.
+
+    Raises:
+        TypeError: no representation at all.
+        ValueError: another one.
+    """
+    if not isinstance(rep, Rep):
+        raise TypeError(f"rep: expected a Rep, got {type(rep).__name__}")
+    if rep.group.order is None or not rep.is_orthogonal:
+        raise ValueError(f"rep: expected an orthogonal one of a finite group, got {rep.name}")
+
+
+def generator(rng: Any) -> torch.Generator:
+    """The generator given, or one seeded with 0.
+
+    Raises:
+        TypeError: no generator.
+    """
+    if rng is None:
+        return torch.Generator().manual_seed(0)
+    if not isinstance(rng, torch.Generator):
+        raise TypeError(f"rng: expected a torch.Generator, got {type(rng).__name__}")
+    return rng
 
 
 def draw_teacher(
@@ -79,6 +136,8 @@ def checked_data(data: Data, rep: Rep | None) -> Data:
             f"data: expected x (N, d) and y (N,) or (N, k), got {tuple(x.shape)} and"
             f" {tuple(y.shape)}"
         )
+    if x.numel() == 0:
+        raise ValueError(f"data: expected at least one sample, got x of shape {tuple(x.shape)}")
     if rep is not None and x.shape[1] != rep.dim:
         raise ValueError(f"data: last axis of x should be rep.dim={rep.dim}, got {x.shape[1]}")
     for name, value in (("x", x), ("y", y)):

@@ -16,12 +16,15 @@ from geomdl.generalization import (
     effective_rank,
     flow_risk,
     kernel_ridge,
+    learning_curve,
     least_squares,
     optimal_ridge,
     plot_descent,
+    random_feature_risk,
     relu_features,
     ridge_risk,
     ridgeless_risk,
+    sphere_spectrum,
 )
 from geomdl.generalization.two_layer import TwoLayer, train
 
@@ -76,6 +79,64 @@ def test_ridge_against_experiment(n, p):
         other = double_descent("gaussian", [p], n, 400, noise=0.5, ridge=factor * ridge)
         worse = other.risks[0] - found.risks[0]  # the same data: seeds pair
         assert float(worse.mean()) > 3 * float(worse.std()) / 400**0.5
+
+
+# --- the curve of random features -------------------------------------------------------------
+
+EIGHT = geomdl.group("C4").regular + geomdl.group("C4").regular
+
+
+@pytest.mark.parametrize("rep", [None, EIGHT])
+@pytest.mark.parametrize(
+    ("family", "at", "ridge", "off"),
+    [
+        ("relu", [20, 80, 160], 0.0, [0.15, 0.15, 0.1]),  # away from the peak, at p = n = 40
+        ("relu", [20, 40, 160], 4.0, [0.1, 0.1, 0.1]),
+        ("kernel", [0.1, 1.0, 10.0, 1e4], 0.0, [0.05, 0.1, 0.1, 0.1]),
+    ],
+)
+def test_features_are_as_predicted(rep, family, at, ridge, off):
+    widths = at if family == "kernel" or rep is None else [4 * w for w in at]
+    options = {"noise": 0.5, "ridge": ridge, "inputs": 8, "rep": rep, "test": 200}
+    found = double_descent(family, widths, 40, 150, **options)
+    assert not found.exact
+    for predicted, risk, error, part in zip(
+        found.predicted, found.risk, found.error, off, strict=True
+    ):
+        assert abs(risk - predicted) <= 3 * error + part * predicted
+    assert found.curve[0][0] == widths[0]
+    assert found.curve[-1][0] == pytest.approx(widths[-1])
+
+
+def test_the_prediction_is_infinite_at_the_peak_alone():
+    found = double_descent("relu", [20, 40, 80], 40, 2, noise=0.5, inputs=8)
+    infinite = [at for at, risk in found.curve if risk == math.inf]
+    assert infinite == [40]
+    assert {39, 41} <= {at for at, _ in found.curve}
+    along = double_descent("relu", 40, [20, 80], 2, noise=0.5, inputs=8)
+    assert [at for at, risk in along.curve if risk == math.inf] == [40]
+
+
+def test_limits_of_the_prediction():
+    for n, p in ((40, 90), (90, 40)):
+        exact = random_feature_risk(n, p, 10, 0.0, 0.5, 1.3)
+        assert random_feature_risk(n, p, 10, 1e-8, 0.5, 1.3) == pytest.approx(exact, rel=1e-6)
+    many = random_feature_risk(40, 10**7, 10, 1e6, 0.5)
+    assert random_feature_risk(40, math.inf, 10, 0.1, 0.5) == pytest.approx(many, rel=1e-5)
+    # interpolating, all that norms do is to divide the noise: E d/|x|² = d/(d - 2)
+    clean, noisy = (random_feature_risk(40, math.inf, 6, 1e-9, noise) for noise in (0.0, 1.0))
+    sphere = sphere_spectrum(
+        lambda u: ((1 - u * u).sqrt() + u * (math.pi - u.acos())) / (2 * math.pi), 6, 14
+    )
+    values, one = sphere.repeated().clamp_min(0), torch.zeros(int(sphere.multiplicities.sum()))
+    one[1] = 1.0
+    tail = 0.5 - float(values.sum())
+    on_sphere = [learning_curve(values, one, 40, tail, noise) for noise in (0.0, 1.0)]
+    assert clean == pytest.approx(float(on_sphere[0].test), rel=1e-3)
+    variance = float(on_sphere[1].test - on_sphere[0].test) - 1
+    assert noisy - clean == pytest.approx(6 / 4 * variance, rel=1e-3)
+    assert random_feature_risk(40, 80, 2, noise=0.1) == math.inf
+    assert 0 < random_feature_risk(40, 80, 400) < 2  # harmonics too many for whole numbers
 
 
 # --- parts ------------------------------------------------------------------------------------
@@ -243,13 +304,12 @@ def test_the_result_is_shown(tmp_path):
     assert "threshold 20" in str(found)
     found.plot(tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
-    ridged = double_descent("gaussian", [10, 20, 40], 20, 1, noise=0.5, ridge=1.0)
-    assert ridged.error == (math.inf,) * 3
+    ridged = double_descent("gaussian", [10, 20, 40], 20, 2, noise=0.5, ridge=1.0)
     figure = plot_descent([found, ridged])
     texts = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
     assert "gaussian, ridge 1" in texts
     with pytest.raises(ValueError, match="curves: expected one axis"):
-        plot_descent([found, double_descent("kernel", [1.0], 4, 1)])
+        plot_descent([found, double_descent("kernel", [1.0], 4, 2)])
 
 
 # --- what is refused --------------------------------------------------------------------------
@@ -271,6 +331,15 @@ X = torch.randn(9, 4, generator=generator())
         ({"n": [4, 8]}, "n: expected a single number"),
         ({"n": 0}, "n: expected whole numbers"),
         ({"seeds": 0}, "seeds: expected a whole number"),
+        ({"seeds": 1}, "seeds: expected a whole number of at least 2, for the error is"),
+        ({"widths": "48"}, "widths: expected whole numbers"),
+        ({"widths": torch.tensor([4, 8])}, "widths: expected whole numbers"),
+        ({"n": None}, "n: expected whole numbers"),
+        ({"noise": "0.5"}, "noise: expected a number of at least 0, got '0.5'"),
+        ({"ridge": None}, "ridge: expected a number of at least 0, got None"),
+        ({"lr": 0.0}, "lr: expected a positive number"),
+        ({"inputs": 0}, "inputs: expected an integer of at least 1"),
+        ({"data": (X[:0], X[:0, 0])}, "data: expected at least one sample"),
         ({"ridge": -1.0}, "ridge: expected a number of at least 0, got -1.0"),
         ({"ridge": math.nan}, "ridge: expected a number of at least 0, got nan"),
         ({"noise": -1.0}, "noise: expected a number of at least 0"),
@@ -303,6 +372,10 @@ def test_bad_input_is_refused(change, text):
 def test_other_bad_input():
     with pytest.raises(TypeError, match="data: expected a pair of tensors"):
         double_descent("relu", [4], 4, 2, data=X)
+    with pytest.raises(TypeError, match="rep: expected a Rep, got str"):
+        double_descent("relu", [4], 4, 2, rep="C4")
+    with pytest.raises(TypeError, match=r"rng: expected a torch.Generator, got int"):
+        double_descent("relu", [4], 4, 2, rng=0)
     for call in (
         lambda: ridgeless_risk(0, 4),
         lambda: ridgeless_risk(4, 4, noise=-1.0),
@@ -311,6 +384,10 @@ def test_other_bad_input():
         lambda: least_squares(X, X, -1.0),
         lambda: kernel_ridge(X @ X.T, X, 0.0),
         lambda: flow_risk(X, 0.0, 1.0),
+        lambda: random_feature_risk(40, 0, 5),
+        lambda: random_feature_risk(40, 4, 1),
+        lambda: random_feature_risk(40, 4, 5, math.nan),
+        lambda: random_feature_risk(40, 4, 5, rep=D4),
         lambda: effective_rank(torch.arange(3.0), 0),
         lambda: effective_rank(torch.ones(3), 3),
         lambda: benign_variance(torch.ones(3), 0),

@@ -259,11 +259,23 @@ def test_the_results_are_shown(tmp_path):
         ),
         (
             lambda: measure_invariance_gain("kernel", C4.regular, 9, ridge=0.0),
-            "ridge: expected a number of at least 0",
+            "ridge: expected more than 0 of the model 'kernel'",
         ),
         (
             lambda: measure_invariance_gain("linear", C4.regular, 9, noise=math.nan),
             "noise: expected a number of at least 0",
+        ),
+        (
+            lambda: measure_invariance_gain("linear", C4.regular, 9, 1),
+            "seeds: expected a whole number of at least 2, for the error is that of their mean",
+        ),
+        (
+            lambda: measure_invariance_gain("network", C4.regular, 9, hidden=0),
+            "hidden: expected a whole number of at least 1, got 0",
+        ),
+        (
+            lambda: measure_invariance_gain("network", C4.regular, 9, lr=math.nan),
+            "lr: expected a positive number",
         ),
         (
             lambda: measure_invariance_gain("network", C4.regular, 9, hidden=6),
@@ -290,3 +302,5 @@ def test_bad_input_is_refused(call, text):
 def test_a_field_or_a_representation():
     with pytest.raises(TypeError, match="field: expected a Field or a Rep, got str"):
         invariance_gain(C4, "regular")
+    with pytest.raises(TypeError, match="rep: expected a Rep, got str"):
+        measure_invariance_gain("linear", "C4", 9)

@@ -124,7 +124,7 @@ def spectral_complexity(layers: Sequence[LayerNorms]) -> float:
     for i, layer in enumerate(layers):  # a layer of norm 0 divides nothing
         others = math.prod(layer.spectral.value for layer in (*layers[:i], *layers[i + 1 :]))
         parts.append((layer.two_one_distance * others) ** (2 / 3))
-    return math.fsum(parts) ** 1.5
+    return float(math.fsum(parts) ** 1.5)
 
 
 def lipschitz_product(layers: Sequence[LayerNorms]) -> float:

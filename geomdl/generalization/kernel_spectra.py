@@ -41,7 +41,7 @@ def circle_spectrum(kernel: Profile, max_degree: int, nodes: int | None = None) 
     Args:
         kernel: κ, of a float64 tensor of cosines.
         max_degree: highest k.
-        nodes: of the quadrature, more than max_degree; by default max_degree + 64.
+        nodes: of the quadrature, more than max_degree; by default as `sphere_spectrum`.
 
     Returns:
         `Spectrum`.
@@ -76,7 +76,8 @@ def sphere_spectrum(
         kernel: κ, of a float64 tensor of cosines.
         dim: of the space, at least 2.
         max_degree: highest k.
-        nodes: of the quadrature, more than max_degree; by default max_degree + 64.
+        nodes: of the quadrature, more than max_degree; by default max_degree + 64 + 8 √dim, for the
+            measure is as narrow as 1/√dim.
         rep: a representation of dimension dim; multiplicities are then those of its invariants,
             by Molien's series times 1 − t²: the spectrum of the averaged kernel.
 
@@ -84,8 +85,8 @@ def sphere_spectrum(
         `Spectrum`; Σ_k multiplicity · μ_k = κ(1) over all degrees.
 
     Raises:
-        ValueError: dim below 2, a negative degree, too few nodes, a representation of another
-            dimension, values that are NaN or of another shape.
+        ValueError: dim below 2, a negative degree, too few nodes, multiplicities of 2⁶³ or more, a
+            representation of another dimension, values that are NaN or of another shape.
 
     Example:
         >>> spectrum = sphere_spectrum(lambda u: u, 3, 2)
@@ -98,7 +99,8 @@ def sphere_spectrum(
     """
     at_least("dim", dim, 2)
     at_least("max_degree", max_degree, 0)
-    count = max_degree + 64 if nodes is None else at_least("nodes", nodes, max_degree + 1)
+    usual = max_degree + 64 + 8 * math.isqrt(dim)
+    count = usual if nodes is None else at_least("nodes", nodes, max_degree + 1)
     points, weights = np.polynomial.legendre.leggauss(count)
     angle = torch.from_numpy((points + 1) * math.pi / 2)
     measure = torch.from_numpy(weights) * angle.sin() ** (dim - 2)
@@ -131,4 +133,9 @@ def _multiplicities(dim: int, max_degree: int, rep: Rep | None) -> list[int]:
         raise ValueError(f"rep: expected dimension {dim}, got {rep.dim}")
     else:
         polynomials = molien(rep, max_degree)
-    return [p - (polynomials[k - 2] if k >= 2 else 0) for k, p in enumerate(polynomials)]
+    many = [p - (polynomials[k - 2] if k >= 2 else 0) for k, p in enumerate(polynomials)]
+    if max(many) >= 2**63:
+        raise ValueError(
+            f"max_degree: expected multiplicities below 2⁶³, got {max_degree} in {dim} dimensions"
+        )
+    return many

@@ -395,7 +395,15 @@ def test_invariant_multiplicities_are_traces_of_the_averaged_kernel(name):
     )
 
 
+@pytest.mark.parametrize("dim", [2, 300, 784, 5000])
+def test_spheres_of_many_dimensions(dim):
+    found = sphere_spectrum(lambda u: u + u * u, dim, 2).eigenvalues.tolist()
+    assert found == pytest.approx([1 / dim, 1 / dim, 2 / dim / (dim + 2)], rel=1e-9)
+
+
 def test_spectra_refuse():
+    with pytest.raises(ValueError, match="max_degree: expected multiplicities below"):
+        sphere_spectrum(arc_cosine, 784, 12)
     with pytest.raises(ValueError, match=r"^dim: expected an integer of at least 2, got 1$"):
         sphere_spectrum(arc_cosine, 1, 3)
     with pytest.raises(ValueError, match=r"^max_degree: expected an integer of at least 0"):
@@ -404,7 +412,7 @@ def test_spectra_refuse():
                 lambda: circle_spectrum(arc_cosine, 40, nodes=5)):  # fmt: skip
         with pytest.raises(ValueError, match=r"^nodes: expected an integer of at least 41, got"):
             few()
-    with pytest.raises(ValueError, match=r"^kernel: expected 67 finite values"):
+    with pytest.raises(ValueError, match=r"^kernel: expected 75 finite values"):
         circle_spectrum(lambda u: u * math.nan, 3)
     with pytest.raises(ValueError, match=r"^rep: expected dimension 3, got 2$"):
         sphere_spectrum(arc_cosine, 3, 3, rep=geomdl.group("C4").standard)

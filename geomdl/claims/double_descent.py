@@ -19,6 +19,7 @@ from geomdl.generalization import (
     flow_risk,
     least_squares,
     optimal_ridge,
+    random_feature_risk,
     ridgeless_risk,
 )
 
@@ -95,6 +96,48 @@ def interpolation_peak(rng: torch.Generator, sabotage: bool, fast: bool) -> Evid
         labels=tuple(f"n = {n}" for n in sizes),
         figure=_curves("features p (48 samples)", last.at, [], last.at, last.risk,
                        last.error),
+    )  # fmt: skip
+
+
+@claim(
+    "random-feature-risk",
+    statement="The risk of regression on random features of ReLU, with any ridge, follows from the"
+    " eigenvalues of their kernel and from the spread of norms, on both sides of the peak.",
+    formula=r"R = \frac{\frac{\gamma}{\lambda_1 + \gamma}"
+    r" - \frac{\gamma \lambda_1}{r (\lambda_1 + \gamma)^2} + \sigma^2 \hat q B}{1 - \hat q A}",
+    source="Simon, Karkada, Ghosh and Belkin 2023, arXiv:2311.14646; spread of norms derived in"
+    " random_feature_risk",
+    topic=TOPIC,
+    sabotage="the labels carry twice the noise",
+)
+def random_features(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidence:
+    """80 samples in 20 dimensions: widths without ridge and with one, and kernels."""
+    n, d, noise, ridge, seeds = 80, 20, 0.5, 4.0, 40 if fast else 600
+    widths, kernels, off = [20, 40, 160, 320, 640], [1.0, 10.0, 1000.0], 0.06
+    options = {"noise": noise * (2 if sabotage else 1), "inputs": d, "test": 200, "rng": rng}
+    predicted, measured, bars, labels = [], [], [], []
+    for family, at, penalty, word in (
+        ("relu", widths, 0.0, "p"), ("relu", widths, ridge, "p"), ("kernel", kernels, 0.0, "1/λ"),
+    ):  # fmt: skip
+        found = double_descent(family, at, n, seeds, ridge=penalty, progress=False,
+                               **options)  # type: ignore[arg-type]  # fmt: skip
+        measured += found.risk
+        for size, error in zip(at, found.error, strict=True):
+            kind = (math.inf, 1 / size) if family == "kernel" else (int(size), penalty)
+            predicted.append(random_feature_risk(n, kind[0], d, kind[1], noise))
+            bars.append(ERRORS * error + off * predicted[-1])
+            labels.append(f"{family}, {word} = {size:g}" + (f", λ = {ridge:g}" if penalty else ""))
+    every = sorted({round(20 * 32 ** (i / 100)) for i in range(101)})
+    return Evidence(
+        predicted,
+        measured,
+        tolerance=bars,
+        because=f"{ERRORS:g} standard errors over {seeds} problems, and {100 * off:g} % for sizes"
+        " that are finite: the formula is that of the limit",
+        labels=tuple(labels),
+        figure=_curves("features p (80 samples), without ridge", every,
+                       [("predicted", [random_feature_risk(n, p, d, 0.0, noise) for p in every])],
+                       widths, measured[: len(widths)], bars[: len(widths)], top=3.0),
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from geomdl.groups import Rep
 
 __all__ = ["random_feature_risk"]
 
+NOTHING = 1e-13  # what is left of a level that all its samples, or features, are spent on
 MOST, LEAST = 24, 1e-13  # degree and eigenvalue of the harmonics that are told apart
 NODES, DECAY = 401, 80.0  # of the quadrature over norms; the density ends at e^{-DECAY/2}
 Values = NDArray[np.float64]
@@ -102,23 +103,21 @@ def random_feature_risk(
 
         def excess(log: float) -> float:
             z = modes.learned(math.exp(log))[0]
-            if z >= most:
-                return -ridge
             return math.exp(log) * _level(z, n, d).total * _level(z, p, d).total - ridge
 
         top = start + 1
         while excess(top) < 0:
             top += 1
         gamma = math.exp(_root(excess, start, top))
-    elif n == p:
-        return math.inf
 
     z, q = modes.learned(gamma)
     z = min(z, most) if ridge > 0 else most
     samples, features = _level(z, n, d), _level(z, p, d)
-    left = 1 - z * features.square
-    share = 0.0 if left <= 1e-14 else 1 / (1 + (z - q) * features.square / left)
+    free = 1 - z * features.square
+    share = free / (free + (z - q) * features.square) if free > NOTHING else 0.0  # 1/r
     spent = z - (z - q) * share
+    if 1 - spent * samples.square <= NOTHING:
+        return math.inf
     first = gamma / (modes.values[1] + gamma)
     bias = norm**2 * (first - first * (1 - first) * share)
     variance = noise**2 * spent * samples.inverse if noise else 0.0
@@ -149,7 +148,7 @@ def _modes(d: int, rep: Rep | None) -> _Modes:
         z[:, 0], z[:, 1] = d**0.5 * u, d**0.5 * (1 - u * u).clamp_min(0).sqrt()
         return arc_cosine_kernel(x, z)[0]
 
-    most = max(k for k in range(MOST + 1) if math.comb(k + d - 1, k) < 2**62)
+    most = max(k for k in range(MOST + 1) if math.comb(k + d - 1, k) < 2**63)
     whole = sphere_spectrum(profile, d, most)
     kept = int((whole.eigenvalues > LEAST).nonzero()[-1]) + 1
     part = whole if rep is None else sphere_spectrum(profile, d, kept - 1, rep=rep)
@@ -173,17 +172,17 @@ def _level(z: float, m: float, d: int) -> _Level:
     """At the c for which z = m E[ct/(1 + ct)], t ~ χ²_d/d; infinite where z = m."""
     if m == math.inf:
         return _Level(1.0, 0.0, 0.0)
-    if z >= m:
+    left = 1 - z / m
+    if left <= NOTHING:
         return _Level(0.0, 1 / m, d / (d - 2) / m if d > 2 else math.inf)
     t, weight = _norms(d)
 
     def excess(log: float) -> float:
-        ct = math.exp(log) * t
-        return float(weight @ (ct / (1 + ct))) - z / m
+        return float(weight @ (1 / (1 + math.exp(log) * t))) / left - 1
 
-    low = math.log(z / (m - z))  # Jensen
+    low = math.log(z / (m * left))  # Jensen
     high = low + 1
-    while excess(high) < 0:
+    while excess(high) > 0:
         high += 4
     c = math.exp(_root(excess, low - 1e-9, high))
     total = z / c

@@ -56,7 +56,7 @@ OURS = (
     *("ntk-width", "wide-gaussian", "gcnn-ntk", "augmented-flow", "graph-ntk", "circle-spectrum"),
     *("sphere-decay", "learning-curve", "gradient-flow", "landmarks"),
     *("benign-overfitting", "early-stopping-ridge", "interpolation-peak", "label-noise"),
-    *("optimal-ridge", "ridgeless-risk"),
+    *("optimal-ridge", "random-feature-risk", "ridgeless-risk"),
     *("invariant-curve", "invariant-peak", "invariant-share", "sample-gain", "three-ways"),
     *("chernoff-kl", "convolution-norm", "fisher-rao", "lipschitz-product", "margin-bound"),
     *("maurer-moment", "pac-bayes-kl", "path-norm", "rademacher-orbit", "reshaped-kernel"),

@@ -136,6 +136,11 @@ def test_limits_of_the_prediction():
     variance = float(on_sphere[1].test - on_sphere[0].test) - 1
     assert noisy - clean == pytest.approx(6 / 4 * variance, rel=1e-3)
     assert random_feature_risk(40, 80, 2, noise=0.1) == math.inf
+    peak = [random_feature_risk(40, 40, 10, ridge) for ridge in (1e-8, 1e-12, 1e-30, 0.0)]
+    assert peak == sorted(peak)
+    assert peak[-2:] == [math.inf, math.inf]  # as far as float64 tells them apart
+    far = random_feature_risk(40, 80, 3000, 1e-30, 0.5)
+    assert far == pytest.approx(random_feature_risk(40, 80, 3000, 0.0, 0.5), rel=1e-9)
     assert 0 < random_feature_risk(40, 80, 400) < 2  # harmonics too many for whole numbers
 
 

@@ -205,6 +205,17 @@ def test_spectral_complexity_with_a_layer_of_zeros():
     assert found[0] == pytest.approx(layers[0].two_one_distance * layers[1].spectral.value)
 
 
+def test_products_refuse_what_leads_around_a_layer():
+    chain = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
+    for model, around in ((chain, []), (nn.Sequential(nn.Linear(3, 3), Skip()), ["1.inner"])):
+        layers = bounds.layer_norms(model, torch.ones(1, 3), rng=seeded())
+        assert [layer.name for layer in layers if layer.passed_by] == around
+        assert all(p.requires_grad for p in model.parameters())
+    for product in (bounds.lipschitz_product, bounds.spectral_complexity):
+        with pytest.raises(ValueError, match="a chain, got a way around '1"):
+            product(layers)
+
+
 def test_margins_by_hand():
     scores = torch.tensor([[1.0, 4.0, 2.0], [5.0, 5.0, 0.0]])
     assert bounds.margins(scores, torch.tensor([1, 0])).tolist() == [2.0, 0.0]
@@ -236,6 +247,17 @@ def test_path_norm_is_a_sum_over_paths(p):
     linear = [m for m in model.double() if isinstance(m, nn.Linear)]
     expected = enumerated([m.weight.detach() for m in linear], [m.bias.detach() for m in linear], p)
     assert bounds.path_norm(model, torch.zeros(1, 3), p) == pytest.approx(expected, rel=1e-12)
+
+
+class Skip(nn.Module):
+    """x + relu(A x), whose slope may be 1 + ‖A‖."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(3, 3, bias=False)
+
+    def forward(self, x):
+        return x + torch.relu(self.inner(x))
 
 
 class Mixed(nn.Module):
@@ -366,6 +388,7 @@ NET = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2))
 NAN = copy.deepcopy(NET)
 NAN[0].weight.data[0, 0] = math.nan
 RNG = torch.Generator()
+KERNEL = torch.ones(2, 1, 3)
 REFUSED = [
     (lambda: bounds.layer_norms(nn.Dropout(0.5), X, rng=RNG), "dropout"),
     (lambda: bounds.layer_norms(nn.BatchNorm1d(3), X, rng=RNG), "batch norm"),
@@ -380,6 +403,14 @@ REFUSED = [
     (lambda: bounds.operator_norm(lambda x: x, (0,), rng=RNG), "input_shape"),
     (lambda: bounds.conv_operator_norm(torch.zeros(2, 2), ()), "weight"),
     (lambda: bounds.conv_operator_norm(torch.zeros(2, 2, 3), (4, 4)), "sizes"),
+    (lambda: bounds.conv_operator_norm(KERNEL, (2,)), r"sizes: expected room for windows of \[3\]"),
+    (lambda: bounds.conv_operator_norm(KERNEL, (4,), stride=0), "stride"),
+    (lambda: bounds.conv_operator_norm(KERNEL, (4,), stride=(1, 2)), "stride"),
+    (lambda: bounds.conv_operator_norm(KERNEL, (4,), groups=3), "groups: expected to divide 2"),
+    (
+        lambda: bounds.conv_operator_norm(KERNEL, (4,), padding=5, padding_mode="circular"),
+        "padding: expected at most once around",
+    ),
     (lambda: bounds.path_norm(NET, X, 0.5), "p: expected"),
     (lambda: bounds.path_norm(nn.Dropout(0.5), X), "dropout"),
     (lambda: bounds.margins(torch.zeros(2, 2), torch.tensor([0, 2])), "labels"),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geomdl.generalization.bounds.checks import check_finite
+from geomdl.generalization.bounds.checks import check_count, check_finite
 from geomdl.training.linear_maps import OperatorNorm, operator_norm
 
 Sizes = int | Sequence[int]
@@ -72,10 +72,20 @@ def conv_operator_norm(
         raise ValueError(f"sizes: expected {d}, got {tuple(sizes)}")
     if padding_mode not in ("zeros", "circular"):
         raise ValueError(f"padding_mode: expected 'zeros' or 'circular', got {padding_mode!r}")
-    steps, pads, holes = (_each(v, d) for v in (stride, padding, dilation))
+    steps, holes = _each("stride", stride, d, 1), _each("dilation", dilation, d, 1)
+    pads = _each("padding", padding, d, 0)
+    if check_count(groups, "groups") and len(weight) % groups:
+        raise ValueError(f"groups: expected to divide {len(weight)} outputs, got {groups}")
     weight = weight.detach().double()
     spans = [h * (k - 1) for h, k in zip(holes, weight.shape[2:], strict=True)]
     out = [(n + 2 * p - r) for n, p, r in zip(sizes, pads, spans, strict=True)]
+    if min(out) < 1:
+        raise ValueError(
+            f"sizes: expected room for windows of {[r + 1 for r in spans]}, got {tuple(sizes)}"
+            f" with padding {pads}"
+        )
+    if padding_mode == "circular" and any(p > n for p, n in zip(pads, sizes, strict=True)):
+        raise ValueError(f"padding: expected at most once around {tuple(sizes)}, got {pads}")
     whole = all(o == n and n % s == 0 for o, n, s in zip(out, sizes, steps, strict=True))
     if padding_mode == "circular" and whole:
         return OperatorNorm(_by_frequency(weight, sizes, steps, holes, groups), 0.0, 0)
@@ -111,5 +121,8 @@ def _by_frequency(
     return float(norms.max()) / math.sqrt(math.prod(steps))
 
 
-def _each(value: Sizes, d: int) -> list[int]:
-    return [value] * d if isinstance(value, int) else list(value)
+def _each(name: str, value: Sizes, d: int, least: int) -> list[int]:
+    found = [value] * d if isinstance(value, int) else list(value)
+    if len(found) != d:
+        raise ValueError(f"{name}: expected a number or {d}, got {value!r}")
+    return [check_count(v, name, least) for v in found]

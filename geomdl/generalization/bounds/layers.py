@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,8 @@ class LayerNorms:
         distance: ‖A - A₀‖_F from the reference.
         two_one_distance: ‖(A - A₀)ᵀ‖_{2,1}.
         parameters: that can be trained.
+        passed_by: whether a path from the input to the output leads around this layer, as a skip
+            does: then no product of norms bounds the network.
     """
 
     name: str
@@ -38,6 +40,7 @@ class LayerNorms:
     distance: float
     two_one_distance: float
     parameters: int
+    passed_by: bool = False
 
 
 def linear_layers(model: nn.Module, x: Tensor) -> dict[str, tuple[nn.Module, tuple[int, ...]]]:
@@ -161,6 +164,7 @@ def layer_norms(
         if first != {name: p.shape for name, p in model.named_parameters()}:
             raise ValueError("initial: expected the weights of model by name, got others")
         reference = dict(initial.named_modules())
+    around = _ways_around(model, x[:1].double(), layers)
     found = []
     with torch.no_grad():
         for name, (module, shape) in layers.items():
@@ -175,8 +179,23 @@ def layer_norms(
                     distance=float(moved.norm()),
                     two_one_distance=float(moved.sum()),
                     parameters=sum(p.numel() for p in module.parameters()),
+                    passed_by=name in around,
                 )
             )
+    return found
+
+
+def _ways_around(model: nn.Module, x: Tensor, layers: Iterable[str]) -> set[str]:
+    """Layers without whose output, cut from the graph, the network still depends on its input."""
+    model = copy.deepcopy(model).requires_grad_(False)
+    modules, found = dict(model.named_modules()), set()
+    with torch.enable_grad():
+        for name in layers:
+            handle = modules[name].register_forward_hook(lambda _, args, out: out.detach())
+            out = model(x.detach().requires_grad_() + 0)  # no leaf, which might not be changed
+            handle.remove()
+            if isinstance(out, Tensor) and out.requires_grad:
+                found.add(name)
     return found
 
 

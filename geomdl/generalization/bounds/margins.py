@@ -108,7 +108,7 @@ def spectral_complexity(layers: Sequence[LayerNorms]) -> float:
         R.
 
     Raises:
-        ValueError: no layer.
+        ValueError: no layer, or no chain of them.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 4, bias=False))
@@ -119,7 +119,7 @@ def spectral_complexity(layers: Sequence[LayerNorms]) -> float:
 
     Source: Bartlett, Foster and Telgarsky 2017, arXiv:1706.08498.
     """
-    lipschitz_product(layers)  # refuses no layer
+    lipschitz_product(layers)  # refuses what is no chain
     parts = []
     for i, layer in enumerate(layers):  # a layer of norm 0 divides nothing
         others = math.prod(layer.spectral.value for layer in (*layers[:i], *layers[i + 1 :]))
@@ -139,7 +139,7 @@ def lipschitz_product(layers: Sequence[LayerNorms]) -> float:
         Π_i ‖A_i‖.
 
     Raises:
-        ValueError: no layer.
+        ValueError: no layer, or no chain of them.
 
     Example:
         >>> from geomdl.generalization.bounds import layer_norms
@@ -151,6 +151,9 @@ def lipschitz_product(layers: Sequence[LayerNorms]) -> float:
     """
     if not layers:
         raise ValueError("layers: expected at least one, got none")
+    for layer in layers:
+        if layer.passed_by:
+            raise ValueError(f"layers: expected a chain, got a way around {layer.name!r}")
     return math.prod(layer.spectral.value for layer in layers)
 
 

@@ -159,6 +159,14 @@ def test_code_length_counts_the_arrangements():
     assert [_gamma(k) for k in (1, 2, 3, 4)] == [1, 3, 3, 5]
 
 
+def test_code_length_of_huge_numbers():
+    m, n = 10**12, 3
+    length = bounds.code_length(torch.tensor([m, 0, 1]))
+    types = math.log2(math.comb(n + 2 * m, n))
+    least = 2 * math.floor(math.log2(m + 1)) + 1 + types + math.log2(6)
+    assert least <= length <= least + 4
+
+
 def test_compression_bounds_the_network_that_is_written():
     trained, first, x, y = problem()
     found = bounds.compress(trained, first, x, y)
@@ -294,8 +302,9 @@ def test_a_constant_measure_has_no_rank():
     rows = bounds.rank_measures([0.1, 0.2, 0.4], {"same": [1, 1, 1], "minus": [3, 2, 1]})
     assert [row.name for row in rows] == ["minus", "same"]
     assert all(math.isnan(v) for v in (rows[1].tau, rows[1].low, rows[1].high))
-    (row,) = bounds.rank_measures([0.1, 0.1, 0.1], {"m": [1, 2, 3]})
+    (row,) = bounds.rank_measures([0.1, 0.1, 0.1], {"m": [1, 2, 3]}, {"width": [1, 2, 3]})
     assert math.isnan(row.tau)
+    assert (row.psi, row.axes) == (None, {"width": None})
 
 
 def test_units_are_resampled_whole():
@@ -339,6 +348,8 @@ REFUSED = [
     (lambda: bounds.code_length(torch.zeros(3)), "values"),
     (lambda: bounds.rademacher_ball(randn(3, 3), rng=seeded()), "symmetric"),
     (lambda: bounds.rademacher_ball(-torch.eye(2), rng=seeded()), "positive"),
+    (lambda: bounds.rademacher_ball(torch.diag(torch.tensor([2.0, -1])), rng=seeded()), "positive"),
+    (lambda: bounds.rademacher_ball(2.0 * torch.eye(2).flip(0) + 1, rng=seeded()), "positive"),
     (lambda: bounds.peeling_bound([], X), "norms"),
     (lambda: bounds.peeling_bound([-1.0], X), "norms"),
     (lambda: bounds.averaged_gram(lambda a, b: a @ b.T, X, X), "orbit"),

@@ -135,9 +135,9 @@ def code_length(values: Tensor) -> int:
         raise ValueError(f"values: expected int64, got {got}")
     n = values.numel()
     m = int(values.abs().max()) if n else 0
-    a = 2 * m + 1
-    counts = torch.bincount((values + m).reshape(-1), minlength=a).tolist()
-    types = _log2_factorial(n + a - 1) - _log2_factorial(a - 1) - _log2_factorial(n)
+    counts = values.unique(return_counts=True)[1].tolist()
+    # C(N + 2m, N) = Π_i (1 + 2m/i), without differences of large logarithms
+    types = float(torch.log2(1 + 2 * m / torch.arange(1, n + 1, dtype=torch.float64)).sum())
     arrangements = _log2_factorial(n) - math.fsum(_log2_factorial(c) for c in counts)
     return _gamma(m + 1) + _whole(types) + _whole(arrangements)
 

@@ -59,7 +59,7 @@ def rademacher_ball(
         The value, its standard error, and the bounds.
 
     Raises:
-        ValueError: not square, not symmetric, negative trace, NaN.
+        ValueError: not square, not symmetric, negative as far as the signs tell, NaN.
 
     Example:
         >>> one = torch.ones(1, 1, dtype=torch.float64)
@@ -78,14 +78,20 @@ def rademacher_ball(
     check_count(draws, "draws", 2)
     gram = gram.double()
     trace = float(gram.trace())
-    if trace < 0:
-        raise ValueError(f"gram: expected a positive semi-definite matrix, got trace {trace:g}")
+    least = float(gram.diagonal().min())
+    if least < 0:
+        raise ValueError(f"gram: expected a positive semi-definite matrix, got {least:g} inside")
     if n < 40 and 2**n <= draws:
         bits = torch.arange(2**n)[:, None] >> torch.arange(n) & 1
         signs = 2.0 * bits.double() - 1
     else:
         signs = 2.0 * torch.randint(2, (draws, n), generator=rng).double() - 1
-    norms = ((signs @ gram) * signs).sum(1).clamp_min(0).sqrt() * radius / n
+    squares = ((signs @ gram) * signs).sum(1)
+    if bool((squares < -1e-6 * trace).any()):
+        raise ValueError(
+            f"gram: expected a positive semi-definite matrix, got σᵀKσ = {float(squares.min()):g}"
+        )
+    norms = squares.clamp_min(0).sqrt() * radius / n
     whole = n < 40 and 2**n <= draws
     error = 0.0 if whole else float(norms.std()) / math.sqrt(draws)
     upper = radius * math.sqrt(trace) / n

@@ -47,10 +47,10 @@ def rank_measures(
 
     τ_b = (concordant - discordant pairs) / √((pairs not tied in one) (… in the other)). It credits
     a measure for what one hyperparameter does to both; ψ does not: for each hyperparameter, τ over
-    the networks that differ in it alone, averaged over all settings of the others, then averaged
-    over the hyperparameters. Networks of equal settings (seeds) are compared only where they differ
-    in the axis. The interval is the percentile bootstrap over independent units (here seeds or
-    cells of the grid), resampled whole.
+    the networks that differ in it alone (ties count as 0), averaged over all settings of the
+    others, then averaged over the hyperparameters. Networks of equal settings (seeds) are compared
+    only where they differ in the axis. The interval is the percentile bootstrap over independent
+    units (here seeds or cells of the grid), resampled whole.
 
     Args:
         gaps: test error - training error of each network.
@@ -106,10 +106,11 @@ def rank_measures(
         if len(x) != n:
             raise ValueError(f"{name}: expected {n} values, got {len(x)}")
         taus = _tau(np.sign(x[:, None] - x), ordered, counts)
-        if (x == x[0]).all() or (y == y[0]).all():
+        constant = bool((x == x[0]).all() or (y == y[0]).all())
+        if constant:
             taus = np.full_like(taus, np.nan)
         spread = np.quantile(taus[1:], [(1 - level) / 2, (1 + level) / 2])
-        by_axis = {axis: _granulated(x, y, axis, axes) for axis in axes}
+        by_axis = {axis: None if constant else _granulated(x, y, axis, axes) for axis in axes}
         known = [v for v in by_axis.values() if v is not None]
         psi = math.fsum(known) / len(known) if known else None
         rows.append(Rank(name, float(taus[0]), float(spread[0]), float(spread[1]), psi, by_axis))

@@ -115,7 +115,9 @@ def random_features(rng: torch.Generator, sabotage: bool, fast: bool) -> Evidenc
     n, d, noise, ridge, seeds = 80, 20, 0.5, 4.0, 40 if fast else 600
     widths, kernels, off = [20, 40, 160, 320, 640], [1.0, 10.0, 1000.0], 0.06
     options = {"noise": noise * (2 if sabotage else 1), "inputs": d, "test": 200, "rng": rng}
-    predicted, measured, bars, labels = [], [], [], []
+    predicted: list[float] = []
+    measured: list[float] = []
+    bars, labels = [], []
     for family, at, penalty, word in (
         ("relu", widths, 0.0, "p"), ("relu", widths, ridge, "p"), ("kernel", kernels, 0.0, "1/λ"),
     ):  # fmt: skip

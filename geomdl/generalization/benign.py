@@ -4,6 +4,9 @@ import math
 
 from torch import Tensor
 
+from geomdl.fields.numbers import at_least
+from geomdl.generalization.kernel_checks import nonnegative
+
 __all__ = ["benign_variance", "effective_rank"]
 
 
@@ -29,7 +32,8 @@ def effective_rank(eigenvalues: Tensor, k: int) -> tuple[float, float]:
 
     Source: Bartlett et al. 2020, arXiv:1906.11300, definition 3.
     """
-    if eigenvalues.ndim != 1 or not bool((eigenvalues.diff() <= 0).all() and eigenvalues[-1] >= 0):
+    good = isinstance(eigenvalues, Tensor) and eigenvalues.ndim == 1 and len(eigenvalues) > 0
+    if not good or not bool((eigenvalues.diff() <= 0).all() and eigenvalues[-1] >= 0):
         raise ValueError("eigenvalues: expected a descending vector of at least 0")
     if not 0 <= k < len(eigenvalues):
         raise ValueError(f"k: expected 0 to {len(eigenvalues) - 1}, got {k!r}")
@@ -61,7 +65,7 @@ def benign_variance(
         The expression, and k*; infinite and p where there is no such k.
 
     Raises:
-        ValueError: as `effective_rank`, or n is less than 1.
+        ValueError: as `effective_rank`, n is less than 1, or the noise negative.
 
     Example:
         >>> import torch
@@ -72,8 +76,9 @@ def benign_variance(
 
     Source: Bartlett, Long, Lugosi and Tsigler 2020, arXiv:1906.11300, theorem 4.
     """
-    if n < 1:
-        raise ValueError(f"n: expected at least 1, got {n!r}")
+    at_least("n", n, 1)
+    nonnegative("noise", noise)
+    effective_rank(eigenvalues, 0)  # refuses what is no spectrum
     for k in range(len(eigenvalues)):
         r, big = effective_rank(eigenvalues, k)
         if r >= b * n:

@@ -1,9 +1,10 @@
 """Gradient flow of least squares that is stopped early, beside ridge regression."""
 
-import math
-
 import torch
 from torch import Tensor
+
+from geomdl.fields.numbers import at_least, positive
+from geomdl.generalization.kernel_checks import matrices, nonnegative
 
 __all__ = ["FLOW_OVER_RIDGE", "flow_risk", "shrinkage_risk"]
 
@@ -33,11 +34,17 @@ def shrinkage_risk(
     Returns:
         shape (...).
 
+    Raises:
+        ValueError: fewer than one sample, or a negative noise or norm.
+
     Example:
         >>> s = torch.tensor([1.0, 4.0])
         >>> float(shrinkage_risk(s, torch.ones(2), 10, noise=2.0))
         0.5
     """
+    at_least("n", n, 1)
+    nonnegative("noise", noise)
+    nonnegative("norm", norm)
     p = eigenvalues.shape[-1]
     variance = torch.where(eigenvalues > 0, keep.square() / eigenvalues.clamp_min(1e-300), 0.0)
     terms: Tensor = norm**2 / p * (1 - keep).square() + noise**2 / n * variance
@@ -62,7 +69,8 @@ def flow_risk(x: Tensor, time: float, noise: float, norm: float = 1.0) -> tuple[
         Means of |ŵ - θ|² given the data, each of shape (...). *Exact*.
 
     Raises:
-        ValueError: the time is not positive.
+        ValueError: the time is not positive, x is no matrix of finite numbers, or the noise or norm
+            is negative.
 
     Example:
         >>> flow, ridge = flow_risk(torch.eye(4, dtype=torch.float64), 3.0, 0.1)
@@ -71,8 +79,8 @@ def flow_risk(x: Tensor, time: float, noise: float, norm: float = 1.0) -> tuple[
 
     Source: Ali, Kolter and Tibshirani 2019, arXiv:1810.10082, theorem 1.
     """
-    if not 0 < time < math.inf:
-        raise ValueError(f"time: expected a number of more than 0, got {time!r}")
+    positive("time", time)
+    matrices(x=x)
     n, p = x.shape[-2:]
     values = torch.linalg.svdvals(x).square() / n
     s = torch.nn.functional.pad(values, (0, p - values.shape[-1]))

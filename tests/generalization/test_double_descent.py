@@ -24,6 +24,7 @@ from geomdl.generalization import (
     relu_features,
     ridge_risk,
     ridgeless_risk,
+    shrinkage_risk,
     sphere_spectrum,
 )
 from geomdl.generalization.two_layer import TwoLayer, train
@@ -396,6 +397,12 @@ def test_other_bad_input():
         lambda: effective_rank(torch.arange(3.0), 0),
         lambda: effective_rank(torch.ones(3), 3),
         lambda: benign_variance(torch.ones(3), 0),
+        lambda: benign_variance(torch.ones(0), 4),
+        lambda: benign_variance(torch.ones(3), 4, noise=-1.0),
+        lambda: effective_rank([1.0, 0.5], 0),
+        lambda: flow_risk(X[0], 1.0, 1.0),
+        lambda: flow_risk(X / 0, 1.0, 1.0),
+        lambda: shrinkage_risk(X[0].abs(), X[0], 0, 1.0),
     ):
         with pytest.raises(ValueError, match="expected"):
             call()

@@ -10,7 +10,7 @@ from geomdl.auditing.progress import track
 from geomdl.fields.numbers import at_least, is_finite
 from geomdl.generalization.descent_result import DoubleDescent
 from geomdl.generalization.families import CURVES, Point, Scores, Setting, coefficients
-from geomdl.generalization.feature_risk import random_feature_risk
+from geomdl.generalization.feature_risk import FEWEST, random_feature_risk
 from geomdl.generalization.linear_risk import ridge_risk
 from geomdl.generalization.problems import (
     Data,
@@ -28,7 +28,7 @@ __all__ = ["FAMILIES", "double_descent"]
 FAMILIES = tuple(CURVES)
 AXIS = {"kernel": "1/ridge", "epochs": "epochs"}
 CHUNK = 2e7  # numbers held at once by a batch of seeds
-FEWEST, BETWEEN = 5, 100  # inputs for a prediction of features, and places of it between the points
+BETWEEN = 100  # places of a predicted curve between the first point and the last
 
 
 def double_descent(

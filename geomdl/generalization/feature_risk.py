@@ -17,8 +17,9 @@ from geomdl.generalization.kernel_spectra import sphere_spectrum
 from geomdl.generalization.random_features import arc_cosine_kernel
 from geomdl.groups import Rep
 
-__all__ = ["random_feature_risk"]
+__all__ = ["FEWEST", "kernel_risks", "random_feature_risk"]
 
+FEWEST = 5  # inputs for which the formula is drawn: in fewer, risks have heavy tails
 NOTHING = 1e-13  # what is left of a level that all its samples, or features, are spent on
 MOST, LEAST = 24, 1e-13  # degree and eigenvalue of the harmonics that are told apart
 NODES, DECAY = 401, 80.0  # of the quadrature over norms; the density ends at e^{-DECAY/2}
@@ -79,14 +80,64 @@ def random_feature_risk(
     Source: Simon, Karkada, Ghosh and Belkin 2023, arXiv:2311.14646, for features of one norm; with
     norms derived here, by the same deterministic equivalents. Mei and Montanari 2022.
     """
+    found = _solve(n, p, d, ridge, rep)
+    noise, norm = nonnegative("noise", noise), nonnegative("norm", norm)
+    return found.bias * norm**2 + found.spread(noise, norm) if found else math.inf
+
+
+def kernel_risks(n: int, rep: Rep, ridge: float, noise: float) -> tuple[float, float, float]:
+    """Excess risks of kernel ridge regression: plain, averaged over a group after, and invariant.
+
+    As `random_feature_risk` with p = ∞, |θ| = 1 and θ invariant. What is learned wrongly is spread
+    over the harmonics in proportion to (λ/(λ + γ))², and the average keeps the invariant ones: of
+    q = q̂ it leaves the sum q' over these.
+
+    Args:
+        n: training samples.
+        rep: orthogonal representation.
+        ridge: λ > 0, of (K + λ)⁻¹.
+        noise: σ.
+
+    Returns:
+        The three risks.
+
+    Example:
+        >>> from geomdl.groups import group
+        >>> [round(r, 2) for r in kernel_risks(40, group("C6").regular, 0.1, 0.5)]
+        [0.1, 0.03, 0.02]
+    """
+    whole = _solve(n, math.inf, rep.dim, ridge, None)
+    assert whole is not None
+    kept = _modes(rep.dim, rep).learned(whole.gamma)[1] / whole.spent
+    wrong = whole.spread(noise, 1.0)
+    part = random_feature_risk(n, math.inf, rep.dim, ridge, noise, rep=rep)
+    return whole.bias + wrong, whole.bias + kept * wrong, part
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Bias for |θ| = 1, the effective ridge γ, q̂, A and B."""
+
+    bias: float
+    gamma: float
+    spent: float
+    square: float
+    inverse: float
+
+    def spread(self, noise: float, norm: float) -> float:
+        """Excess over the bias: q̂ (|θ|² bias A + σ² B)/(1 - q̂ A)."""
+        wrong = noise**2 * self.inverse if noise else 0.0
+        wrong += norm**2 * self.bias * self.square
+        return self.spent * wrong / (1 - self.spent * self.square)
+
+
+def _solve(n: int, p: float, d: int, ridge: float, rep: Rep | None) -> _Solution | None:
+    """The solution of the equations of `random_feature_risk`; None where the risk is infinite."""
     at_least("n", n, 1)
     if p != math.inf:
         at_least("p", p, 1)
     at_least("d", d, 2)
-    ridge, noise, norm = (
-        nonnegative(name, value)
-        for name, value in (("ridge", ridge), ("noise", noise), ("norm", norm))
-    )
+    ridge = nonnegative("ridge", ridge)
     modes, most = _modes(d, rep), min(n, p)
 
     def supply(log: float) -> float:
@@ -117,11 +168,10 @@ def random_feature_risk(
     share = free / (free + (z - q) * features.square) if free > NOTHING else 0.0  # 1/r
     spent = z - (z - q) * share
     if 1 - spent * samples.square <= NOTHING:
-        return math.inf
-    first = gamma / (modes.values[1] + gamma)
-    bias = norm**2 * (first - first * (1 - first) * share)
-    variance = noise**2 * spent * samples.inverse if noise else 0.0
-    return float((bias + variance) / (1 - spent * samples.square))
+        return None
+    first = float(gamma / (modes.values[1] + gamma))
+    bias = first - first * (1 - first) * share
+    return _Solution(bias, gamma, spent, samples.square, samples.inverse)
 
 
 @dataclass(frozen=True)
@@ -156,7 +206,7 @@ def _modes(d: int, rep: Rep | None) -> _Modes:
     many, all_ = (s.multiplicities[:kept].double().numpy() for s in (part, whole))
     # of the high degrees the same share is invariant as of the last one here
     tail = (float(profile(torch.ones(1).double())) - values @ all_) * many[-1] / all_[-1]
-    return _Modes(values, many, tail)
+    return _Modes(values, many, float(tail))
 
 
 @dataclass(frozen=True)

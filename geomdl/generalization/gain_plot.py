@@ -23,6 +23,7 @@ def plot_measured(found: MeasuredGain, path: str | Path | None = None) -> "Figur
         figure = Figure(figsize=(6.0, 3.2), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
+        word = "exact" if found.model == "linear" else "predicted"
         for row, method in enumerate(found.risks):
             risk, error = found.mean(method)
             axes.errorbar(
@@ -32,7 +33,7 @@ def plot_measured(found: MeasuredGain, path: str | Path | None = None) -> "Figur
             if math.isfinite(found.predicted.get(method, math.inf)):
                 axes.plot(
                     found.predicted[method], row, "|", color="#0072B2", ms=22, mew=2.5,
-                    label="exact" if row == 0 else None,
+                    label=word if row == 0 else None,
                 )  # fmt: skip
         axes.set_yticks(range(len(found.risks)), list(found.risks))
         axes.invert_yaxis()

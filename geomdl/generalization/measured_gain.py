@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from geomdl.auditing.progress import track
+from geomdl.generalization.feature_risk import FEWEST, kernel_risks
 from geomdl.generalization.gain_result import METHODS, MeasuredGain
 from geomdl.generalization.invariant_risk import averaging_gap
 from geomdl.generalization.linear_risk import ridgeless_risk
@@ -57,8 +58,9 @@ def measure_invariance_gain(
       neurons in orbits (of ``hidden`` neurons in all, as the plain network has).
 
     For the linear model without ridge on generated data the mean risks are known: `predicted`,
-    exact. For linear and kernel models augmented and invariant are the same function, if the
-    ridge of the one is |G| times that of the other, as it is here; to rounding.
+    exact; for the kernel in five or more dimensions they are predicted for large n, as by
+    `random_feature_risk`. For linear and kernel models augmented and invariant are the same
+    function, if the ridge of the one is |G| times that of the other, as it is here; to rounding.
 
     Args:
         model: "linear" (least squares of minimum norm, or ridge), "kernel" (`averaged_kernel`) or
@@ -130,8 +132,10 @@ def measure_invariance_gain(
         d, k = rep.dim, len(rep.fixed())
         plain, invariant = (ridgeless_risk(n, p, noise) for p in (d, k))
         after = plain - averaging_gap(n, d, d - k, noise) if plain < math.inf else math.inf
-        rows = (plain, after, invariant, invariant)
-        predicted = dict(zip(METHODS, rows, strict=True))
+        predicted = dict(zip(METHODS, (plain, after, invariant, invariant), strict=True))
+    if model == "kernel" and data is None and rep.dim >= FEWEST:
+        plain, after, invariant = kernel_risks(n, rep, ridge, noise)
+        predicted = dict(zip(METHODS, (plain, after, invariant, invariant), strict=True))
     return MeasuredGain(
         model=model,
         group=rep.group.name,

@@ -173,7 +173,20 @@ def test_augmented_kernels_are_invariant_ones():
     for method in ("averaged", "invariant"):
         gain, error = found.gain(method)
         assert gain > 3 * error
-    assert found.predicted == {}
+
+
+@pytest.mark.parametrize("ridge", [0.01, 0.25])
+def test_risks_of_kernels_are_as_predicted(ridge):
+    rep = 3 * C4.regular
+    found = measure_invariance_gain("kernel", rep, 60, 100, ridge=ridge, test=200, rng=generator(3))
+    assert tuple(found.predicted) == METHODS
+    for method in METHODS:
+        risk, error = found.mean(method)
+        assert abs(risk - found.predicted[method]) <= 4 * error + 0.02 * risk, method
+    gain = found.predicted["plain"] - found.predicted["averaged"]
+    measured, error = found.gain("averaged")
+    assert abs(measured - gain) <= 4 * error + 0.02 * measured
+    assert measure_invariance_gain("kernel", C4.regular, 20, 2).predicted == {}
 
 
 def test_ridge_is_one_penalty_for_both():

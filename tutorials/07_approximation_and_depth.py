@@ -72,7 +72,7 @@ rng = torch.Generator().manual_seed(0)
 # have :math:`10^{100}` nodes in the last. Neurons do not care: dots are networks drawn at random,
 # lines the formula.
 
-figure_barron, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+figure_barron, axes = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
 sizes = [8, 32, 128, 512]
 for d, colour in ((2, BLUE), (20, RED), (100, YELLOW)):
     bell = Gaussian(d)
@@ -82,10 +82,10 @@ for d, colour in ((2, BLUE), (20, RED), (100, YELLOW)):
     for n in sizes:
         draws = [maurey_network(bell, n, rng)(x).detach() - bell(x) for _ in range(40)]
         dots.append(float(torch.stack(draws).square().mean().sqrt()))
-    left.loglog(sizes, [math.sqrt(variance / n) for n in sizes], color=colour, lw=2)
-    left.loglog(sizes, dots, "o", color=colour, label=f"{d} dimensions")
-left.set(xlabel="neurons n", ylabel="root mean square error", title="drawn at random")
-left.legend(frameon=False)
+    axes.loglog(sizes, [math.sqrt(variance / n) for n in sizes], color=colour, lw=2)
+    axes.loglog(sizes, dots, "o", color=colour, label=f"{d} dimensions")
+axes.set(xlabel="neurons n", ylabel="root mean square error", title="drawn at random")
+axes.legend(frameon=False)
 
 # %%
 # Random is not the best that one can do with n neurons. Below are the same cosines in ten
@@ -107,11 +107,12 @@ found["random features"] = (random_features(target, atoms, n, rng).errors[1:], Y
 relaxed = greedy(target, atoms, n)
 found["greedy, convex"] = (relaxed.errors[1:], BLUE)
 found["greedy, orthogonal"] = (greedy(target, atoms, n, "orthogonal").errors[1:], RED)
+figure_chosen, axes = plt.subplots(figsize=(5.6, 3.6), layout="constrained")
 for name, (errors, colour) in found.items():
-    right.loglog(counts, errors.sqrt(), color=colour, label=name)
-right.loglog(counts, relaxed.bounds[1:].sqrt(), "--", color=BLUE, lw=1)
-right.set(xlabel="neurons n", title="chosen", ylim=(3e-4, 1))
-right.legend(frameon=False, fontsize=8)
+    axes.loglog(counts, errors.sqrt(), color=colour, label=name)
+axes.loglog(counts, relaxed.bounds[1:].sqrt(), "--", color=BLUE, lw=1)
+axes.set(xlabel="neurons n", ylabel="root mean square error", title="chosen", ylim=(3e-4, 1))
+axes.legend(frameon=False, fontsize=8)
 assert bool((relaxed.errors <= relaxed.bounds + 1e-12).all())
 
 # %%
@@ -154,7 +155,7 @@ assert exact == [2.0 ** (-2 * m - 2) for m in depths]
 # In the plane a neuron of the first layer draws a line; one of the second draws a line on the sheet
 # that the first layer has *folded*, so unfolded it is broken at every crease. `regions_in_plane`
 # follows all of this exactly, polygon by polygon, for any module whose nonlinearities are ReLUs.
-# Twelve neurons, four ways:
+# Twelve neurons, three ways:
 
 square = torch.tensor([[0.0, 0], [1, 0], [1, 1], [0, 1]], dtype=torch.float64)
 
@@ -177,8 +178,8 @@ sheets = {
     "three layers, random": random_network(2, 4, 4, 4, 1),
     "three layers, folding": montufar_network((4, 4, 4), 2, rng),
 }
-figure_folds, axes = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
-for ax, (name, sheet) in zip(axes, sheets.items(), strict=False):
+figure_folds, axes = plt.subplots(1, 3, figsize=(9.6, 3.4), layout="constrained")
+for ax, (name, sheet) in zip(axes, sheets.items(), strict=True):
     pieces = regions_in_plane(sheet, square)
     pieces.plot(ax, color="map", linewidths=0.3, cmap="Pastel1")
     ax.set_title(f"{name}: {len(pieces)}", fontsize=9)
@@ -187,7 +188,7 @@ print("hyperplanes at best:", zaslavsky(12, 2), " folds:", montufar_lower((4, 4,
 assert len(pieces) == montufar_lower((4, 4, 4), 2)
 
 # %%
-# The fourth: what training makes of it. Two rings, to be told apart, dark where the slope is large.
+# A fourth way: what training makes of it. Two rings, to be told apart, dark where the slope is large.
 # The creases close up around the inner ring, where the answer changes; their number stays that of a
 # random network, far below what folding can do.
 
@@ -202,11 +203,12 @@ with torch.no_grad():  # creases through the data, not through a corner
     learner[0].bias.copy_(-(learner[0].weight * torch.rand(6, 2, generator=rng)).sum(1))
 fit(learner, (rings, ring), epochs=20 if FAST else 150, lr=2e-2, seed=0, progress=False)
 pieces = regions_in_plane(learner, square)
-pieces.plot(axes[3], color="slope", linewidths=0.3, cmap="Blues")
-axes[3].scatter(*rings.T, c=[(YELLOW, RED)[int(r)] for r in ring], s=2)
-axes[3].set(xlim=(0, 1), ylim=(0, 1))
-axes[3].set_title(f"two layers, trained: {len(pieces)}", fontsize=9)
-axes[3].set_axis_off()
+figure_rings, axes = plt.subplots(figsize=(3.8, 4), layout="constrained")
+pieces.plot(axes, color="slope", linewidths=0.3, cmap="Blues")
+axes.scatter(*rings.T, c=[(YELLOW, RED)[int(r)] for r in ring], s=3)
+axes.set(xlim=(0, 1), ylim=(0, 1))
+axes.set_title(f"two layers, trained: {len(pieces)}", fontsize=9)
+axes.set_axis_off()
 
 # %%
 # Exponentially many pieces are *possible*; weights drawn at random do not find them (Hanin and

@@ -13,6 +13,9 @@ MARK = "_shown_on_the_page"
 def new_figures(variables: Mapping[str, Any]) -> list[Any]:
     """Figures among the variables that were not seen yet; they are marked as seen.
 
+    Raises:
+        ValueError: axes without data: what a later cell draws there would never be seen.
+
     Example:
         >>> from matplotlib.figure import Figure
         >>> variables = {"a": Figure(), "b": 1}
@@ -21,10 +24,12 @@ def new_figures(variables: Mapping[str, Any]) -> list[Any]:
     """
     from matplotlib.figure import Figure
 
-    found = [v for v in variables.values() if isinstance(v, Figure) and not hasattr(v, MARK)]
-    for figure in found:
+    new = {k: v for k, v in variables.items() if isinstance(v, Figure) and not hasattr(v, MARK)}
+    for name, figure in new.items():
+        if any(axes.axison and not axes.has_data() for axes in figure.axes):
+            raise ValueError(f"{name} has axes without data: draw all of a figure in one cell")
         setattr(figure, MARK, True)
-    return found
+    return list(new.values())
 
 
 class Scraper:

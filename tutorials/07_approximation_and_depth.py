@@ -188,9 +188,9 @@ print("hyperplanes at best:", zaslavsky(12, 2), " folds:", montufar_lower((4, 4,
 assert len(pieces) == montufar_lower((4, 4, 4), 2)
 
 # %%
-# A fourth way: what training makes of it. Two rings, to be told apart, dark where the slope is large.
-# The creases close up around the inner ring, where the answer changes; their number stays that of a
-# random network, far below what folding can do.
+# A fourth way: what training makes of it. Two rings, to be told apart, dark where the slope is
+# large. The creases close up around the inner ring, where the answer changes; their number stays
+# that of a random network, far below what folding can do.
 
 angle = 2 * math.pi * torch.rand(400, generator=rng)
 ring = torch.randint(0, 2, (400,), generator=rng)

@@ -3,8 +3,9 @@
 `wl` and its relatives number graphs so that equal numbers mean: not told apart; `certificates`
 names them all and says how they are ordered. `maurey_network`, `greedy` and `square_network` build
 what approximation theory promises; `regions_in_plane` and its relatives count the linear regions of
-any network of ReLUs, exactly, and with them `lipschitz_exact`. `completeness` measures which
-equivariant polynomials a stack of layers reaches, `curie` names the answers that none can give.
+any network of ReLUs and maxima, exactly, and with them `lipschitz_exact`. `completeness` measures
+which equivariant polynomials a stack of layers reaches, `curie` names the answers that none can
+give.
 """
 
 from geomdl.expressivity.barron import (

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-11  # of the size of the domain: what is thinner is rounding
+_GOLDEN = (5**0.5 - 1) / 2
 THIN_BALL = 1e-8  # the same for polyhedra: linear programs are solved to 1e-10
 
 
@@ -28,8 +29,17 @@ class Cell(ABC):
         """Pieces between the hyperplanes normals · t + offsets = 0, normals of length one."""
 
     @abstractmethod
+    def part(self, normals: Array, offsets: Array) -> Self | None:
+        """Piece where all normals · t + offsets > 0, normals of length one; None for rounding."""
+
+    @abstractmethod
     def witnesses(self) -> Array:
         """Points of the closure beside the centre, shape (n, k)."""
+
+    @property
+    def corners(self) -> Array | None:
+        """Points whose convex hull is the closure, shape (n, k), where they are known."""
+        return None
 
 
 class Interval(Cell):
@@ -50,36 +60,66 @@ class Interval(Cell):
         ends.append(self.b)
         return [type(self)(a, b, self.size) for a, b in pairwise(ends)]
 
-    def witnesses(self) -> Array:
+    def part(self, normals: Array, offsets: Array) -> Self | None:
+        """Between the last root that it must be right of and the first to be left of."""
+        roots, right = -offsets / normals[:, 0], normals[:, 0] > 0
+        a = roots[right].max(initial=self.a)
+        b = roots[~right].min(initial=self.b)
+        return type(self)(a, b, self.size) if b - a > TOLERANCE * self.size else None
+
+    @property
+    def corners(self) -> Array:
         """Both ends."""
         return np.array([[self.a], [self.b]])
+
+    def witnesses(self) -> Array:
+        """Both ends, and a point that is no simple share of the way."""
+        return np.concatenate([self.corners, [[self.a + _GOLDEN * (self.b - self.a)]]])
 
 
 class Polygon(Cell):
     """Inside of a convex polygon with corners in order, shape (v, 2)."""
 
     def __init__(self, corners: Array, size: float) -> None:
-        self.corners, self.size = corners, size
+        self._corners, self.size = corners, size
         self.centre = corners.mean(0)
+
+    @property
+    def corners(self) -> Array:
+        """In order."""
+        return self._corners
 
     def cut(self, normals: Array, offsets: Array) -> list[Self]:
         """One line after another, among the pieces that it meets."""
-        heights = self.corners @ normals.T + offsets  # (corners, lines)
-        thin = TOLERANCE * self.size
-        cutting = (heights.max(0) > thin) & (heights.min(0) < -thin)
-        normals, offsets = normals[cutting], offsets[cutting]
-        if not len(normals):
-            return [self]
-        height = heights[:, cutting][:, 0]
-        found = []
-        for side in (height, -height):
-            part = type(self)(_half(self.corners, side, thin), self.size)
-            found += part.cut(normals[1:], offsets[1:])
+        thin, found, left = TOLERANCE * self.size, [], [(self, normals, offsets)]
+        while left:
+            piece, normals, offsets = left.pop()
+            heights = piece.corners @ normals.T + offsets  # (corners, lines)
+            cutting = (heights.max(0) > thin) & (heights.min(0) < -thin)
+            if not cutting.any():
+                found.append(piece)
+                continue
+            normals, offsets, height = normals[cutting], offsets[cutting], heights[:, cutting][:, 0]
+            for side in (-height, height):
+                part = type(self)(_half(piece.corners, side, thin), self.size)
+                left.append((part, normals[1:], offsets[1:]))
         return found
 
+    def part(self, normals: Array, offsets: Array) -> Self | None:
+        """One half plane after another."""
+        corners, thin = self.corners, TOLERANCE * self.size
+        for normal, offset in zip(normals, offsets, strict=True):
+            height = corners @ normal + offset
+            if height.max() <= thin:
+                return None
+            if height.min() < -thin:
+                corners = _half(corners, height, thin)
+        return type(self)(corners, self.size)
+
     def witnesses(self) -> Array:
-        """The corners."""
-        return self.corners
+        """The corners, and a point within that is no simple mean of them."""
+        weights = _GOLDEN ** np.arange(len(self.corners))
+        return np.concatenate([self.corners, [weights @ self.corners / weights.sum()]])
 
     @property
     def area(self) -> float:
@@ -110,28 +150,33 @@ class Polyhedron(Cell):
 
     def cut(self, normals: Array, offsets: Array) -> list[Self]:
         """One hyperplane after another: does the other side hold a ball? A linear program says."""
-        if not len(normals):
-            return [self]
-        normal, offset = normals[:1], offsets[:1]
-        sign = 1.0 if float((normal @ self.centre + offset)[0]) > 0 else -1.0
-        beyond = self._with(-sign * normal, -sign * offset)
-        here = None if beyond is None else self._with(sign * normal, sign * offset)
-        found = [self] if beyond is None or here is None else [here, beyond]
-        return [piece for part in found for piece in part.cut(normals[1:], offsets[1:])]
+        pieces = [self]
+        for k in range(len(normals)):
+            normal, offset = normals[k : k + 1], offsets[k : k + 1]
+            found = []
+            for piece in pieces:
+                sign = 1.0 if float((normal @ piece.centre + offset)[0]) > 0 else -1.0
+                beyond = piece.part(-sign * normal, -sign * offset)
+                here = None if beyond is None else piece.part(sign * normal, sign * offset)
+                found += [piece] if beyond is None or here is None else [here, beyond]
+            pieces = found
+        return pieces
 
-    def _with(self, normal: Array, offset: Array) -> Self | None:
-        rows = np.concatenate([self.normals, normal])
-        shifts = np.concatenate([self.offsets, offset])
+    def part(self, normals: Array, offsets: Array) -> Self | None:
+        """By one linear program."""
+        rows = np.concatenate([self.normals, normals])
+        shifts = np.concatenate([self.offsets, offsets])
         inside = inner_point(rows, shifts, self.size)
         return None if inside is None else type(self)(rows, shifts, inside, self.size)
 
     def witnesses(self) -> Array:
-        """Points along the axes, half way to the nearest wall."""
+        """Points along the axes, part of the way to the nearest wall."""
         k = len(self.centre)
         reach = self.size
         if len(self.normals):
             reach = min(reach, float((self.normals @ self.centre + self.offsets).min()))
-        return self.centre + 0.5 * reach * np.concatenate([np.eye(k), -np.eye(k)])
+        steps: Array = _GOLDEN * reach * np.concatenate([np.eye(k), -np.eye(k)])
+        return self.centre + steps
 
 
 def inner_point(normals: Array, offsets: Array, size: float) -> Array | None:

@@ -22,9 +22,9 @@ _SAME = 1e-9  # relative difference below which two affine maps are one
 class Regions(Generic[CellT]):
     """Activation regions of a network in a domain, and its affine map on each.
 
-    All networks with these activations are affine where no neuron passes a kink. Two regions differ
-    in the pattern of their neurons, so that `len` counts patterns; neighbours may still carry one
-    affine map, see `maps`.
+    All networks with these activations are affine where no neuron passes a kink and no maximum
+    passes from one entry to another. Two regions differ in this pattern, so that `len` counts
+    patterns; neighbours may still carry one affine map, see `maps`.
 
     Args:
         cells: the regions, `Interval`, `Polygon` or `Polyhedron`.
@@ -175,6 +175,8 @@ class PlaneRegions(Regions[Polygon]):
 def _input(name: str, value: Any) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"{name}: expected a tensor, got {type(value).__name__}")
+    if value.is_complex():
+        raise TypeError(f"{name}: expected real numbers, got {value.dtype}")
     number: Tensor = value.detach().double()
     if not bool(torch.isfinite(number).all()):
         raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
@@ -187,11 +189,13 @@ def regions_on_line(
     """Linear pieces of a network between two inputs: every breakpoint, no sampling.
 
     On x(t) = (1 - t) start + t end each pre-activation of the first layer is affine in t and has
-    one root at most; between roots the next layer is affine, and so on. The network may be any
-    module whose only nonlinearities are ReLU, leaky ReLU, PReLU, abs, clamp, hardtanh and ReLU6,
-    with convolutions, residual connections, means, equivariant layers … between them; it is
-    evaluated in float64, and compared with its affine pieces at their ends. *Exact* up to
-    rounding: pieces shorter than 1e-11 of the segment are not told from none.
+    one root at most; between roots the next layer is affine, and so on. A maximum is cut where the
+    entry that it takes changes. The network may be any module whose only nonlinearities are ReLU,
+    leaky ReLU, PReLU, abs, clamp, hardtanh, ReLU6, hard sigmoid, soft shrinkage, and maxima and
+    minima (max pooling, `amax`, `max`, `maximum`), with convolutions, residual connections, means,
+    equivariant layers … between them; it is evaluated in float64, and compared with its affine
+    pieces at their ends and within. *Exact* up to rounding: pieces shorter than 1e-11 of the
+    segment are not told from none, nor are entries of a maximum that differ by less.
 
     Args:
         model: samples along its first axis.

@@ -7,13 +7,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from geomdl.expressivity.cells import TOLERANCE, Array, Cell
 from geomdl.expressivity.following import Function, follow
+from geomdl.expressivity.maxima import Largest
 from geomdl.fields.numbers import at_least
 from geomdl.training import refuse_random
 
+Indices = NDArray[np.int64]
 CellT = TypeVar("CellT", bound=Cell)
 _NUMBERS = 1 << 22  # held at once
 _SURE = 1e-6  # how well the affine pieces must agree with the network, relative
@@ -91,7 +94,10 @@ def walk(
             ended = False
             scale = float(v.abs().max())
             for cell, normal, value in zip(some, n.numpy(), v.numpy(), strict=True):
-                found += _cut(cell, normal, value, kinked.knots, scale)
+                if isinstance(kinked, Largest):
+                    found += _choose(cell, normal, value, kinked.windows.numpy(), scale)
+                else:
+                    found += _cut(cell, normal, value, kinked.knots, scale)
             if len(found) > limit:
                 raise ValueError(f"limit: more than {limit} regions")
         if ended:
@@ -128,6 +134,42 @@ def _cut(
     return cell.cut(rows, offsets)
 
 
+def _choose(
+    cell: CellT, normal: Array, value: Array, windows: Indices, scale: float
+) -> list[CellT]:
+    """Pieces of a cell on each of which one entry of every window is the largest."""
+    thin, corners = TOLERANCE * scale, cell.corners
+    if corners is not None:  # most windows have one entry that is the largest everywhere
+        u = np.pad(value + (corners - cell.centre) @ normal.T, [(0, 0), (0, 1)],
+                   constant_values=-np.inf)[:, windows]  # fmt: skip
+        windows = windows[~(u >= u.max(-1, keepdims=True) - thin).all(0).any(-1)]
+    offset = value - normal @ cell.centre
+    pieces = [cell]
+    for window in windows:
+        entries = window[window >= 0]
+        n, b = normal[entries], offset[entries]
+        pieces = [part for piece in pieces for part in _largest(piece, n, b, thin)]
+    return sorted(pieces, key=lambda piece: float(piece.centre[0]))  # intervals stay in order
+
+
+def _largest(cell: CellT, normals: Array, offsets: Array, thin: float) -> list[CellT]:
+    """Pieces on which one of some affine functions is the largest; of equal ones the first."""
+    found = []
+    for i in range(len(normals)):
+        n, b = normals[i] - normals, offsets[i] - offsets
+        length = np.linalg.norm(n, axis=1)
+        varies = length * cell.size > thin
+        above = (n @ cell.centre + b)[~varies]
+        before = np.flatnonzero(~varies) < i
+        if bool((above < np.where(before, thin, -thin)).any()):
+            continue
+        n, b = n[varies] / length[varies, None], b[varies] / length[varies]
+        part = cell.part(n, b) if len(n) else cell
+        if part is not None:
+            found.append(part)
+    return found or [cell]
+
+
 def _check(
     model: Function, cells: Sequence[Cell], chart: Chart, slopes: Tensor, values: Tensor
 ) -> None:
@@ -147,6 +189,6 @@ def _check(
         worst = float((claimed - true).abs().max())
         if not worst <= _SURE * scale:
             raise ValueError(
-                "model: expected a network that is affine but for ReLU, leaky ReLU, PReLU, abs and "
-                f"clamp, got one that differs by {worst:.2g}"
+                "model: expected a network that is affine but for ReLU, leaky ReLU, PReLU, abs, "
+                f"clamp and maxima, got one that differs by {worst:.2g}"
             )

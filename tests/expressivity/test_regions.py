@@ -156,6 +156,41 @@ def test_any_module_with_kinks():
     assert len(found) > 40
 
 
+class Positive(nn.Module):
+    """A skip around an activation in place, and weights that pass a kink themselves."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(2, n), nn.Parameter(torch.randn(n, n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.a(x)
+        y = torch.nn.functional.leaky_relu(h, 0.2, inplace=True)
+        h = (h + 0.5 * y) @ (1.0 * self.b).relu() - self.b.abs().amax(0)
+        return h.clamp_(max=0.5)
+
+
+@pytest.mark.parametrize("n", [4, 6, 9])
+def test_weights_are_no_samples_and_what_is_written_in_place_is_kept(n):
+    torch.manual_seed(n)
+    model = Positive(n).double()
+    found = regions_in_plane(model, SQUARE)
+    points = 2 * torch.rand(2000, 2, generator=torch.Generator().manual_seed(0)).double() - 1
+    at = found.find(points)
+    outputs = model(points.requires_grad_()).sum(0)
+    rows = [torch.autograd.grad(y, points, retain_graph=True)[0] for y in outputs]
+    assert torch.allclose(found.slopes[at], torch.stack(rows, 1), atol=1e-12)
+    assert len(found) > n
+
+
+def test_more_lines_than_a_stack_is_deep():
+    model = nn.Sequential(nn.Linear(2, 1500), nn.ReLU(), nn.Linear(1500, 1)).double()
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([1.0, 0.0]).expand(1500, 2))
+        model[0].bias.copy_(torch.linspace(-0.9, 0.9, 1500))
+    assert len(regions_in_plane(model, SQUARE)) == 1501
+
+
 def test_a_plane_through_images():
     model, rng = conv(), torch.Generator().manual_seed(0)
     corners = 0.5 * torch.randn(3, 1, 8, 8, generator=rng, dtype=torch.float64)
@@ -298,9 +333,20 @@ ZERO, ONE = torch.zeros(2), torch.ones(2)
             "model: should be free of dropout",
         ),
         (
-            lambda: regions_on_line(nn.MaxPool1d(2), torch.zeros(1, 4), torch.ones(1, 4)),
-            "model: a maximum .* is not followed",
+            lambda: regions_on_line(lambda x: x - x.amax(0), ZERO, ONE),
+            "model: a maximum over the axis of samples",
         ),
+        (
+            lambda: regions_on_line(
+                nn.MaxPool1d(2, return_indices=True), torch.zeros(1, 4), torch.ones(1, 4)
+            ),
+            "model: a maximum with its positions",
+        ),
+        (
+            lambda: regions_on_line(lambda x: 1 + (2 * math.pi * x[:, 0]).sin(), ZERO, ONE),
+            "model: expected a network that is affine but for ReLU",
+        ),
+        (lambda: regions_on_line(torch.sum, ZERO, ONE), "model: expected samples along the first"),
         (lambda: regions_in_plane(mlp(2, 3, 1), SQUARE[:2]), "polygon: expected corners"),
         (lambda: regions_in_plane(mlp(2, 3, 1), SQUARE[[0, 2, 1, 3]]), "polygon: .* convex"),
         (
@@ -330,3 +376,5 @@ def test_types():
         regions_on_line(3, ZERO, ONE)
     with pytest.raises(TypeError, match="start: expected a tensor, got list"):
         regions_on_line(mlp(2, 3, 1), [0, 0], ONE)
+    with pytest.raises(TypeError, match="end: expected real numbers, got"):
+        regions_on_line(mlp(2, 3, 1), ZERO, ONE + 0j)

@@ -4,32 +4,32 @@ import torch
 from torch import Tensor
 
 from geomdl.groups import Group, Rep
-from geomdl.groups import elements as el
 
 _STARTS = 24  # in each component
-_COMPONENTS = 8  # more than this many are not searched
 _STEPS = 40
 
 
-def search(group: Group, rep: Rep, x: Tensor, relative: float) -> list[Tensor]:
-    """Standard matrices of elements g with rep(g) x = x, from random starts in each component.
+def search(
+    group: Group, rep: Rep, x: Tensor, goal: Tensor, relative: float, component: int
+) -> Tensor:
+    """Standard matrices of elements g of one component with rep(g) x = goal, from random starts.
 
     Args:
         group: a Lie group.
         rep: its representation.
         x: columns, (rep.dim, n) float64.
-        relative: largest |rep(g) x − x| that counts, relative to |x|.
+        goal: columns, (rep.dim, n) float64.
+        relative: largest |rep(g) x − goal| that counts, relative to |goal|.
+        component: its place among ``group.components``.
+
+    Returns:
+        shape (found, n, n).
     """
-    rng = torch.Generator().manual_seed(0)
-    found: list[Tensor] = []
-    number = el.count(group, group.components)
-    for c in range(number if number <= _COMPONENTS else 0):
-        starts = group.sample(_STARTS, rng, component=c)
-        matrices, errors = gauss_newton(
-            group.standard_matrix(starts), group.lie_algebra, rep(starts), rep.lie, x, x
-        )
-        found += list(matrices[errors <= relative * float(x.norm())])
-    return found
+    starts = group.sample(_STARTS, torch.Generator().manual_seed(0), component=component)
+    matrices, errors = gauss_newton(
+        group.standard_matrix(starts), group.lie_algebra, rep(starts), rep.lie, x, goal
+    )
+    return matrices[errors <= relative * float(goal.norm())]
 
 
 def gauss_newton(
@@ -82,6 +82,11 @@ def _reaches(start: Tensor, goal: Tensor, algebra: Tensor) -> bool:
     near = 1e-6 * float(goal.norm())
     if not len(algebra):
         return bool((start - goal).norm() <= near)
+    between = goal @ torch.linalg.inv(start)
+    _, size, vh = torch.linalg.svd(algebra.flatten(0, 1))
+    still = vh[int((size > 1e-9).sum()) :].T  # what no element of the connected group moves
+    if (between @ still - still).norm() > near or torch.linalg.det(between) < 0:
+        return False
     coeffs = 2 * torch.randn(12, len(algebra), generator=torch.Generator().manual_seed(0)).double()
     starts = torch.linalg.matrix_exp(torch.einsum("bk,kij->bij", coeffs, algebra))
     _, errors = gauss_newton(starts, algebra, starts, algebra, start, goal)

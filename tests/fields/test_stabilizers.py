@@ -252,6 +252,39 @@ def test_isolated_elements_are_searched_for() -> None:
     assert len(so3.irrep(1).fixed(h)) == 0
 
 
+TETRAHEDRON = torch.tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=torch.float64)
+RECTANGLE = torch.tensor([[2, 1, 0], [2, -1, 0], [-2, 1, 0], [-2, -1, 0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(("points", "name", "order", "vectors"), [
+    (TETRAHEDRON, "O3", 24, 0), (TETRAHEDRON, "SO3", 12, 0), (RECTANGLE, "O3", 8, 0),
+    (RECTANGLE + RECTANGLE.new_tensor([0, 0, 1.0]), "O3", 4, 1), (noise(4, 3), "O3", 1, 3),
+])  # fmt: skip
+def test_turns_and_permutations_together(points, name, order, vectors, dtype) -> None:
+    """Td, T, D2h, C2v, nothing: turned points that a permutation puts back."""
+    turns = geomdl.group(name)
+    both = geomdl.group("S4") * turns
+    x = (points @ geomdl.group("SO3").sample(1, torch.Generator().manual_seed(1))[0].T).to(dtype)
+    h = positions(both).stabilizer(x)
+    assert h.group.order == order
+    for g in el.iterate(both, h.embed(h.group.elements)):
+        assert (positions(both).act(g, x) - x).abs().max() <= (1e-6 if x.itemsize == 4 else 1e-12)
+    assert len(both.pull(1, turns.standard).fixed(h)) == vectors
+
+
+def test_permutations_that_turns_undo_for_tensors_at_the_nodes() -> None:
+    """Two molecules at once, channels of vectors, and numbers that tell two points apart."""
+    so3 = geomdl.group("SO3")
+    both = geomdl.group("S4") * so3
+    vectors = Field(Points(3, both.pull(1, so3.standard)), both.pull(1, so3.standard), channels=2)
+    x = torch.stack([RECTANGLE, 3 * RECTANGLE], -1)
+    assert vectors.stabilizer(torch.stack([x, -x])).group.order == 4
+    rep = both.trivial + both.pull(1, so3.standard)
+    marked = torch.cat([torch.tensor([[1.0], [1], [0], [0]]).double(), RECTANGLE], 1)
+    assert Field(Nodes(), rep).stabilizer(marked).group.order == 2
+
+
 def test_what_cannot_be_found_is_refused() -> None:
     so3, so2, e3 = geomdl.group("SO3"), geomdl.group("SO2"), geomdl.group("E3")
     with pytest.raises(

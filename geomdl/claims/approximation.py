@@ -123,9 +123,10 @@ def barron_steps(rng: torch.Generator, sabotage: bool) -> Evidence:
             measured.append(n * float(torch.stack(errors).square().mean()))
             predicted.append((2 * radius * f.barron_norm()) ** 2)
             labels.append(f"d = {d}, n = {n}")
+    share = max(m / p for m, p in zip(measured, predicted, strict=True))
     return Evidence(
         predicted, measured, tolerance=0,
-        because="none: the mean over networks stays below the bound by a factor of ten or more",
+        because=f"means over {draws} networks and 40 points are at most {share:.2g} of the bound",
         relation="at most", labels=tuple(labels),
     )  # fmt: skip
 

@@ -117,7 +117,8 @@ def curve(
             capsize=3,
             label="measured",
         )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if all(float(v).is_integer() for v in x):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if limit is not None:
             axes.axhline(limit[0], color=OTHER, ls="--", lw=1.2, label=limit[1])
         axes.set_xlabel(labels[0])

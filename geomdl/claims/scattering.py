@@ -104,7 +104,7 @@ def scattering_localisation(rng: torch.Generator, sabotage: bool) -> Evidence:
         ):
             measured.append(float((_spread(changed) / _spread(plain)).max()))
             labels.append(f"{name}, {word}")
-    because = "none: the bound is a round number above what smoothness gives"
+    because = "the bound is a round number above what smoothness gives"
     predicted = [1.2] * len(measured)
     return Evidence(predicted, measured, 0.0, because, "at most", tuple(labels))
 

@@ -78,7 +78,7 @@ def scattering_translation(rng: torch.Generator, sabotage: bool) -> Evidence:
                 predicted.append(bound)
                 measured.append(change / float(x.norm()))
                 labels.append(f"{name}, {label}, {c}")
-    because = "none: the bound is strict"
+    because = "the bound is strict"
     return Evidence(predicted, measured, 0.0, because, "at most", tuple(labels))
 
 
@@ -118,7 +118,7 @@ def scattering_deformation(rng: torch.Generator, sabotage: bool) -> Evidence:
             predicted.append(2.0)
             measured.append(float(norms.max() / norms.min()))
             labels.append(f"{name}, ε = {epsilon}")
-    because = "none: a round number"
+    because = "the bound is a round number"
     return Evidence(predicted, measured, 0.0, because, "at most", tuple(labels))
 
 

@@ -66,15 +66,15 @@ def tolerance(evidence: Evidence) -> str:
         evidence: of a claim.
 
     Returns:
-        Sign and number; "exact" for a tolerance of zero.
+        Sign and number; for a tolerance of zero "exact", or "none" beside a bound.
 
     Example:
         >>> tolerance(Evidence(1, 1, 1e-12, "rounding")), tolerance(Evidence(1, 1, 0, "counting"))
         ('± 10⁻¹²', 'exact')
     """
     largest = float(evidence.tolerance.max(initial=0.0))
-    if largest == 0 and evidence.relation == "equal":
-        return "exact"
+    if largest == 0:
+        return "exact" if evidence.relation == "equal" else "none"
     written = number(largest)
     return f"{_SIGN[evidence.relation]} {written.removeprefix('1×')}"
 

@@ -47,7 +47,7 @@ def page(outcomes: Sequence[Outcome], seed: int, fast: bool) -> str:
             sorted(outcomes, key=lambda o: o.claim.topic), key=lambda o: o.claim.topic
         )
     ]
-    links = "".join(
+    links = " ".join(  # a line breaks where there is a space
         f'<a href="#{_anchor(topic)}">{escape(topic)} ({len(group)})</a>' for topic, group in topics
     )
     parts = [
@@ -59,7 +59,7 @@ def page(outcomes: Sequence[Outcome], seed: int, fast: bool) -> str:
         f'<p class="quiet">{escape(" · ".join(filter(None, facts)))}</p>',
         "<p>Each theorem predicts a number, a program measures it, and the two are compared. The"
         " tolerance says what chance or rounding alone may do.</p>",
-        f"<p><nav>{links}</nav></p></header>",
+        f"<nav>{links}</nav></header>",
     ]
     for topic, group in topics:
         parts.append(f'<section id="{_anchor(topic)}"><h2>{escape(topic.capitalize())}</h2>')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from geomdl.claims import Evidence
+from geomdl.claims import Evidence, figures
 
 NAN, INF = float("nan"), float("inf")
 
@@ -117,3 +117,12 @@ def test_matplotlib_waits_for_somebody_who_looks():
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_axis_of_shares_has_ticks_between_whole_numbers():
+    for x, whole in (([0.1, 0.5, 0.9], False), ([1.0, 40, 200], True)):
+        draw = figures.curve(x, x, x, labels=("x", "y"))
+        axes = Evidence(1, 1, 0, "counting", figure=draw).draw().axes[0]
+        low, high = axes.get_xlim()
+        ticks = [t for t in axes.get_xticks() if low <= t <= high]
+        assert len(ticks) > 2 and all(t.is_integer() for t in ticks) is whole

@@ -37,9 +37,15 @@ def test_arrays_are_cut_and_counted():
 def test_the_tolerance_shows_its_side():
     written = [
         table.tolerance(claims.Evidence(1, 1, tol, "", relation=r))
-        for tol, r in ((0, "equal"), (0.5, "equal"), (0.5, "at most"), (1e-12, "at least"))
+        for tol, r in (
+            (0, "equal"),
+            (0.5, "equal"),
+            (0.5, "at most"),
+            (1e-12, "at least"),
+            (0, "at most"),
+        )
     ]
-    assert written == ["exact", "± 0.5", "+ 0.5", "− 10⁻¹²"]
+    assert written == ["exact", "± 0.5", "+ 0.5", "− 10⁻¹²", "none"]
 
 
 def test_files(outcomes, tmp_path):

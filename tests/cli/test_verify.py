@@ -30,6 +30,7 @@ def test_a_run_with_its_files(capsys, tmp_path):
     page = (out / "verify.html").read_text()
     assert page.count("<article") == page.count("<figure>") == len(names)
     assert page.count('class="formula"') == len(names)
+    assert "</a><a" not in page  # else no line of links breaks
     for name in names:
         assert claims.find(name).statement.split("<")[0] in html.unescape(page)
     assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", page)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torch.utils.checkpoint
 from torch import nn
+from torch.autograd import forward_ad
 
 import geomdl
 from geomdl.fields import Graph
@@ -38,7 +40,8 @@ def by_loops(model, x1, x2=None):
                 each = torch.autograd.grad(
                     value, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
                 )
-                found.append(torch.cat([g.flatten() for g in each]))
+                real = [torch.view_as_real(g) if g.is_complex() else g for g in each]
+                found.append(torch.cat([g.flatten() for g in real]))
         return torch.stack(found).view(len(rows), len(rows[0]), -1)
 
     one = gradients(x1)
@@ -120,6 +123,73 @@ class Two(nn.Module):
         return self.last(self.first(x, graph).relu(), graph)
 
 
+class Force(nn.Module):
+    """A gradient with respect to the input: weights are in its backward pass as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 1))
+
+    def forward(self, x):
+        x = x if x.requires_grad else x.detach().requires_grad_()
+        return torch.autograd.grad(self.inner(x).sum(), x, create_graph=True)[0]
+
+
+class Jet(Force):
+    """Derivatives by torch.func, in reverse, and in forward mode, and one of these alone."""
+
+    def forward(self, x):
+        slope = torch.func.vmap(torch.func.grad(lambda v: self.inner(v)[0]))(x)
+        along = torch.func.jvp(self.inner, (x,), (x.sin(),))[1]
+        with forward_ad.dual_level():
+            dual = self.inner(forward_ad.make_dual(x, x.cos()))
+            return torch.cat([slope, along, forward_ad.unpack_dual(dual).tangent], 1)
+
+
+class Recomputed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner, self.last = nn.Sequential(nn.Linear(5, 6), nn.Tanh()), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.last(torch.utils.checkpoint.checkpoint(self.inner, x, use_reentrant=False))
+
+
+class Sorted(nn.Module):
+    """Rows in another order inside, one that keeps the half on which mixing is looked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(5, 6), nn.Linear(6, 2)
+
+    def forward(self, x):
+        order = torch.tensor([0, 2, 1] if len(x) == 3 else range(len(x)))
+        return self.last(self.first(x[order]).tanh())[order]
+
+
+class Spectral(nn.Module):
+    """Complex parameters, and real ones in a complex product."""
+
+    def __init__(self):
+        super().__init__()
+        self.c = nn.Parameter(torch.randn(3, dtype=torch.complex128))
+        self.a, self.s = nn.Parameter(torch.randn(3, 3)), nn.Parameter(torch.randn(3))
+
+    def forward(self, x):
+        h = torch.fft.rfft(x, dim=1) * self.c * self.s
+        h = F.linear(h, torch.complex(self.a, self.a.sin()))
+        return torch.fft.irfft(h, n=5, dim=1)
+
+
+class Keyword(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(5, 4))
+
+    def forward(self, x):
+        return torch.mm(x, mat2=self.w).tanh() + torch.matmul(x, self.w, out=None)
+
+
 def frozen():
     model = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2))
     model[0].requires_grad_(False)
@@ -174,6 +244,16 @@ ZOO = {
         lambda: nn.Sequential(nn.Linear(5, 7), nn.LayerNorm(7), nn.GELU(), nn.Linear(7, 2)),
         (4, 3, 5),
     ),
+    "in place": (
+        lambda: nn.Sequential(nn.Linear(5, 7), nn.ReLU(True), nn.Linear(7, 2), nn.Sigmoid()),
+        (4, 3, 5),
+    ),
+    "force": (Force, (4, 5)),
+    "jet": (Jet, (4, 5)),
+    "checkpoint": (Recomputed, (4, 5)),
+    "spectral": (Spectral, (4, 5)),
+    "keyword": (Keyword, (4, 5)),
+    "sorted": (Sorted, (3, 5)),
     "prelu": (lambda: nn.Sequential(nn.Linear(5, 7), nn.PReLU(), nn.Linear(7, 3)), (4, 5)),
     "weight norm": (
         lambda: nn.Sequential(
@@ -258,9 +338,11 @@ def test_kernel(name, method):
     assert off(empirical_ntk(model, x1, method=method, block=3), alone) <= 1e-12
 
 
-@pytest.mark.parametrize("name", sorted(set(ZOO) - {"lstm", "prelu"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(ZOO) - {"lstm", "prelu", "force", "jet", "checkpoint", "spectral"})
+)
 def test_contraction(name):
-    """But for the recurrence, and PReLU, of which torch.func takes no nested batch."""
+    """But for what torch.func does not take: recurrence, nested batches, complex parameters."""
     model, x1, x2, alone, both = case(name)
     assert off(jacobian_contraction(model, x1), alone) <= 1e-12
     assert off(empirical_ntk(model, x1, x2, method="contraction", block=2), both) <= 1e-12
@@ -296,12 +378,13 @@ def test_a_few_at_a_time(name, monkeypatch):
 def test_forms():
     """Which rows go together, and what is differentiated directly."""
     alone = {"transposed", "prelu", "lstm", "time first", "language"}
+    alone |= {"force", "jet", "checkpoint", "spectral", "keyword", "sorted"}
     for name in ZOO:
         model, x1, *_ = case(name)
         reader = Reader(model, trainable(model), Inputs.of("x1", x1))
         list(reader.runs(0, reader.inputs.rows))
         assert (reader.at_once == 1) == (name in alone or reader.inputs.joint), name
-    loose = {"transposed": 2, "prelu": 1, "tied": 0, "lstm": 4}
+    loose = {"transposed": 2, "prelu": 1, "tied": 0, "lstm": 4, "force": 3, "checkpoint": 2}
     for name, count in loose.items():
         model, x1, *_ = case(name)
         reader = Reader(model, trainable(model), Inputs.of("x1", x1))
@@ -359,6 +442,27 @@ class Mixing(nn.Module):
         return self.inner(x - x.mean(0))
 
 
+class MixingLoose(Mixing):
+    """As above, where rows go through the network one by one."""
+
+    def forward(self, x):
+        return F.prelu(self.inner(x - x.mean(0)), self.inner.bias[:1])
+
+
+class Learner(Mixing):
+    """A step of gradient descent on all rows."""
+
+    def forward(self, x):
+        w = self.inner.weight
+        (step,) = torch.autograd.grad(self.inner(x).square().sum(), w, create_graph=True)
+        return F.linear(x, w - 0.1 * step)
+
+
+class Detached(Mixing):
+    def forward(self, x):
+        return self.inner(x).detach()
+
+
 class MixingTokens(nn.Module):
     def __init__(self):
         super().__init__()
@@ -398,7 +502,75 @@ class Changed(nn.Module):
         return y
 
 
+class ChangedWeight(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Parameter(torch.randn(3))
+
+    def forward(self, x):
+        b = self.a.sin()
+        y = x + b
+        b.mul_(2)
+        return y * b
+
+
+class Experts(nn.Module):
+    """A layer that sees some of the rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    def forward(self, x):
+        here = x[:, 0] > 0
+        y = x.new_zeros(len(x), 2)
+        y[here], y[~here] = self.a(x[here]), self.b(x[~here])
+        return y
+
+
+class Cube(torch.autograd.Function):
+    """Its backward pass is a constant to autograd."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, g):
+        return 3 * ctx.saved_tensors[0].detach() ** 2 * g.detach()
+
+
+class Cubic(Mixing):
+    def forward(self, x):
+        return Cube.apply(self.inner(x))
+
+
+def hooked():
+    model = nn.Linear(3, 2)
+    model.bias.register_hook(lambda g: 2 * g)
+    return model
+
+
+def test_a_layer_that_sees_some_rows():
+    model, x = Experts().double(), torch.tensor([[1.0, 2, 0], [-1, 1, 1], [2, 0, 1]]).double()
+    assert off(empirical_ntk(model, x, method="jacobian"), by_loops(model, x)) <= 1e-12
+    with pytest.raises(ValueError, match=r"alike for every row.*method='jacobian'"):
+        empirical_ntk(model, x)
+
+
+def test_an_operator_needs_a_backward_pass_to_differentiate():
+    model, x = Cubic().double(), randn(4, 3)
+    assert off(empirical_ntk(model, x), by_loops(model, x)) <= 1e-12
+    with pytest.raises(ValueError, match="model: should have a backward pass that can be"):
+        ntk_operator(model, x)
+
+
 @pytest.mark.parametrize(("model", "x", "message"), [
+    (MixingLoose(), randn(4, 3), "depend on its own row of x alone"),
+    (Learner(), randn(4, 3), "depend on its own row of x alone"),
+    (Detached(), randn(4, 3), "depend on a trained parameter, got one of none"),
+    (hooked(), randn(4, 3), "leave gradients as they are, got a hook on 'bias'"),
     (nn.Sequential(nn.Linear(3, 2), nn.Dropout()), randn(4, 3), "free of dropout"),
     (nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)), randn(4, 3), "free of batch norm"),
     (Random(), randn(4, 3), "model: should not be random, got dropout with p=0.5"),
@@ -456,6 +628,8 @@ def test_other_refusals():
         ntk_operator(model, x) @ torch.ones(3)
     with pytest.raises(RuntimeError, match="changed in place"):
         empirical_ntk(Changed(), x)
+    with pytest.raises(RuntimeError, match=r"makes of its weights .* in place afterwards"):
+        empirical_ntk(ChangedWeight(), x)
     with pytest.raises(ValueError, match="finite numbers"):
         empirical_ntk(nn.Sequential(model, nn.Softplus(), Log()), -1e4 * x.abs())
 

@@ -72,15 +72,19 @@ def record(
     Raises:
         ValueError: the model cannot take them.
     """
-    arguments, x = inputs.leaves(begin, end)
-    recorder = Recorder(parameters, None if inputs.joint else end - begin)
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
-        try:
-            output = model(*arguments)
-        except torch.OutOfMemoryError:
-            raise
-        except (RuntimeError, TypeError, IndexError) as error:
-            raise inputs.refused(error) from error
+    for cuts in (True, False):
+        arguments, x = inputs.leaves(begin, end)
+        recorder = Recorder(parameters, None if inputs.joint else end - begin, cuts)
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), recorder:
+            try:
+                output = model(*arguments)
+            except torch.OutOfMemoryError:
+                raise
+            except (RuntimeError, TypeError, IndexError) as error:
+                if not (cuts and recorder.differentiated):
+                    raise inputs.refused(error) from error
+        if not recorder.differentiated:
+            break
     with torch.enable_grad():
         y = inputs.rows_of(output, end - begin)
     loose = sorted(recorder.leaves(y) - {-1})
@@ -115,17 +119,18 @@ def cotangents(run: Recorded, ask: list[Any], given: Tensor) -> list[Tensor | No
 def mixes(run: Recorded) -> tuple[bool, bool]:
     """Whether rows of the output depend on other rows of the input, and whether uses mix rows.
 
-    A cotangent on half of the rows should vanish on the others, everywhere.
+    A cotangent on half of the rows should vanish on the others, everywhere; one that is s times as
+    large on a row, with another s for each, should come out so where parameters are used: rows in
+    another order would not.
     """
     rows = len(run.y)
-    if not all(use.splits(rows) for use in run.uses):
-        return False, True
     rng = torch.Generator().manual_seed(0)
     half = torch.randperm(rows, generator=rng) < (rows + 1) // 2
     v = torch.randn(run.y.shape, generator=rng, dtype=torch.float64).to(run.y)
-    v = v * half.unsqueeze(1).to(v)
+    scale = torch.linspace(1, 2, rows, dtype=torch.float64).to(v).unsqueeze(1)
     edges = _edges(run)
-    found = cotangents(run, [*run.x, *edges], v.unsqueeze(0))
+    given = torch.stack([v * half.unsqueeze(1).to(v), v, v * scale])
+    found = cotangents(run, [*run.x, *edges], given)
 
     def leaks(delta: Tensor | None) -> bool:
         if delta is None:
@@ -133,7 +138,15 @@ def mixes(run: Recorded) -> tuple[bool, bool]:
         split = delta[0].reshape(rows, -1)
         return bool((split[~half.to(split.device)] != 0).any())
 
-    inner = any(leaks(delta) for delta in found[len(run.x) :])
+    def moved(delta: Tensor | None) -> bool:
+        if delta is None:
+            return False
+        _, plain, scaled = delta.reshape(3, rows, -1)
+        off = (scaled - scale * plain).norm(dim=1)
+        return bool((off > 0.25 / rows * plain.norm(dim=1)).any())
+
+    apart = all(use.splits(rows) for use in run.uses)
+    inner = not apart or any(leaks(delta) or moved(delta) for delta in found[len(run.x) :])
     return any(leaks(delta) for delta in found[: len(run.x)]), inner
 
 
@@ -182,9 +195,16 @@ class Reader:
         self.model, self.parameters, self.inputs = model, parameters, inputs
         self.first = record(model, parameters, inputs, 0, 1)
         self.together: dict[int, bool] = {1: True}
-        size = self.first.y.element_size() * self.first.y.shape[1] * self.first.entries
+        if not (self.first.loose or (self.first.uses and self.first.y.requires_grad)):
+            raise ValueError(
+                "model: should have outputs that depend on a trained parameter, got one of none;"
+                " is it detached, or made under no_grad?"
+            )
+        held = self.first.y.element_size() * self.first.y.shape[1] * self.first.entries
         alone = inputs.joint or bool(self.first.loose)
-        self.at_once = 1 if alone else max(1, AT_ONCE // size)
+        self.at_once = 1 if alone else max(1, AT_ONCE // held)
+        if self.at_once == 1 and inputs.rows > 1:
+            self._checked(record(model, parameters, inputs, 0, 2), 0)
 
     @property
     def length(self) -> int:
@@ -249,14 +269,15 @@ class Reader:
         for k, p in enumerate(self.parameters):
             if k not in kept:
                 starts[k] = at
-                at += p.numel()
+                at += size(p)
         jacobian = self.first.y.new_zeros(rows, outputs, at)
         left: dict[int, list[Tensor]] = {k: [] for k in kept}
         right: dict[int, Tensor] = {}
         for first, last, run in self.runs(begin, end):
             n, here = last - first, slice(first - begin, last - begin)
             factored = [u for u in run.uses if run.factored(u) and u.made_of[0] in kept]
-            if len(factored) != len(kept):
+            places = {u.made_of[0]: u.sizes[1] // n for u in factored}
+            if len(places) != len(kept) or any(right[k].shape[-1] != places[k] for k in right):
                 raise ValueError(
                     "model: should use its weights alike for every row, got a row for which it does"
                     " not; method='jacobian' does not ask for this"
@@ -265,8 +286,8 @@ class Reader:
                 k = product.made_of[0]
                 left[k].append(product.inputs(n).to(jacobian.dtype))
                 if k not in right:
-                    groups, places, _, width = product.sizes
-                    right[k] = jacobian.new_zeros(rows, groups, outputs, width, places // n)
+                    groups, _, _, width = product.sizes
+                    right[k] = jacobian.new_zeros(rows, groups, outputs, width, places[k])
             for some, deltas, direct in _slices(run, low, high):
                 for use in run.uses:
                     delta = deltas[_key(use.edge)]
@@ -277,8 +298,7 @@ class Reader:
                         continue
                     for k, part in _back(use, self.parameters, use.jacobian(delta, n)):
                         jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
-                for k, own in direct:
-                    part = own.flatten(1)
+                for k, part in direct:
                     jacobian[here, some, starts[k] : starts[k] + part.shape[-1]] += part
         factors = {k: (torch.cat(left[k]), right[k]) for k in kept}
         return Features(jacobian.flatten(0, 1), factors, rows, outputs)
@@ -307,8 +327,7 @@ class Reader:
                         else:
                             total[:, some] += part.double().square().sum(2)
                 for k, own in direct:
-                    part = own.flatten(1).unsqueeze(0)
-                    sums[k] = sums[k] + part if k in sums else part
+                    sums[k] = sums[k] + own if k in sums else own.unsqueeze(0)
                 for part in sums.values():
                     total[:, some] += part.double().square().sum(2)
             found.append(total.flatten())
@@ -324,6 +343,16 @@ def _key(edge: Any) -> tuple[Any, int]:
     return edge.node, edge.output_nr
 
 
+def numbers(x: Tensor) -> Tensor:
+    """Real and imaginary parts on a last axis, where there are any."""
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+
+
+def size(parameter: Tensor) -> int:
+    """Real numbers in it."""
+    return numbers(parameter.detach()).numel()
+
+
 def _slices(
     run: Recorded, low: int, high: int
 ) -> Iterator[tuple[slice, dict[Any, Tensor | None], list[tuple[int, Tensor]]]]:
@@ -331,15 +360,15 @@ def _slices(
     n, outputs = run.y.shape
     edges = _edges(run)
     ask = [*edges, *(run.parameters[k] for k in run.loose)]
-    numbers = n * run.entries + sum(run.parameters[k].numel() for k in run.loose)
-    step = max(1, AT_ONCE // (run.y.element_size() * numbers))
+    held = n * run.entries + sum(size(run.parameters[k]) for k in run.loose)
+    step = max(1, AT_ONCE // (run.y.element_size() * held))
     for k in range(low, high, step):
         some = torch.arange(k, min(k + step, high), device=run.y.device)
         one = run.y.new_zeros(len(some), 1, outputs).scatter_(2, some[:, None, None], 1)
         found = cotangents(run, ask, one.expand(len(some), n, outputs))
         deltas = {_key(edge): delta for edge, delta in zip(edges, found, strict=False)}
         rest = zip(run.loose, found[len(edges) :], strict=True)
-        direct = [(at, part) for at, part in rest if part is not None]
+        direct = [(at, numbers(part).flatten(1)) for at, part in rest if part is not None]
         yield slice(k - low, k - low + len(some)), deltas, direct
 
 
@@ -348,9 +377,14 @@ def _back(use: Use, parameters: Sequence[Tensor], jacobian: Tensor) -> Iterator[
     if use.tensor is parameters[use.made_of[0]]:
         yield use.made_of[0], jacobian.reshape(*jacobian.shape[:2], -1)
         return
+    if use.tensor._version != use.then:
+        raise RuntimeError(
+            "model: should leave what it makes of its weights as it is, got one changed in place"
+            f" afterwards, of shape {tuple(use.tensor.shape)}"
+        )
     rows = jacobian.flatten(0, 1)
     made = Recorded(use.tensor, 0, [], [], [], parameters)
     found = cotangents(made, [parameters[k] for k in use.made_of], rows)
     for k, part in zip(use.made_of, found, strict=True):
         if part is not None:
-            yield k, part.reshape(*jacobian.shape[:2], -1)
+            yield k, numbers(part).reshape(*jacobian.shape[:2], -1)

@@ -15,7 +15,7 @@ def trainable(model: nn.Module) -> list[Tensor]:
 
     Raises:
         TypeError: no module.
-        ValueError: none is trained, or the model is random.
+        ValueError: none is trained, one has a hook on its gradient, or the model is random.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model: expected an nn.Module, got {type(model).__name__}")
@@ -23,6 +23,9 @@ def trainable(model: nn.Module) -> list[Tensor]:
     found: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     if not found:
         raise ValueError("model: expected a parameter with requires_grad, got none")
+    for name, p in model.named_parameters():
+        if p.requires_grad and p._backward_hooks:
+            raise ValueError(f"model: should leave gradients as they are, got a hook on {name!r}")
     return found
 
 

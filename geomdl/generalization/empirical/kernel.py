@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from geomdl.generalization.empirical.contracting import choose, contract
 from geomdl.generalization.empirical.contraction import jacobian_contraction
-from geomdl.generalization.empirical.features import Reader
+from geomdl.generalization.empirical.features import Reader, size
 from geomdl.generalization.empirical.inputs import Inputs, trainable
 
 __all__ = ["empirical_ntk"]
@@ -59,9 +59,9 @@ def empirical_ntk(
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model;
-            rows that mix; a kernel that takes more than 4 GiB in float64 (`ntk_operator` multiplies
-            by it without holding it).
+        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model; a
+            hook on a gradient; outputs without a way to a parameter; rows that mix; a kernel that
+            takes more than 4 GiB in float64 (`ntk_operator` multiplies by it without holding it).
 
     Example:
         >>> model = nn.Linear(3, 2)
@@ -96,17 +96,17 @@ def empirical_ntk(
             " with fewer outputs, or ntk_operator"
         )
     kept = choose([r.first for r in readers], (left.rows, last.inputs.rows), method)
-    size = block or _block(first, kept)
+    step = block or _block(first, kept)
     q1, q2 = first.width, last.width
     kernel = first.first.y.new_empty(first.units * q1, last.units * q2, dtype=torch.float64)
-    for i in range(0, first.units, size):
-        one = first.read(i, min(i + size, first.units), kept)
-        here = slice(i * q1, (i + size) * q1)
-        for j in range(0 if right is not None else i, last.units, size):
+    for i in range(0, first.units, step):
+        one = first.read(i, min(i + step, first.units), kept)
+        here = slice(i * q1, (i + step) * q1)
+        for j in range(0 if right is not None else i, last.units, step):
             two = one
             if right is not None or j > i:
-                two = last.read(j, min(j + size, last.units), kept)
-            there = slice(j * q2, (j + size) * q2)
+                two = last.read(j, min(j + step, last.units), kept)
+            there = slice(j * q2, (j + step) * q2)
             kernel[here, there] = contract(one, two)
             if two is not one and right is None:
                 kernel[there, here] = kernel[here, there].mT
@@ -124,5 +124,5 @@ def _block(reader: Reader, kept: Any) -> int:
             groups, places, columns, rows = kept[k].sizes
             numbers += groups * places * (columns + outputs * rows)
         else:
-            numbers += outputs * p.numel()
+            numbers += outputs * size(p)
     return max(1, MEMORY // 2 // (reader.first.y.element_size() * numbers))

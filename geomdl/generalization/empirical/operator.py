@@ -1,5 +1,6 @@
 """The tangent kernel as an operator: products with vectors, without the matrix or a Jacobian."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -35,6 +36,7 @@ class NTKOperator:
         self._size = min(block or self._inputs.rows, self._inputs.rows)
         reader = Reader(model, self._parameters, self._inputs)
         next(reader.runs(0, self._inputs.rows))  # refuses rows that mix
+        self._check()
         self.dtype = reader.first.y.dtype
         self.rows, self.outputs = reader.length, reader.outputs
         n = self.rows * self.outputs
@@ -52,7 +54,13 @@ class NTKOperator:
         """Outputs y of some rows, a vector w, and Jᵀ w as a function of w; kept if it is all."""
         if begin in self._linear:
             return self._linear[begin]
-        rows = self._output(begin, min(begin + self._size, self._inputs.rows))
+        graph = self._graph(begin, min(begin + self._size, self._inputs.rows))
+        if self._size == self._inputs.rows:
+            self._linear[begin] = graph
+        return graph
+
+    def _graph(self, begin: int, end: int) -> tuple[Tensor, Tensor, list[Tensor]]:
+        rows = self._output(begin, end)
         w = torch.zeros(rows.numel(), dtype=rows.dtype, device=rows.device, requires_grad=True)
         pulled: list[Tensor] = []
         with torch.enable_grad():
@@ -61,9 +69,29 @@ class NTKOperator:
                 pulled += torch.autograd.grad(
                     y, self._parameters, w, create_graph=True, materialize_grads=True
                 )
-        if self._size == self._inputs.rows:
-            self._linear[begin] = y, w, pulled
         return y, w, pulled
+
+    def _check(self) -> None:
+        """Refuse a backward pass that autograd cannot follow: ⟨u, J Jᵀ v⟩ is ⟨Jᵀ u, Jᵀ v⟩."""
+        y, w, pulled = self._graph(0, 1)
+        rng = torch.Generator().manual_seed(0)
+        u, v = torch.randn(2, len(y), generator=rng, dtype=torch.float64).to(y)
+        one, two = (self._pull(y, t) for t in (u, v))
+        norms = [sum(float(g.abs().square().sum()) for g in side) for side in (one, two)]
+        inner = sum(float((g * h.conj()).real.sum()) for g, h in zip(one, two, strict=True))
+        off = abs(float(u @ _push(w, pulled, two)) - inner)
+        if not off <= torch.finfo(y.dtype).eps ** 0.5 * (norms[0] * norms[1]) ** 0.5:
+            raise ValueError(
+                "model: should have a backward pass that can be differentiated, got one that cannot"
+                " (a function of its own?); empirical_ntk does not ask for this"
+            )
+
+    def _pull(self, y: Tensor, v: Tensor) -> tuple[Tensor, ...]:
+        """Jᵀ v."""
+        found: tuple[Tensor, ...] = torch.autograd.grad(
+            y, self._parameters, v, retain_graph=True, materialize_grads=True
+        )
+        return found
 
     def _begins(self) -> range:
         return range(0, self._inputs.rows, self._size)
@@ -95,23 +123,13 @@ class NTKOperator:
         for begin in self._begins():
             y, _, _ = self._block(begin)
             if y.requires_grad:
-                found = torch.autograd.grad(
-                    y, self._parameters, flat[at : at + len(y)],
-                    retain_graph=True, materialize_grads=True,
-                )  # fmt: skip
-                for t, g in zip(total, found, strict=True):
+                for t, g in zip(total, self._pull(y, flat[at : at + len(y)]), strict=True):
                     t += g
             at += len(y)
         parts = []
         for begin in self._begins():
-            y, w, pulled = self._block(begin)
-            moving = [(p, t) for p, t in zip(pulled, total, strict=True) if p.requires_grad]
-            part = torch.zeros_like(w)
-            if moving:
-                (part,) = torch.autograd.grad(
-                    [p for p, _ in moving], w, [t for _, t in moving], retain_graph=True
-                )
-            parts.append(part.detach())
+            _, w, pulled = self._block(begin)
+            parts.append(_push(w, pulled, total))
         return torch.cat(parts).view(v.shape)
 
     def __matmul__(self, v: Tensor) -> Tensor:
@@ -141,6 +159,21 @@ class NTKOperator:
         )  # fmt: skip
 
 
+def _push(w: Tensor, pulled: Sequence[Tensor], t: Sequence[Tensor]) -> Tensor:
+    """J t, where the function w ↦ Jᵀ w is `pulled`."""
+    moving = [(p, g) for p, g in zip(pulled, t, strict=True) if p.requires_grad]
+    if not moving:
+        return torch.zeros_like(w).detach()
+    (found,) = torch.autograd.grad(
+        [p for p, _ in moving],
+        w,
+        [g for _, g in moving],
+        retain_graph=True,
+        materialize_grads=True,
+    )
+    return found.detach()
+
+
 def ntk_operator(model: nn.Module, x: Any, *, block: int | None = None) -> NTKOperator:
     """The empirical neural tangent kernel as an operator, Θ v = J (Jᵀ v).
 
@@ -159,7 +192,8 @@ def ntk_operator(model: nn.Module, x: Any, *, block: int | None = None) -> NTKOp
 
     Raises:
         TypeError: no module, no tensor.
-        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model.
+        ValueError: nothing is trained; NaN; inputs that the model cannot take; a random model; a
+            backward pass that cannot be differentiated.
 
     Example:
         >>> theta = ntk_operator(nn.Linear(3, 1), torch.tensor([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]]))

@@ -3,6 +3,9 @@
 Calls that are linear in a tensor made of parameters alone (a weight, a filter expanded in a basis,
 a tied or reparametrised weight) run with that tensor detached. So whatever parameter autograd's
 graph of the output still leads to is used in another way too: nothing is missed, nothing guessed.
+
+A derivative taken within the model, such as a force, depends on weights through what its backward
+pass multiplies by, which a cut would hide: there nothing is cut.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +18,7 @@ from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from geomdl.generalization.empirical.uses import Product, Scale, Use, Window
+from geomdl.kernels.op import transformed
 
 __all__ = ["Recorder"]
 
@@ -27,15 +31,17 @@ class Recorder(TorchFunctionMode):
     Args:
         parameters: those to look for.
         rows: of the batch; None where rows are not told apart.
+        cuts: whether uses are noted at all.
 
     Attributes:
         uses: in the order in which they came.
+        differentiated: whether the model asked autograd for a derivative.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], rows: int | None) -> None:
+    def __init__(self, parameters: Sequence[Tensor], rows: int | None, cuts: bool = True) -> None:
         super().__init__()
         self.place = {id(p): k for k, p in enumerate(parameters)}
-        self.rows = rows
+        self.rows, self.cuts, self.differentiated = rows, cuts, False
         self.uses: list[Use] = []
         self.known: dict[Any, frozenset[int]] = {}
 
@@ -43,8 +49,9 @@ class Recorder(TorchFunctionMode):
         self, func: Call, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        self.differentiated |= func in _DERIVATIVES
         handler = _HANDLERS.get(func)
-        if handler is not None and torch.is_grad_enabled():
+        if handler is not None and self.cuts and torch.is_grad_enabled() and not _hidden():
             try:
                 return handler(self, func, *args, **kwargs)
             except _NotLinear:
@@ -85,7 +92,7 @@ class Recorder(TorchFunctionMode):
     def pair(self, x: Any, w: Any) -> tuple[int, ...]:
         """Parameters of w, where x is data; otherwise the call is left as it is."""
         made = self.made(w)
-        if made is None or -1 not in self.leaves(x):
+        if made is None or -1 not in self.leaves(x) or w.is_complex() or x.is_complex():
             raise _NotLinear
         return made
 
@@ -93,6 +100,8 @@ class Recorder(TorchFunctionMode):
         """The output, and where its cotangent is read whatever changes the output in place."""
         if not y.requires_grad:  # nothing before it is differentiable
             y = y.requires_grad_().clone()
+        elif y._is_view():  # which a change in place would give another node
+            y = y.clone()
         return y, get_gradient_edge(y)
 
     def cut(self, w: Any) -> Any:
@@ -112,7 +121,7 @@ class Recorder(TorchFunctionMode):
         y, edge = self.output(y)
         kept, made = x.detach(), self.made(w)
         assert made is not None
-        self.uses.append(Product(w, made, edge, y.shape, kept, kept._version, **how))
+        self.uses.append(Product(w, w._version, made, edge, y.shape, kept, kept._version, **how))
         made = self.made(bias)
         if made is not None:
             self._entrywise(bias, made, edge, y.shape, bias.reshape(shape).shape)
@@ -149,7 +158,12 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         broadcast = (1,) * (len(shape) - len(seen)) + tuple(seen)
         version = 0 if factor is None else factor._version
-        self.uses.append(Scale(w, made, edge, shape, factor, version, broadcast))
+        self.uses.append(Scale(w, w._version, made, edge, shape, factor, version, broadcast))
+
+
+def _hidden() -> bool:
+    """Whether a call is within a transform or a checkpoint, whose own passes know of no cut."""
+    return transformed() or torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
 
 
 class _NotLinear(Exception):  # noqa: N818 - how a handler says that the call is none of its own
@@ -164,9 +178,9 @@ def _linear(to: Recorder, call: Call, input: Any, weight: Any, bias: Any = None)
     return to.product(y, input, weight, bias)
 
 
-def _matmul(to: Recorder, call: Call, input: Any, other: Any) -> Tensor:
+def _matmul(to: Recorder, call: Call, input: Any, other: Any = None, **rest: Any) -> Tensor:
     to.pair(input, other)
-    if other.ndim != 2:
+    if rest or other.ndim != 2:
         raise _NotLinear
     return to.product(input @ other.detach(), input, other, mirrored=True)
 
@@ -317,6 +331,8 @@ def _dropout(
         raise ValueError(f"model: should not be random, got {call.__name__} with p={p:g}")
     raise _NotLinear
 
+
+_DERIVATIVES = (torch.autograd.grad, torch.autograd.backward, torch.Tensor.backward)
 
 _HANDLERS: dict[Call, Call] = {
     F.linear: _linear,

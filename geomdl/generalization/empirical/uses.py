@@ -61,12 +61,14 @@ class Use:
 
     Attributes:
         tensor: the argument, with its way back to the parameters.
+        then: its version at this use.
         made_of: positions of these parameters.
         edge: of the output of the call in autograd's graph, where the cotangent is read.
         shape: of that output.
     """
 
     tensor: Tensor
+    then: int
     made_of: tuple[int, ...]
     edge: Any
     shape: torch.Size

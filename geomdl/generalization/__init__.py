@@ -2,6 +2,7 @@
 
 from geomdl.generalization import bounds
 from geomdl.generalization.benign import benign_variance, effective_rank
+from geomdl.generalization.definite import least_eigenvalue
 from geomdl.generalization.descent import double_descent
 from geomdl.generalization.descent_plot import plot as plot_descent
 from geomdl.generalization.descent_result import DoubleDescent
@@ -69,6 +70,7 @@ __all__ = [
     "kernel_ridge",
     "landmarks",
     "learning_curve",
+    "least_eigenvalue",
     "least_squares",
     "measure_invariance_gain",
     "ntk_operator",

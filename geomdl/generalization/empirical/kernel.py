@@ -55,7 +55,8 @@ def empirical_ntk(
 
     Returns:
         Θ, shape (n1, n2, out, out), out the entries of a row of the output. Without x2 it is
-        symmetric, exactly, as a matrix of (row, output).
+        symmetric, exactly, as a matrix of (row, output), and positive semi-definite to rounding:
+        `geomdl.generalization.least_eigenvalue` measures it.
 
     Raises:
         TypeError: no module, no tensor.

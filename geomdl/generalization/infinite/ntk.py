@@ -1,20 +1,19 @@
 """Kernels of infinitely wide networks."""
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from geomdl.generalization.definite import measured
 from geomdl.generalization.infinite.graphs import GraphConv, GraphPool
 from geomdl.generalization.infinite.layers import Layer, Serial
 from geomdl.generalization.infinite.state import Covariances, Places
 from geomdl.generalization.kernel_checks import double
 
 _ENTRIES = 2**22  # of one covariance at once, 32 MiB
-_ROUNDING = 1e-8  # of the trace: what the kink of ReLU leaves of a double
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +23,8 @@ class InfiniteKernel:
     Attributes:
         nngp: covariance of the outputs at initialisation, float64.
         ntk: neural tangent kernel, of the same shape: (n1, n2), or (n1, n2, places, places).
-        least_eigenvalue: of the NTK among x1; NaN for two sets of inputs. Where the network is
-            a kernel of x1 with itself, it should not be negative beyond rounding.
+        least_eigenvalue: of the NTK among x1, as `geomdl.generalization.least_eigenvalue` gives
+            it; NaN for two sets of inputs.
     """
 
     nngp: Tensor
@@ -93,7 +92,7 @@ def infinite_ntk(
         nngp, ntk = nngp[..., 0, 0], ntk[..., 0, 0]
     elif one:
         nngp, ntk = nngp[0, 0], ntk[0, 0]
-    least = _least_eigenvalue(ntk) if x2 is None else math.nan
+    least = measured("infinite_ntk", ntk) if x2 is None else math.nan
     return InfiniteKernel(nngp, ntk, least)
 
 
@@ -152,19 +151,3 @@ def _inputs(name: str, x: Tensor, has_graph: bool) -> tuple[Tensor, Places, bool
     if x.ndim == 4:
         return x.flatten(2).mT, Places(grid=(x.shape[2], x.shape[3])), False
     return x[:, None], Places(), False
-
-
-def _least_eigenvalue(kernel: Tensor) -> float:
-    matrix = kernel
-    if kernel.ndim == 4:
-        n, p = kernel.shape[0], kernel.shape[-1]
-        matrix = kernel.permute(0, 2, 1, 3).reshape(n * p, n * p)
-    least = float(torch.linalg.eigvalsh(matrix)[0])
-    trace = float(matrix.diagonal().sum())
-    if not least >= -_ROUNDING * trace:
-        warnings.warn(
-            f"infinite_ntk: least eigenvalue {least:.1e} of a kernel of trace {trace:.1e}",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return least

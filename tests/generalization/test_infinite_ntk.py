@@ -78,6 +78,15 @@ def graph_net(w, x, m):
     return wide.dense(w, torch.relu(pooled), 1, W, B)
 
 
+def graph_residual(w, x, m):
+    def heard(h):
+        return wide.dense(w, aggregation_matrix(GRAPH, "gin") @ h, m, W, 0) + B * w(m)
+
+    h = heard(x)
+    h = h + heard(torch.nn.functional.gelu(h))
+    return wide.dense(w, torch.sin(torch.stack([h[:4].sum(0), h[4:].sum(0)])), 1, W, B)
+
+
 relu = Nonlinearity("relu")
 KW = {"w_std": W, "b_std": B}
 PAIRS = {
@@ -121,6 +130,15 @@ PAIRS = {
         c4_flat,
         [GroupConv("C4", padding="circular", **KW), relu, GroupPool(), Flatten(), Dense(W, B)],
         draw(3, 2, 3, 4),
+    ),
+    "graph, residual": (
+        graph_residual,
+        [
+            GraphConv(GRAPH, "gin", W, B),
+            Residual(Nonlinearity("gelu"), GraphConv(GRAPH, "gin", W, B)),
+            *(GraphPool(GRAPH, "sum"), Nonlinearity("sin"), Dense(W, B)),
+        ],
+        draw(6, 3),
     ),
     "graph": (
         graph_net,

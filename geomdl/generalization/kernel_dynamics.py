@@ -56,6 +56,7 @@ def gradient_flow(
         `Flow`; float64.
 
     Raises:
+        TypeError: no tensors of real numbers.
         ValueError: shapes that do not fit, NaN, a matrix that is not symmetric or has an
             eigenvalue below -1e-9 of the largest, a learning rate that is not positive, a negative
             time, f0_test without cross.
@@ -69,6 +70,8 @@ def gradient_flow(
     Source: Jacot et al. 2018, arXiv:1806.07572; Lee et al. 2019, arXiv:1902.06720.
     """
     theta, y, f0 = double("theta", theta), double("y", y), double("f0", f0)
+    if y.ndim == 0:
+        raise ValueError("y: expected one target a row, got a single number")
     n = len(y)
     if theta.shape != (n, n) or y.ndim not in (1, 2) or n == 0:
         raise ValueError(
@@ -79,7 +82,10 @@ def gradient_flow(
     if float((theta - theta.mT).abs().max()) > 1e-9 * float(theta.abs().max()):
         raise ValueError("theta: expected a symmetric matrix, got one that is not")
     eta = positive("eta", eta)
-    times = torch.as_tensor(t, dtype=torch.float64)
+    try:
+        times = torch.as_tensor(t, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"t: expected a time or a tensor of times, got {t!r}") from None
     if times.ndim > 1 or not bool((times >= 0).all()):
         raise ValueError(f"t: expected times of at least 0, got {t}")
     if cross is None and f0_test is not None:

@@ -47,6 +47,7 @@ def circle_spectrum(kernel: Profile, max_degree: int, nodes: int | None = None) 
         `Spectrum`.
 
     Raises:
+        TypeError: the kernel cannot be called.
         ValueError: a negative degree, too few nodes, or values that are NaN or of another shape.
 
     Example:
@@ -85,6 +86,7 @@ def sphere_spectrum(
         `Spectrum`; Σ_k multiplicity · μ_k = κ(1) over all degrees.
 
     Raises:
+        TypeError: the kernel cannot be called.
         ValueError: dim below 2, a negative degree, too few nodes, multiplicities of 2⁶³ or more, a
             representation of another dimension, values that are NaN or of another shape.
 
@@ -97,6 +99,8 @@ def sphere_spectrum(
 
     Source: Bietti and Mairal 2019, arXiv:1905.12173.
     """
+    if not callable(kernel):
+        raise TypeError(f"kernel: expected a function, got {type(kernel).__name__}")
     at_least("dim", dim, 2)
     at_least("max_degree", max_degree, 0)
     usual = max_degree + 64 + 8 * math.isqrt(dim)

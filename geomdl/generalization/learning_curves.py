@@ -1,7 +1,7 @@
 """How the error of kernel ridge regression falls with the number of samples, predicted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +34,7 @@ class LearningCurve:
 def learning_curve(
     eigenvalues: Tensor,
     coefficients: Tensor,
-    n: int | Sequence[int],
+    n: int | Iterable[int],
     ridge: float = 0.0,
     noise: float = 0.0,
 ) -> LearningCurve:
@@ -77,8 +77,10 @@ def learning_curve(
     if not bool((values >= 0).all()) or not bool((values > 0).any()):
         raise ValueError("eigenvalues: expected at least 0 and one above, got others")
     ridge, noise = nonnegative("ridge", ridge), nonnegative("noise", noise)
-    sizes = [n] if isinstance(n, int) else list(n)
+    sizes = list(n) if isinstance(n, Iterable) else [n]
     sizes = [at_least("n", size, 1) for size in sizes]
+    if not sizes:
+        raise ValueError("n: expected at least one number of samples, got none")
     kappa = torch.tensor([effective_ridge(values, k, ridge) for k in sizes], dtype=torch.float64)
     count = torch.tensor(sizes, dtype=torch.float64)
     alive = values > 0

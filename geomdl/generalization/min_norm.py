@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from geomdl.generalization.kernel_checks import matrices
+from geomdl.fields.numbers import positive
+from geomdl.generalization.kernel_checks import matrices, nonnegative
 
 __all__ = ["kernel_ridge", "least_squares"]
 
@@ -24,16 +25,15 @@ def least_squares(x: Tensor, y: Tensor, ridge: float = 0.0) -> Tensor:
 
     Raises:
         TypeError: no tensors of real numbers.
-        ValueError: the ridge is negative or no number; NaN, integers, dtypes or shapes that do not
-            fit.
+        ValueError: the ridge is negative or no number, or positive and lost in rounding; NaN,
+            integers, dtypes or shapes that do not fit.
 
     Example:
         >>> x = torch.tensor([[3.0, 4.0]])
         >>> least_squares(x, torch.tensor([[25.0]])).flatten().tolist()
         [3.0, 4.0]
     """
-    if not 0 <= ridge < float("inf"):
-        raise ValueError(f"ridge: expected a number of at least 0, got {ridge!r}")
+    ridge = nonnegative("ridge", ridge)
     matrices(x=x, y=y)
     n, p = x.shape[-2:]
     _check_rows(y, n)
@@ -58,6 +58,9 @@ def least_squares(x: Tensor, y: Tensor, ridge: float = 0.0) -> Tensor:
 def kernel_ridge(kernel: Tensor, y: Tensor, ridge: float) -> Tensor:
     """Coefficients a = (K + λ)⁻¹ y of kernel ridge regression, f = Σ a_i k(x_i, ·).
 
+    For matrices, and batches of them; `KernelRidge` takes a kernel function and inputs instead, and
+    predicts with its uncertainty.
+
     Args:
         kernel: shape (..., n, n), symmetric and positive semi-definite.
         y: shape (..., n, k).
@@ -68,18 +71,22 @@ def kernel_ridge(kernel: Tensor, y: Tensor, ridge: float) -> Tensor:
 
     Raises:
         TypeError: no tensors of real numbers.
-        ValueError: the ridge is not positive; NaN, integers, dtypes or shapes that do not fit.
+        ValueError: the ridge is not positive, or lost in rounding; a kernel that is not symmetric,
+            or has a negative eigenvalue beyond the ridge; NaN, integers, dtypes or shapes that do
+            not fit.
 
     Example:
         >>> kernel_ridge(torch.eye(2), torch.ones(2, 1), 1.0).flatten().tolist()
         [0.5, 0.5]
     """
-    if not 0 < ridge < float("inf"):
-        raise ValueError(f"ridge: expected a number of more than 0, got {ridge!r}")
+    ridge = positive("ridge", ridge)
     matrices(kernel=kernel, y=y)
     if kernel.shape[-1] != kernel.shape[-2]:
         raise ValueError(f"kernel: expected square matrices, got shape {tuple(kernel.shape)}")
     _check_rows(y, kernel.shape[-1])
+    rounding = 1e3 * torch.finfo(kernel.dtype).eps
+    if kernel.numel() and bool((kernel - kernel.mT).abs().max() > rounding * kernel.abs().max()):
+        raise ValueError("kernel: expected symmetric matrices, got one that is not")
     return _solve(kernel, y, ridge)
 
 
@@ -90,4 +97,10 @@ def _check_rows(y: Tensor, n: int) -> None:
 
 def _solve(gram: Tensor, y: Tensor, ridge: float) -> Tensor:
     eye = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    return torch.cholesky_solve(y, torch.linalg.cholesky(gram + ridge * eye))
+    factor, failed = torch.linalg.cholesky_ex(gram + ridge * eye)
+    if bool(failed.any()):
+        raise ValueError(
+            "ridge: expected one that makes the matrix positive definite, got"
+            f" {ridge:g} beside entries of {float(gram.abs().max()):.2e}"
+        )
+    return torch.cholesky_solve(y, factor)

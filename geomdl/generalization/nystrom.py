@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from geomdl.fields.numbers import at_least, one_of
+from geomdl.generalization.kernel_checks import finite
 from geomdl.generalization.kernel_solve import Kernel, evaluated, variances
 
 SAMPLERS = ("pivoted", "uniform")
@@ -31,7 +32,8 @@ def landmarks(
         rounding.
 
     Raises:
-        ValueError: m not in 1 … n, an unknown sampler, a kernel that is NaN.
+        TypeError: no function, no tensor of real numbers, or no generator.
+        ValueError: m not in 1 … n, an unknown sampler, inputs or a kernel that are NaN.
 
     Example:
         >>> x = torch.arange(5.0)[:, None]
@@ -41,6 +43,12 @@ def landmarks(
     Source: Chen, Epperly, Tropp and Webber 2022, arXiv:2207.06503.
     """
     one_of("sampler", sampler, SAMPLERS)
+    if not callable(kernel):
+        raise TypeError(f"kernel: expected a function, got {type(kernel).__name__}")
+    if rng is not None and not isinstance(rng, torch.Generator):
+        raise TypeError(f"rng: expected a torch.Generator or None, got {type(rng).__name__}")
+    if finite("x", x).ndim == 0:
+        raise ValueError("x: expected rows, got a single number")
     if at_least("m", m, 1) > len(x):
         raise ValueError(f"m: expected at most the {len(x)} samples, got {m}")
     rng = torch.Generator().manual_seed(0) if rng is None else rng

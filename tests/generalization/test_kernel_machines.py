@@ -416,3 +416,35 @@ def test_spectra_refuse():
         circle_spectrum(lambda u: u * math.nan, 3)
     with pytest.raises(ValueError, match=r"^rep: expected dimension 3, got 2$"):
         sphere_spectrum(arc_cosine, 3, 3, rep=geomdl.group("C4").standard)
+
+
+THREE = torch.ones(3, dtype=F64)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (lambda: circle_spectrum(None, 3), TypeError, "kernel: expected a function, got NoneType"),
+        (lambda: landmarks(None, THREE[:, None], 2), TypeError, "kernel: expected a function"),
+        (lambda: landmarks(arc_cosine, [1.0], 1), TypeError, "x: expected a tensor of real"),
+        (lambda: landmarks(arc_cosine, THREE[0], 1), ValueError, "x: expected rows"),
+        (lambda: landmarks(arc_cosine, THREE, 1, rng=3), TypeError, "rng: expected a torch.Gen"),
+        (lambda: learning_curve(THREE, THREE, 2.5), ValueError, "n: expected an integer"),
+        (lambda: learning_curve(THREE, THREE, None), ValueError, "n: expected an integer"),
+        (lambda: learning_curve(THREE, THREE, []), ValueError, "n: expected at least one number"),
+        (
+            lambda: gradient_flow(torch.eye(3), THREE, THREE, 1.0, "late"),
+            TypeError,
+            "t: expected a time or a tensor of times, got 'late'",
+        ),
+        (
+            lambda: gradient_flow(torch.eye(3), THREE[0], THREE, 1.0, 1.0),
+            ValueError,
+            "y: expected one target a row",
+        ),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_in_one_line(call, kind, message):
+    with pytest.raises(kind, match=f"^{message}") as caught:
+        call()
+    assert "\n" not in str(caught.value)

@@ -19,7 +19,7 @@ from geomdl.bench.table import scientific
 
 TITLE = "Augmentation, averaging, architecture"
 COUNTS = (100, 300, 1000)
-STEPS = {"digits": 200, "points": 600}  # of training
+STEPS = {"digits": 200, "points": 2000}  # of training
 TRIAL = 3  # steps that are timed beforehand
 TEST = 200
 EXACT = 1e-6  # of an audit in float64, for what claims to be exact
@@ -42,11 +42,12 @@ POINTS = (
     Method(TURNS, points.sets, augmented=True),
     Method(AFTER, points.sets, mode="frames", after=TURNS, exact=True),
     Method(INSIDE, points.sets, mode="frames", exact=True),
+    Method(BUILT, points.egnn, exact=True),
 )
 COST = {INSIDE: {"digits": 8, "points": 4}}  # evaluations of the network for a step
 
 
-@suite("theory/invariance", title=TITLE, weight=2.0, seeds=3)
+@suite("theory/invariance", title=TITLE, weight=2.0, seeds=5)
 def invariance(context: Context) -> SuiteResult:
     """Train by each way to use a symmetry on 100, 300 and 1000 upright samples; test turned ones.
 

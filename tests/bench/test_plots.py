@@ -90,3 +90,14 @@ def test_labels_keep_their_order_and_their_distance(wishes, gap):
     assert sum(placed) == pytest.approx(sum(wishes), abs=1e-6)  # moved as little as need be
     if all(b - a >= gap for a, b in pairwise(sorted(wishes))):
         assert placed == pytest.approx(wishes)
+
+
+@pytest.mark.parametrize(("values", "named"), [((0.3, 0.6), True), ((0.3, 6.0), False)])
+def test_an_axis_within_a_decade_has_numbers_all_the_same(values, named) -> None:
+    data = {"x": [1, 2], "x_label": "x", "y_label": "y", "log": True,
+            "series": [{"name": "a", "values": [list(values)]}]}  # fmt: skip
+    (axes,) = plots.draw(Figure("f", "curves", "t", "c", data)).axes
+    axes.figure.canvas.draw()
+    between = [label.get_text() for label in axes.get_yticklabels(minor=True)]
+    assert any(between) == named
+    assert named or any(label.get_text() for label in axes.get_yticklabels())

@@ -48,7 +48,9 @@ def curves(data: Data) -> "Figure":
     if data.get("log"):
         ax.set_yscale("log")
         ax.yaxis.set_major_formatter(power)
-        ax.yaxis.set_minor_formatter(lambda v, _: "")
+        low, high = np.log10(ax.get_ylim())
+        within = np.ceil(low) > high  # no power of ten to be seen: the ticks between are named
+        ax.yaxis.set_minor_formatter(lambda v, _: f"{v:.2g}" if within else "")
     if data.get("y_percent"):
         percent(ax.yaxis)
         ax.set_ylim(0, 1.03)

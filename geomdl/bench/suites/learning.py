@@ -1,6 +1,5 @@
 """Errors of several methods against the number of training samples: table and figure."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -65,7 +64,7 @@ def rows_of(errors: Errors, plain: str, ours: str) -> list[dict[str, Any]]:
 def figure_of(
     errors: Errors, name: str, *, title: str = "Test error", label: str = "test error"
 ) -> Figure:
-    """Errors over the logarithm of the number of samples.
+    """Errors over the number of samples, both on logarithmic axes.
 
     Args:
         errors: to draw.
@@ -80,8 +79,9 @@ def figure_of(
         f"{title} against samples",
         "Mean over the seeds; bands from the best to the worst.",
         {
-            "x": [math.log10(count) for count in counts],
-            "x_label": "training samples (decimal logarithm)",
+            "x": list(counts),
+            "x_label": "training samples",
+            "x_log": True,
             "y_label": label,
             "log": True,
             "series": [

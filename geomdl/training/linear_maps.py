@@ -133,8 +133,10 @@ def dense(
 
 
 def _products(linear_map: Map, shape: tuple[int, ...], dtype: torch.dtype) -> tuple[Map, Map]:
-    """Products A x and Aᵀ u of flat vectors; the constant b is taken off."""
-    origin = torch.zeros(shape, dtype=dtype, requires_grad=True)
+    """Products A x and Aᵀ u of flat vectors on the CPU; the constant b is taken off."""
+    held = linear_map.parameters() if isinstance(linear_map, nn.Module) else iter(())
+    device = next((p.device for p in held), torch.device("cpu"))
+    origin = torch.zeros(shape, dtype=dtype, device=device, requires_grad=True)
     with torch.enable_grad():
         output = linear_map(origin)
     if not isinstance(output, Tensor):
@@ -143,16 +145,16 @@ def _products(linear_map: Map, shape: tuple[int, ...], dtype: torch.dtype) -> tu
 
     def forward(v: Tensor) -> Tensor:
         with torch.no_grad():
-            out: Tensor = linear_map(v.reshape(shape)) - constant
-        return out.reshape(-1)
+            out: Tensor = linear_map(v.to(device).reshape(shape)) - constant
+        return out.reshape(-1).cpu()
 
     def transpose(u: Tensor) -> Tensor:
         if not output.requires_grad:
             return torch.zeros(math.prod(shape), dtype=dtype)
         (g,) = torch.autograd.grad(
-            output, origin, u.reshape(output.shape), retain_graph=True, allow_unused=True
+            output, origin, u.reshape(output.shape).to(device), retain_graph=True, allow_unused=True
         )
-        return torch.zeros(math.prod(shape), dtype=dtype) if g is None else g.reshape(-1)
+        return torch.zeros(math.prod(shape), dtype=dtype) if g is None else g.reshape(-1).cpu()
 
     return forward, transpose
 

@@ -138,6 +138,27 @@ def test_what_the_data_changed_and_no_code_holds_is_refused():
         bounds.compress(model, copy.deepcopy(model), x, y)
 
 
+def test_a_code_counts_frozen_weights():
+    trained, first, x, y = problem()
+    found = bounds.compress(trained, first, x, y)
+    for model in (trained, first):
+        model.requires_grad_(False)
+    frozen = bounds.compress(trained, first, x, y)
+    assert (frozen.bits, frozen.bound) == (found.bits, found.bound)
+
+
+@pytest.mark.parametrize("statistics", [False, True])
+def test_instance_norm_may_hold_statistics(statistics):
+    trained, _, x, y = problem()
+    norm = nn.InstanceNorm1d(1, track_running_stats=statistics)
+    model = nn.Sequential(nn.Unflatten(1, (1, 2)), norm, nn.Flatten(), trained).eval()
+    if not statistics:
+        assert bounds.compress(model, copy.deepcopy(model), x, y).bits > 0
+        return
+    with pytest.raises(ValueError, match="no statistics of the data"):
+        bounds.compress(model, copy.deepcopy(model), x, y)
+
+
 # --- codes ------------------------------------------------------------------------------------
 
 
@@ -323,6 +344,11 @@ MODEL, FIRST, X, Y = problem(8)
 def fit(**kwargs):
     named = {"model": MODEL, "initial": FIRST, "x": X, "y": Y, "rng": seeded(), **kwargs}
     return bounds.pac_bayes_fit(**named)
+
+
+def test_a_gram_matrix_may_be_negative_by_rounding():
+    gram = torch.diag(torch.tensor([1.0, -1e-17], dtype=torch.float64))
+    assert bounds.rademacher_ball(gram, rng=seeded()).value == pytest.approx(0.5)
 
 
 REFUSED = [

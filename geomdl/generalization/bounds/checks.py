@@ -1,6 +1,7 @@
 """Refusals that the bounds share."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
@@ -21,23 +22,19 @@ def check_model(model: nn.Module, name: str = "model") -> None:
 def refuse_statistics(model: nn.Module) -> None:
     """Refuse batch norm, whose statistics depend on the data and are in no prior and no code."""
     for path, module in model.named_modules():
-        running = any(key.startswith("running_") for key in module._buffers)
-        if running or isinstance(module, nn.modules.batchnorm._BatchNorm):
+        held = (key for key, value in module._buffers.items() if value is not None)
+        normal = isinstance(module, nn.modules.batchnorm._BatchNorm)
+        if normal or any(key.startswith("running_") for key in held):
             raise ValueError(
                 f"model: expected no statistics of the data, got batch norm at {path!r}"
             )
 
 
-def check_rest(model: nn.Module, initial: nn.Module) -> None:
-    """Refuse frozen weights and buffers that are not the first ones: no bound counts them."""
-
-    def rest(of: nn.Module) -> dict[str, Tensor]:
-        frozen = {k: p for k, p in of.named_parameters() if not p.requires_grad}
-        return frozen | dict(of.named_buffers())
-
-    first = rest(initial)
-    for name, value in rest(model).items():
-        if name in first and not torch.equal(value, first[name]):
+def check_rest(model: nn.Module, initial: nn.Module, counted: Collection[str]) -> None:
+    """Refuse buffers, and weights that a bound does not count, that are not the first ones."""
+    first = dict(initial.named_parameters()) | dict(initial.named_buffers())
+    for name, value in (*model.named_parameters(), *model.named_buffers()):
+        if name in first and name not in counted and not torch.equal(value, first[name]):
             raise ValueError(
                 f"model: expected frozen weights and buffers to be those of initial, got another"
                 f" {name!r}"

@@ -66,8 +66,8 @@ def compress(
         The compressed network with the smallest bound.
 
     Raises:
-        ValueError: dropout, batch norm (its statistics are in no word), frozen weights or buffers
-            that are not the first ones, shapes that do not fit, NaN.
+        ValueError: dropout, batch norm (its statistics are in no word), buffers that are not the
+            first ones, shapes that do not fit, NaN.
 
     Example:
         >>> first = nn.Linear(2, 2)
@@ -90,7 +90,7 @@ def compress(
     trained = dict(model.named_parameters())
     if {k: p.shape for k, p in first.items()} != {k: p.shape for k, p in trained.items()}:
         raise ValueError("initial: expected the weights of model by name, got others")
-    check_rest(model, initial)
+    check_rest(model, initial, first)
     best: Compressed | None = None
     for exponent in range(1, finest + 1):
         rounded = copy.deepcopy(model)

@@ -153,7 +153,7 @@ def pac_bayes_fit(
     mean = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
     if {k: p.shape for k, p in first.items()} != {k: p.shape for k, p in mean.items()}:
         raise ValueError("initial: expected the weights of model by name, got others")
-    check_rest(model, initial)
+    check_rest(model, initial, mean)
 
     log_s = {k: torch.full_like(p, 2 * math.log(sigma)) for k, p in mean.items()}
     log_prior = torch.tensor(math.log(TOP / 10))

@@ -79,7 +79,7 @@ def rademacher_ball(
     gram = gram.double()
     trace = float(gram.trace())
     least = float(gram.diagonal().min())
-    if least < 0:
+    if trace < 0 or least < -1e-6 * float(gram.abs().max()):
         raise ValueError(f"gram: expected a positive semi-definite matrix, got {least:g} inside")
     if n < 40 and 2**n <= draws:
         bits = torch.arange(2**n)[:, None] >> torch.arange(n) & 1

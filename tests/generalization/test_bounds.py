@@ -173,6 +173,23 @@ def test_weights_of_other_classes_of_convolutions():
         assert layer.two_one == pytest.approx(float(matrix.norm(dim=1).sum()), rel=1e-8)
 
 
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm"])
+def test_parametrised_layers_are_those_that_they_make(name):
+    """Of any size: convolutions on images are no matrices that could be held."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(8, 8, 3, padding=1).double()
+    bound = getattr(nn.utils.parametrizations, name)(copy.deepcopy(conv)).eval()
+    conv.weight.data = bound.weight.detach()
+    x = torch.ones(1, 8, 30, 30)
+    plain, found = (bounds.layer_norms(m, x, rng=seeded())[0] for m in (conv, bound))
+    assert found.spectral.value == pytest.approx(plain.spectral.value, rel=1e-9)
+    for value in ("frobenius", "two_one", "distance", "two_one_distance"):
+        assert getattr(found, value) == pytest.approx(getattr(plain, value), rel=1e-9)
+    assert found.parameters == sum(p.numel() for p in bound.parameters())
+    frozen = bounds.layer_norms(bound.requires_grad_(False), x, bound, rng=seeded())[0]
+    assert (frozen.two_one, frozen.distance) == (found.two_one, 0)
+
+
 # --- margins ----------------------------------------------------------------------------------
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from geomdl.generalization.bounds.checks import check_finite, check_model, check_rng
 from geomdl.generalization.bounds.convolution import conv_operator_norm
@@ -132,9 +134,9 @@ def layer_norms(
     A convolution's matrix has a row for each output and pixel. Its Frobenius and (2,1) norms are
     *exact*: row norms are a convolution of the squared kernel with ones. Linear layers, and
     convolutions with circular padding, have exact spectral norms, others Lanczos' with its error.
-    Layers of any other class (steerable, relaxed, parametrised) become a matrix through autograd,
-    up to 2²⁵ numbers; `geomdl.steerable.to_plain` makes convolutions of steerable ones. Biases do
-    not count. Everything in float64.
+    Layers of any other class (steerable, relaxed) become a matrix through autograd, up to 2²⁵
+    numbers; `geomdl.steerable.to_plain` makes convolutions of steerable ones. Biases do not count.
+    Everything in float64.
 
     Args:
         model: see `linear_layers`.
@@ -204,7 +206,7 @@ def _has_parameters(module: nn.Module) -> bool:
 
 
 def _spectral(module: nn.Module, shape: tuple[int, ...], rng: torch.Generator) -> OperatorNorm:
-    if type(module) is nn.Linear:
+    if _kind(module) is nn.Linear:
         return OperatorNorm(float(torch.linalg.matrix_norm(module.weight, ord=2)), 0.0, 0)
     if isinstance(module, nn.modules.batchnorm._BatchNorm):
         return OperatorNorm(float(_scales(module).abs().max()), 0.0, 0)
@@ -214,9 +216,15 @@ def _spectral(module: nn.Module, shape: tuple[int, ...], rng: torch.Generator) -
     return operator_norm(module, shape, rng=rng)
 
 
+def _kind(module: nn.Module) -> type[nn.Module]:
+    """Its class, of a parametrised module the one without: its attribute is the weight it uses."""
+    kind = type(module)
+    return kind.__bases__[0] if parametrize.is_parametrized(module) else kind
+
+
 def _convolution(module: nn.Module) -> dict[str, Any] | None:
     """How a plain convolution moves its window; None for what is none."""
-    if type(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):  # a subclass may use other weights
+    if _kind(module) in (nn.Conv1d, nn.Conv2d, nn.Conv3d):  # a subclass may use other weights
         if isinstance(module.padding, str) or module.padding_mode not in ("zeros", "circular"):
             return None
         keys = ("stride", "padding", "dilation", "groups", "padding_mode")
@@ -235,7 +243,7 @@ def _row_norms(module: nn.Module, reference: nn.Module | None, shape: tuple[int,
         moved = _scales(module) if reference is None else _scales(module) - _scales(reference)
         scales: Tensor = moved.abs().repeat_interleave(math.prod(shape[2:]))
         return scales
-    if not (type(module) is nn.Linear or how is not None):
+    if not (_kind(module) is nn.Linear or how is not None):
         return _dense_rows(module, reference, shape)
     moved = _weight(module) if reference is None else _weight(module) - _weight(reference)
     if how is None:
@@ -244,10 +252,13 @@ def _row_norms(module: nn.Module, reference: nn.Module | None, shape: tuple[int,
     span = (how.get("dilation", 1), moved.shape[2:])
     if how["padding_mode"] == "circular" and _wraps(*span, shape[2:]):
         return _dense_rows(module, reference, shape)
-    squares = copy.deepcopy(module)
-    squares.weight = nn.Parameter(moved.square())
-    squares.bias = None  # type: ignore[assignment]
-    out: Tensor = squares(torch.ones(shape, dtype=torch.float64))
+    around = how.pop("padding_mode") == "circular"
+    if around:  # ones, where it wraps too
+        pads = how.pop("padding")
+        pads = [pads] * len(shape[2:]) if isinstance(pads, int) else pads
+        shape = (*shape[:2], *(n + 2 * p for n, p in zip(shape[2:], pads, strict=True)))
+    conv = (F.conv1d, F.conv2d, F.conv3d)[len(shape) - 3]
+    out: Tensor = conv(torch.ones(shape, dtype=torch.float64), moved.square(), **how)
     return out.reshape(-1).clamp_min(0).sqrt()
 
 

@@ -559,6 +559,15 @@ def test_a_layer_that_sees_some_rows():
         empirical_ntk(model, x)
 
 
+def test_rounding_is_not_taken_for_rows_in_another_order():
+    """What is left of gradients beyond a saturated softmax is rounding."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 8), nn.Linear(8, 8), nn.Softmax(1))
+    reader = Reader(model, trainable(model), Inputs.of("x", 100 * randn(40, 16).float()))
+    next(reader.runs(0, 40))
+    assert reader.at_once > 40
+
+
 def test_an_operator_needs_a_backward_pass_to_differentiate():
     model, x = Cubic().double(), randn(4, 3)
     assert off(empirical_ntk(model, x), by_loops(model, x)) <= 1e-12

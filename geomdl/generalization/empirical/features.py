@@ -119,17 +119,18 @@ def cotangents(run: Recorded, ask: list[Any], given: Tensor) -> list[Tensor | No
 def mixes(run: Recorded) -> tuple[bool, bool]:
     """Whether rows of the output depend on other rows of the input, and whether uses mix rows.
 
-    A cotangent on half of the rows should vanish on the others, everywhere; one that is s times as
-    large on a row, with another s for each, should come out so where parameters are used: rows in
-    another order would not.
+    A cotangent on half of the rows should vanish on the others, everywhere; one that is 2ᵏ times as
+    large on a row should come out so where parameters are used, where k is one after another of
+    the row's digits in base 32: rows in another order would not. Powers of two are not rounded.
     """
     rows = len(run.y)
     rng = torch.Generator().manual_seed(0)
     half = torch.randperm(rows, generator=rng) < (rows + 1) // 2
     v = torch.randn(run.y.shape, generator=rng, dtype=torch.float64).to(run.y)
-    scale = torch.linspace(1, 2, rows, dtype=torch.float64).to(v).unsqueeze(1)
+    digits = [torch.arange(rows) // 32**k % 32 for k in range(5) if 32**k < rows]
+    scales = (2.0 ** torch.stack(digits)).to(v).unsqueeze(2)
     edges = _edges(run)
-    given = torch.stack([v * half.unsqueeze(1).to(v), v, v * scale])
+    given = torch.cat([torch.stack([v * half.unsqueeze(1).to(v), v]), v * scales])
     found = cotangents(run, [*run.x, *edges], given)
 
     def leaks(delta: Tensor | None) -> bool:
@@ -141,9 +142,10 @@ def mixes(run: Recorded) -> tuple[bool, bool]:
     def moved(delta: Tensor | None) -> bool:
         if delta is None:
             return False
-        _, plain, scaled = delta.reshape(3, rows, -1)
-        off = (scaled - scale * plain).norm(dim=1)
-        return bool((off > 0.25 / rows * plain.norm(dim=1)).any())
+        parts = delta.reshape(len(given), rows, -1)
+        expected = parts[1] * scales
+        off = (parts[2:] - expected).norm(dim=2)
+        return not bool((off <= 0.25 * expected.norm(dim=2)).all())
 
     apart = all(use.splits(rows) for use in run.uses)
     inner = not apart or any(leaks(delta) or moved(delta) for delta in found[len(run.x) :])

@@ -116,8 +116,8 @@ assert all(b <= a + 1e-9 for a, b in itertools.pairwise(best))
 #
 # So far a feature was a coordinate. Now it is a neuron with weights that nobody trains,
 # relu(⟨w, x⟩), and only what goes out is fitted, by least squares: a network of one hidden layer,
-# half asleep. The same two branches; the line is computed from the Taylor series of the
-# nonlinearity, without a network (`random_feature_risk`).
+# half asleep. The same two branches; the line is computed from the eigenvalues of the kernel that
+# infinitely many such neurons make, without a network (`random_feature_risk`).
 
 drawn = double_descent("relu", [10, 20, 40, 55, 70, 80, 95, 110, 160, 320, 800], 80, inputs=20,
                        seeds=20 if FAST else 100, noise=0.3)  # fmt: skip

@@ -113,6 +113,7 @@ def double_descent(
     sizes = list(n) if isinstance(n, Iterable) else [n]
     check_options(seeds, noise, ridge, lr, test=test, hidden=hidden, steps=steps)
     _check(family, capacities, sizes, ridge, rep, data)
+    sizes = [int(m) for m in sizes]
     if inputs is not None:
         at_least("inputs", inputs, 1)
     if family == "epochs" and rep is not None and hidden % (rep.group.order or 1):

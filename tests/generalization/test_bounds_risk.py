@@ -346,6 +346,13 @@ def fit(**kwargs):
     return bounds.pac_bayes_fit(**named)
 
 
+def test_an_average_that_cancels_is_of_an_invariant_kernel():
+    """No linear function of the plane is invariant under its quarter turns."""
+    x, rep = randn(6, 2), geomdl.group("C4").standard
+    orbit = torch.stack([x @ g.T for g in rep(rep.group.elements)])
+    assert float(bounds.averaged_gram(lambda a, b: a @ b.T, x, orbit).abs().max()) < 1e-15
+
+
 def test_a_gram_matrix_may_be_negative_by_rounding():
     gram = torch.diag(torch.tensor([1.0, -1e-17], dtype=torch.float64))
     assert bounds.rademacher_ball(gram, rng=seeded()).value == pytest.approx(0.5)

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -316,6 +317,11 @@ def test_the_result_is_shown(tmp_path):
     assert "gaussian, ridge 1" in texts
     with pytest.raises(ValueError, match="curves: expected one axis"):
         plot_descent([found, double_descent("kernel", [1.0], 4, 2)])
+
+
+def test_whole_numbers_may_be_of_any_type():
+    found = double_descent("relu", 4, [8.0, 16], 2, inputs=4)
+    assert found.risk == double_descent("relu", 4.0, np.array([8, 16]), 2, inputs=4).risk
 
 
 # --- what is refused --------------------------------------------------------------------------

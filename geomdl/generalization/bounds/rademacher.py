@@ -171,9 +171,9 @@ def averaged_gram(kernel: Kernel, x: Tensor, orbit: Tensor) -> Tensor:
             f"orbit: expected shape (elements, {', '.join(map(str, x.shape))}), got"
             f" {tuple(orbit.shape)}"
         )
-    gram = torch.stack([kernel(x, moved) for moved in orbit]).mean(0)
-    check_finite("kernel", gram)
-    if not torch.allclose(gram, gram.mT, rtol=1e-6, atol=1e-6 * float(gram.abs().max())):
+    parts = check_finite("kernel", torch.stack([kernel(x, moved) for moved in orbit]))
+    gram = parts.mean(0)
+    if not torch.allclose(gram, gram.mT, rtol=1e-6, atol=1e-6 * float(parts.abs().max())):
         raise ValueError(
             "kernel: expected one invariant under the group, got an average not symmetric"
         )

@@ -326,16 +326,40 @@ def test_path_norm_of_a_steerable_network_is_that_of_its_plain_form():
     net = nn.Sequential(
         steerable.Conv(one, many, 3), nn.ReLU(), steerable.Conv(many, one, 3), nn.Flatten()
     ).double()
-    x = torch.zeros(1, 1, 5, 5)
-    plain = bounds.path_norm(steerable.to_plain(net), x)
-    assert bounds.path_norm(net, x) == pytest.approx(plain, rel=1e-12)
+    model = steerable.SteerableCNN("C4", channels=4, depth=2).double().eval()
+    for equivariant, sizes in ((net, (5, 5)), (model, (28, 28))):
+        x = torch.zeros(1, 1, *sizes)
+        plain = bounds.path_norm(steerable.to_plain(equivariant), x)
+        assert bounds.path_norm(equivariant, x) == pytest.approx(plain, rel=1e-12)
 
 
-@pytest.mark.parametrize("layer", [nn.Tanh(), nn.MaxPool1d(2), nn.Softmax(1), nn.LayerNorm(4)])
+@pytest.mark.parametrize("layer", [nn.Tanh(), nn.LPPool1d(2, 2), nn.Softmax(1), nn.LayerNorm(4)])
 def test_path_norm_refuses_what_has_none(layer):
     model = nn.Sequential(nn.Linear(3, 4), layer)
     with pytest.raises(ValueError, match=r"model: expected a ReLU network, got \w+"):
         bounds.path_norm(model, torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_path_norm_of_maxima(p):
+    class Largest(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(1, 2, 3).double(), nn.Linear(2, 1).double()
+
+        def forward(self, x):
+            h = F.max_pool2d(self.conv(x).relu(), 3, stride=(2, 1), padding=1)
+            return self.head(h.amax((2, 3)))
+
+    model, x = Largest(), torch.ones(1, 1, 7, 6, dtype=torch.float64)
+    conv, head = ([v.detach().abs() ** p for v in m.parameters()] for m in model.children())
+    h = 9 * F.avg_pool2d(F.conv2d(x, *conv), 3, stride=(2, 1), padding=1)  # each window whole
+    expected = float(F.linear(h.sum((2, 3)), *head)) ** (1 / p)
+    assert bounds.path_norm(model, x, p) == pytest.approx(expected, rel=1e-12)
+    linear = nn.Linear(3, 4)  # windows that part its outputs lose no path
+    parted = nn.Sequential(linear, nn.MaxPool1d(2))
+    alone = bounds.path_norm(linear, torch.ones(1, 3), p)
+    assert bounds.path_norm(parted, torch.ones(1, 3), p) == pytest.approx(alone, rel=1e-12)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0])

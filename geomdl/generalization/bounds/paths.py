@@ -20,8 +20,9 @@ def path_norm(model: nn.Module, x: Tensor, p: float = 2.0) -> float:
     A path leads from an input, or from the constant 1 through a bias, to an output. The sum is one
     forward pass of ones with |w|^p for w, in float64: *exact* for ReLU networks of linear layers,
     convolutions, means, sums and concatenations; batch norm in evaluation mode is the affine map
-    that it is. Unchanged where a unit's weights in are multiplied by c > 0 and those out by 1/c,
-    as the function of a ReLU network is. Whatever else the input meets is refused, not guessed.
+    that it is. Through a maximum lead the paths of all that it compares. Unchanged where a unit's
+    weights in are multiplied by c > 0 and those out by 1/c, as the function of a ReLU network is.
+    Whatever else the input meets is refused, not guessed.
 
     Args:
         model: any ReLU network, steerable or not.
@@ -41,7 +42,8 @@ def path_norm(model: nn.Module, x: Tensor, p: float = 2.0) -> float:
         >>> path_norm(net, torch.zeros(1, 2)), path_norm(net, torch.zeros(1, 2), p=1)
         (10.0, 14.0)
 
-    Source: Neyshabur, Tomioka and Srebro 2015; Neyshabur et al. 2017 (as a measure).
+    Source: Neyshabur, Tomioka and Srebro 2015; Neyshabur et al. 2017 (as a measure); with maxima
+    Gonon et al. 2023, arXiv:2310.01225.
     """
     check_model(model)
     check_finite("x", x)
@@ -160,6 +162,26 @@ def _pool(func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return _wrap(spatial.reshape(*x.shape[:2], *out.shape[2:]))
 
 
+def _maximum(func: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Maxima over axes: of each entry there is a path."""
+    return _wrap(_raw(x).sum(*args, **kwargs))
+
+
+def _maximum_pool(
+    func: Any, x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """Maxima over windows, axis by axis; what lies in each is read off from rows of one dot."""
+    out, d = _raw(x), int(func.__name__[-2])
+    for axis in range(-d, 0):
+        each = (kernel_size, stride or kernel_size, padding, dilation)
+        k, s, p, h = (v if isinstance(v, int) else v[axis % len(v)] for v in each)
+        dots = torch.eye(out.shape[axis], dtype=out.dtype, device=out.device).unsqueeze(1)
+        windows = torch.max_pool1d(dots, k, s, p, h, ceil_mode).squeeze(1)
+        out = (out.movedim(axis, -1) @ windows).movedim(-1, axis)
+    return _wrap(out)
+
+
 def _batch_norm(
     func: Any, x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None,
     training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -196,6 +218,8 @@ _RULES: dict[str, Rule] = {
     **_names(_mean, "mean"),
     **_names(_pool, "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d"
                     " adaptive_avg_pool3d"),
+    **_names(_maximum_pool, "max_pool1d max_pool2d max_pool3d"),
+    "amax": _maximum,
     "batch_norm": _batch_norm,
     "pad": _padded,
 }  # fmt: skip

@@ -360,6 +360,18 @@ def test_refused_curves():
         bezier(model, nn.Linear(3, 2), data)
 
 
+def test_single_precision_rounds_the_filters():
+    """Those of eighth turns have irrational entries."""
+    torch.manual_seed(0)
+    model = geomdl.create_model(
+        "steerable/cnn", group=geomdl.group("C8"), shape=(7, 7), classes=3, channels=16, depth=2
+    ).eval()
+    x = normal(2, 1, 7, 7).float()
+    found = align(model, symmetric_copy(model, x, rng=generator(1)), x)
+    assert found.before > 1 > 1e-4 > found.after
+    assert found.error < 1e-4
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_another_function_is_not_taken_for_rounding(dtype):
     """Outputs that hardly vary about a large constant, as energies do."""

@@ -158,9 +158,10 @@ class Follower(TorchFunctionMode):
             self.constants |= {id(t): t for t in tree_leaves(out) if isinstance(t, Tensor)}
             return out
         name = getattr(func, "__name__", "")
-        if name.endswith("_"):  # written into: a constant no more
+        if name.endswith("_") or kwargs.get("out") is not None:  # written into: constants no more
             for t in given:
                 self.constants.pop(id(t), None)
+                self.constants.pop(id(t._base), None)  # and what they are views of
         if func in REDUCTIONS and any(map(self.is_data, given)):
             return self.maximum(func, args, kwargs)
         make = _KINKED.get(func)

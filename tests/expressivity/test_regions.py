@@ -183,6 +183,35 @@ def test_weights_are_no_samples_and_what_is_written_in_place_is_kept(n):
     assert len(found) > n
 
 
+def by_views(h, u):
+    h[:, :3].copy_(u[:, :3])
+    h[:, 3:].add_(u[:, 3:])
+
+
+def by_out(h, u):
+    torch.add(h, u, out=h)
+
+
+def by_columns(h, u):
+    for column, values in zip(h.unbind(1), u.unbind(1), strict=True):
+        column.copy_(values)
+
+
+@pytest.mark.parametrize("fill", [by_views, by_out, by_columns])
+def test_what_is_filled_later_is_no_constant(fill):
+    torch.manual_seed(0)
+    a, b = nn.Linear(2, 6).double(), nn.Linear(6, 1).double()
+
+    def model(x):
+        h = torch.zeros(len(x), 6, dtype=x.dtype)
+        fill(h, a(x))
+        return b(h.relu())
+
+    assert len(regions_in_plane(model, SQUARE)) == len(
+        regions_in_plane(nn.Sequential(a, nn.ReLU(), b), SQUARE)
+    ) > 2  # fmt: skip
+
+
 def test_more_lines_than_a_stack_is_deep():
     model = nn.Sequential(nn.Linear(2, 1500), nn.ReLU(), nn.Linear(1500, 1)).double()
     with torch.no_grad():

@@ -48,11 +48,10 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
     """
     for path, module in model.named_modules():
         where = f" at {path!r}" if path else ""
-        if _draws(module):
-            raise ValueError(
-                f"{name}: should be one function, got {type(module).__name__}{where}, which draws"
-                " anew at each call"
-            )
+        why = _draws(module)
+        if why is not None:
+            kind = type(module).__name__
+            raise ValueError(f"{name}: should be one function, got {kind}{where}, which {why}")
         found = _random(module) if module.training else None
         if found is not None:
             what, got = found
@@ -62,12 +61,13 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
             )
 
 
-def _draws(module: nn.Module) -> bool:
-    """Whether it is random in every mode."""
+def _draws(module: nn.Module) -> str | None:
+    """Why it is random in every mode."""
     if any(isinstance(value, torch.Generator) for value in vars(module).values()):
-        return True
+        return "holds a generator from which a call may draw"
     pools = nn.FractionalMaxPool2d | nn.FractionalMaxPool3d
-    return isinstance(module, pools) and module._random_samples is None
+    fractional = isinstance(module, pools) and module._random_samples is None
+    return "draws anew at each call" if fractional else None
 
 
 def _random(module: nn.Module) -> tuple[str, str] | None:

@@ -81,8 +81,11 @@ def test_what_draws_at_each_call_is_refused_in_every_mode():
     SO3 = geomdl.group("SO3")
     field, out = (geomdl.Field(geomdl.Vector(), rep) for rep in (SO3.standard, SO3.trivial))
     f = nn.Linear(3, 1)
-    for model in (Sample(f, SO3, source=field, target=out), nn.FractionalMaxPool2d(2, 3)):
-        with pytest.raises(ValueError, match=r"^model: should be one function, got .* draws anew"):
+    for model, why in (
+        (Sample(f, SO3, source=field, target=out), "Draws at '0.frame', which holds a generator"),
+        (nn.FractionalMaxPool2d(2, 3), "FractionalMaxPool2d at '0', which draws anew at each call"),
+    ):
+        with pytest.raises(ValueError, match=f"^model: should be one function, got {why}"):
             refuse_random(nn.Sequential(model).eval())
     refuse_random(nn.FractionalMaxPool2d(2, 3, _random_samples=torch.zeros(1, 1, 2)))
 

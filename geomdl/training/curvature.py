@@ -234,8 +234,8 @@ def _require_mean(objective: Objective, output: Tensor) -> None:
     with torch.no_grad():
         whole = float(loss(output, target))
         each = [float(loss(output[i : i + 1], target[i : i + 1])) for i in range(len(output))]
-    mean = sum(each) / len(each)
-    if not abs(whole - mean) <= 1e-4 * max(abs(e) for e in each):
+    mean, rounding = sum(each) / len(each), 4 * torch.finfo(output.dtype).eps
+    if not abs(whole - mean) <= max(1e-4, rounding) * max(abs(e) for e in each):
         raise ValueError(
             "loss: should be the mean of what it is on each sample for empirical_fisher, got"
             f" {whole:.4g} and a mean of {mean:.4g}"

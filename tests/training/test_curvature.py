@@ -8,6 +8,7 @@ from torch.func import functional_call, jacrev
 from torch.utils.data import DataLoader, TensorDataset
 
 import geomdl
+from geomdl.training import barrier
 from geomdl.training.curvature import Curvature
 from geomdl.training.metrics import mean_squared_error
 from geomdl.training.objective import Objective, list_batches
@@ -50,6 +51,11 @@ class Attention(nn.Module):
     def forward(self, x):
         q, k, v = self.qkv(x[..., None]).unsqueeze(1).chunk(3, -1)
         return F.scaled_dot_product_attention(q, k, v).squeeze(1).sum(-1)
+
+
+class Modulus(nn.Module):
+    def forward(self, z):
+        return z.abs()
 
 
 MODELS = {"mlp": mlp, "cnn": cnn, "tied": Tied, "attention": Attention}
@@ -223,6 +229,35 @@ def test_a_loss_that_holds_something_for_each_sample_is_not_judged():
 
     found = Curvature(model, data, loss, batch_size=3)
     assert bool((found @ torch.ones(found.dim)).isfinite().all())
+
+
+def test_a_loss_that_asserts_its_number_of_samples_is_not_judged():
+    def loss(f, y):
+        assert len(f) <= 3
+        return F.mse_loss(f, y)
+
+    found = Curvature(mlp().double(), (normal(6, 3), normal(6, 3, seed=1)), loss, batch_size=3)
+    assert bool((found @ torch.ones(found.dim)).isfinite().all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_means_in_half_precision_are_means(dtype):
+    data = (normal(64, 3), torch.arange(64) % 3)
+    half = Curvature(mlp().to(dtype), data, kind="empirical_fisher")
+    exact = Curvature(mlp(), data, kind="empirical_fisher", dtype=torch.float64)
+    v = normal(half.dim, seed=2)
+    assert float((half @ v - exact @ v).norm()) <= 0.05 * float((exact @ v).norm())
+    with pytest.raises(ValueError, match="for empirical_fisher"):
+        Curvature(mlp().to(dtype), data, nn.CrossEntropyLoss(reduction="sum"),
+                  kind="empirical_fisher") @ v  # fmt: skip
+
+
+def test_complex_weights_are_refused():
+    model = nn.Sequential(nn.Linear(3, 2, dtype=torch.complex64), Modulus(), nn.Linear(2, 1))
+    data = (normal(4, 3).to(torch.complex64), normal(4, 1).float())
+    for measure in (Curvature, lambda m, d: barrier(m, m, d)):
+        with pytest.raises(ValueError, match=r"^model: should have real .* torch.complex64 at '0."):
+            measure(model, data)
 
 
 def test_affine_losses_have_no_curvature():

@@ -126,8 +126,8 @@ figure_drawn = drawn.plot()
 assert drawn.peak == drawn.threshold
 
 # %%
-# Within a few per cent, but close to the peak: there one sample more or less is a different matrix,
-# and the mean of finitely many draws says little.
+# The line holds within a few per cent, except close to the peak: there one sample more or less is a
+# different matrix, and the mean of finitely many draws says little.
 #
 # Real digits, with noise in the labels
 # -------------------------------------

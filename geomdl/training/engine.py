@@ -36,7 +36,7 @@ def require_finite(value: Tensor | float, name: str, where: str) -> float:
     """
     if isinstance(value, Tensor) and value.numel() != 1:
         raise ValueError(f"{name}: should be a scalar, got shape {tuple(value.shape)} {where}")
-    number = float(value.detach()) if isinstance(value, Tensor) else value
+    number = float(value.detach() if isinstance(value, Tensor) else value)
     if not math.isfinite(number):
         raise ValueError(f"{name}: should be finite, got {number} {where}")
     return number

@@ -154,7 +154,8 @@ def test_a_tracker_keeps_draws_and_refuses(tmp_path):
     for wrong, kind in ((lambda m: 3, "int"), (lambda m: None, "NoneType")):
         with pytest.raises(TypeError, match=rf"^measure: should give .* in a dict, got {kind}$"):
             fit(network(3, 2), DATA, callbacks=Tracker(wrong), **OPTIONS)
-    norm = Tracker(lambda m: {"norm": m.model[0].weight.norm()}, path=tmp_path / "rows.jsonl")
+    norm = Tracker(lambda m: {"norm": m.model[0].weight.norm(), "one": np.float32(1)},
+                   path=tmp_path / "rows.jsonl")  # fmt: skip
     fit(network(3, 2), DATA, callbacks=norm, **OPTIONS)
     assert norm.rows == read_history(tmp_path / "rows.jsonl")  # numbers, where tensors are given
     assert len(norm.rows) == 4

@@ -214,8 +214,8 @@ def _isolated(field: "Field", x: Tensor, fixing: list[Any], relative: float) -> 
         if not still and tuple(perm.tolist()) in known:
             continue
         moved = _columns(field, permute_rows(perm, rows))
-        change = float((moved.T @ moved - gram).abs().max())  # none by an orthogonal g
-        if group.orthogonal and change > 4 * relative * float(gram.abs().max()):
+        change = float((moved.T @ moved - gram).abs().max())  # none by an orthogonal ρ(g)
+        if field.rep.is_orthogonal and change > 4 * relative * float(gram.abs().max()):
             continue
         hits = search(group, field.rep, moved, goal, relative, c)
         if still:

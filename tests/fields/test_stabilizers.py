@@ -1,5 +1,7 @@
 """Stabilizers, and the outputs that no equivariant network can give."""
 
+from dataclasses import dataclass
+
 import networkx
 import pytest
 import torch
@@ -8,7 +10,7 @@ from torch import Tensor
 import geomdl
 from geomdl import Field, Graph, Grid, Nodes, Points, Vector
 from geomdl.fields import Edges, coordinates, positions
-from geomdl.groups import Subgroup
+from geomdl.groups import Rep, Subgroup
 from geomdl.groups import elements as el
 
 SIX = torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=torch.float64)
@@ -283,6 +285,39 @@ def test_permutations_that_turns_undo_for_tensors_at_the_nodes() -> None:
     rep = both.trivial + both.pull(1, so3.standard)
     marked = torch.cat([torch.tensor([[1.0], [1], [0], [0]]).double(), RECTANGLE], 1)
     assert Field(Nodes(), rep).stabilizer(marked).group.order == 2
+
+
+@dataclass(frozen=True)
+class Sheared(Rep):
+    """A representation in a basis that is not orthogonal."""
+
+    base: Rep
+    name = "sheared"
+    config = None  # it is not written
+
+    @property
+    def group(self):
+        return self.base.group
+
+    @property
+    def dim(self) -> int:
+        return self.base.dim
+
+    def basis(self) -> Tensor:
+        return torch.eye(self.dim).double() + torch.ones(self.dim, self.dim).double().triu(1)
+
+    def matrix(self, g) -> Tensor:
+        return self.basis() @ self.base.matrix(g) @ torch.linalg.inv(self.basis())
+
+    @property
+    def lie(self) -> Tensor:
+        return self.basis() @ self.base.lie @ torch.linalg.inv(self.basis())
+
+
+def test_permutations_and_turns_in_a_basis_that_is_not_orthogonal() -> None:
+    both = geomdl.group("S4") * geomdl.group("O3")
+    rep = Sheared(both.pull(1, geomdl.group("O3").standard))
+    assert Field(Nodes(), rep).stabilizer(TETRAHEDRON @ rep.basis().T).group.order == 24
 
 
 def test_what_cannot_be_found_is_refused() -> None:

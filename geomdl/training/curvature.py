@@ -52,9 +52,9 @@ class Curvature:
         shape: (P, P).
 
     Raises:
-        ValueError: an unknown kind, a loss that is no scalar or not finite or a sum over samples
-            where it should be a mean, dropout or batch norm in training mode, an output that is no
-            tensor for "ggn" and "empirical_fisher".
+        ValueError: an unknown kind, complex weights, a loss that is no scalar or not finite or a
+            sum over samples where it should be a mean, dropout or batch norm in training mode, an
+            output that is no tensor for "ggn" and "empirical_fisher".
 
     Example:
         >>> model = nn.Linear(2, 1, bias=False)

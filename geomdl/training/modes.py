@@ -36,7 +36,7 @@ def refuse_random(model: nn.Module, name: str = "model") -> None:
         nothing: the model is one function.
 
     Raises:
-        ValueError: the first such submodule in training mode, by name.
+        ValueError: the first such submodule, by name.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.5))

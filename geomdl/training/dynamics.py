@@ -315,7 +315,8 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
       with their filters expanded;
     - with labelled data "margin": min_i (f_y - max_{k≠y} f_k), and "normalised margin": divided by
       ‖θ‖^L for L such layers, which gradient flow on a homogeneous network (ReLU without biases)
-      increases once the loss is small; not where all weights are 0.
+      increases once the loss is small; not where all weights are 0, nor where a matrix of weights
+      belongs to a layer of another kind, whose degree is not known.
 
     Args:
         data: as for `fit`, with integer targets; None for norms and ranks alone.
@@ -347,7 +348,7 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
         if data is not None:
             margin = _margin(moment.model, data, batch_size)
             found["margin"] = margin
-            if norm > 0:
+            if norm > 0 and not _other_matrices(moment.model):
                 found["normalised margin"] = margin / norm ** len(layers)
         for i, weight in enumerate(layers):
             found[f"stable rank {i + 1}"] = stable_rank(weight)
@@ -355,6 +356,12 @@ def implicit_bias(data: Any = None, *, batch_size: int = 512) -> Measurement:
         return found
 
     return measure
+
+
+def _other_matrices(model: nn.Module) -> bool:
+    """Whether weights of two axes or more lie outside of linear layers and convolutions."""
+    counted = {id(p) for layer in filter(is_layer, model.modules()) for p in layer.parameters()}
+    return any(p.dim() > 1 and id(p) not in counted for p in model.parameters())
 
 
 def _margin(model: nn.Module, data: Any, batch_size: int) -> float:

@@ -466,6 +466,10 @@ def test_equivariant_layers_count():
         p.data *= 3
     after = implicit_bias(data)(moment)
     assert after["normalised margin"] == pytest.approx(found["normalised margin"], rel=1e-10)
+    model.append(nn.Bilinear(2, 2, 2).double())  # of a degree that nobody counts
+    model[-1].forward = lambda x: x
+    other = implicit_bias(data)(moment)
+    assert "normalised margin" not in other and other["margin"] == after["margin"]
 
 
 def test_a_rate_that_warms_up_from_zero_is_stable():
